@@ -1,0 +1,49 @@
+//! The commands, one file each: `Args` (what clap parses) and `run`. The only place where `io` and `view` meet.
+
+pub mod completions;
+
+use std::process::ExitCode;
+
+/// How a command ended; the numbers are a promise to scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// 0: done.
+    Done,
+    /// 1: the answer is no (a check failed, nothing matched, the peer refused).
+    No,
+    /// 2: could not (bad arguments, no permission, unreadable file).
+    CouldNot,
+    /// 130: interrupted, and nothing was completed.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::No => 1,
+            Exit::CouldNot => 2,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// Turns a command's result into an exit code, having said on standard error what went wrong.
+pub fn finish(result: anyhow::Result<Exit>) -> ExitCode {
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) if is_closed_pipe(&error) => Exit::Done.into(),
+        Err(error) => {
+            eprintln!("netlab: {error:#}");
+            Exit::CouldNot.into()
+        }
+    }
+}
+
+/// A reader that went away (`| head`) is success: it has all it wanted.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
