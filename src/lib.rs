@@ -5,6 +5,11 @@ pub mod cli;
 pub mod cmd;
 pub mod frame;
 
+/// Saying that a test cannot run on this machine, shared with the tests in `tests/`.
+#[cfg(test)]
+#[path = "../tests/support/mod.rs"]
+mod support;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 
