@@ -16,6 +16,16 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// List the exercises of the course, or show the page of one
+    Exercises(cmd::exercises::Args),
+    /// Run the server of an exercise
+    Serve(cmd::serve::Args),
+    /// Run the client of an exercise
+    Client(cmd::client::Args),
+    /// Run an exercise's server and client in a private network, and show their packets beside what they print
+    Demo(cmd::demo::Args),
+    #[command(name = "__inside", hide = true)]
+    Inside(cmd::inside::Args),
     /// Print the completions of a shell
     Completions(cmd::completions::Args),
 }
@@ -24,6 +34,11 @@ impl Command {
     /// Runs the command that was chosen.
     pub fn run(self) -> anyhow::Result<cmd::Exit> {
         match self {
+            Self::Exercises(args) => cmd::exercises::run(args),
+            Self::Serve(args) => cmd::serve::run(args),
+            Self::Client(args) => cmd::client::run(args),
+            Self::Demo(args) => cmd::demo::run(args),
+            Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),
         }
     }

@@ -3,7 +3,10 @@
 
 pub mod cli;
 pub mod cmd;
+pub mod exercise;
 pub mod frame;
+pub mod io;
+pub mod view;
 
 /// Saying that a test cannot run on this machine, shared with the tests in `tests/`.
 #[cfg(test)]

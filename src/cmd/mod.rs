@@ -3,7 +3,13 @@
 // Commands show progress and end after a duration: the user's clock is read here.
 #![allow(clippy::disallowed_methods)]
 
+pub mod args;
+pub mod client;
 pub mod completions;
+pub mod demo;
+pub mod exercises;
+pub mod inside;
+pub mod serve;
 
 use std::process::ExitCode;
 

@@ -16,6 +16,10 @@ pub fn skip(why: &str) {
     let thread = std::thread::current();
     let line = format!("{}: {}\n", thread.name().unwrap_or("a test"), why.replace('\n', " "));
     // One write of one line: appends of several test processes at once do not tear each other.
-    let written = std::fs::OpenOptions::new().append(true).create(true).open(&path).map(|mut file| file.write_all(line.as_bytes()));
+    let written = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&path)
+        .map(|mut file| file.write_all(line.as_bytes()));
     assert!(matches!(written, Ok(Ok(()))), "cannot append to {}: {written:?}", path.display());
 }

@@ -1,0 +1,59 @@
+//! Values and groups of options that several commands share.
+
+use std::time::Duration;
+
+/// A duration as `500ms`, `2s`, `1.5s`, `5m` or `1h`; from a millisecond to a day.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let seconds = match unit {
+        "ms" => 0.001,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("write it with its unit: 500ms, 2s, 5m, 1h".to_owned()),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("{number:?} is not a number"))?;
+    let duration = Duration::try_from_secs_f64(number * seconds).map_err(|error| error.to_string())?;
+    if (Duration::from_millis(1)..=Duration::from_secs(86_400)).contains(&duration) {
+        Ok(duration)
+    } else {
+        Err("between 1ms and 24h, please".to_owned())
+    }
+}
+
+/// Columns of the terminal; 80 where there is none.
+pub fn width() -> usize {
+    terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// Control characters and marks that turn the direction of text, made visible, so that what a peer sent cannot act on
+/// the terminal.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => shown.extend(c.escape_default()),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => {
+                shown.extend(c.escape_unicode());
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_written_with_their_unit() {
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("1.5s"), Ok(Duration::from_millis(1500)));
+        assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
+        for wrong in ["5", "s", "-1s", "0s", "1e9s", "1..5s", "2d", "999h", ""] {
+            assert!(duration(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+//! `netlab __inside COMMAND`: the hidden, single-threaded command that enters a private network before anything else.
+
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use anyhow::Context;
+
+use super::{Exit, demo};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Inside,
+}
+
+/// The commands that work in a private network.
+#[derive(Debug, clap::Subcommand)]
+enum Inside {
+    Demo(demo::Args),
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        Inside::Demo(args) => demo::run_inside(args),
+    }
+}
+
+/// Becomes `netlab __inside` with these arguments; returns only where that fails.
+pub fn become_inside<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> anyhow::Result<Exit> {
+    // The same program even where its file has been replaced meanwhile.
+    let error = Command::new("/proc/self/exe").arg0("netlab").arg("__inside").args(arguments).exec();
+    Err(error).context("cannot start netlab anew (is /proc mounted?)")
+}

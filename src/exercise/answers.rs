@@ -1,0 +1,86 @@
+//! What a client sends: given as arguments, typed at a terminal, or read from a pipe.
+
+use std::collections::VecDeque;
+use std::io::{self, BufRead, IsTerminal, Read};
+
+use super::{Error, Transcript};
+
+/// The longest line that is read from standard input, in bytes.
+const LONGEST: u64 = 64 * 1024;
+
+/// Where a client's answers to its prompts come from.
+#[derive(Debug)]
+pub enum Answers {
+    /// One answer an argument, bytes as the shell gave them.
+    Given(VecDeque<Vec<u8>>),
+    /// Lines of standard input; prompts are shown only where that is a terminal.
+    Input,
+}
+
+impl Answers {
+    /// The arguments where there are some, standard input otherwise.
+    pub fn new(arguments: Vec<Vec<u8>>) -> Self {
+        if arguments.is_empty() { Self::Input } else { Self::Given(arguments.into()) }
+    }
+
+    /// Asks for a line; `None` at the end of input. Without its line end, not decoded.
+    pub fn ask(&mut self, prompt: &str, transcript: &Transcript) -> Result<Option<Vec<u8>>, Error> {
+        let given = match self {
+            Self::Given(given) => given,
+            Self::Input => {
+                let person = io::stdin().is_terminal();
+                if person {
+                    transcript.prompt(prompt)?;
+                }
+                let line = read_line(&mut io::stdin().lock())?;
+                if person && line.is_none() {
+                    transcript.prompt("\n")?; // Ctrl-D leaves the cursor behind the prompt.
+                }
+                return Ok(line);
+            }
+        };
+        Ok(given.pop_front())
+    }
+
+    /// Whether a person can be asked once more.
+    pub fn can_ask_again(&self) -> bool {
+        matches!(self, Self::Input) && io::stdin().is_terminal()
+    }
+}
+
+fn read_line(input: &mut impl BufRead) -> Result<Option<Vec<u8>>, Error> {
+    let mut line = Vec::new();
+    input.take(LONGEST).read_until(b'\n', &mut line).map_err(Error::Input)?;
+    if line.is_empty() {
+        return Ok(None);
+    }
+    if line.last() == Some(&b'\n') {
+        line.pop();
+        if line.last() == Some(&b'\r') {
+            line.pop();
+        }
+    } else if line.len() as u64 == LONGEST {
+        return Err(Error::Answer(format!("the line is longer than {LONGEST} bytes")));
+    }
+    Ok(Some(line))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_a_line_without_its_end_and_tells_the_end_of_input() {
+        let mut input: &[u8] = b"one\r\n\ntwo";
+        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"one");
+        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"");
+        assert_eq!(read_line(&mut input).unwrap().unwrap(), b"two");
+        assert_eq!(read_line(&mut input).unwrap(), None);
+    }
+
+    #[test]
+    fn refuses_a_line_without_end() {
+        let endless = vec![b'x'; 1 << 20];
+        assert!(matches!(read_line(&mut endless.as_slice()), Err(Error::Answer(_))));
+    }
+}

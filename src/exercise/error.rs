@@ -1,0 +1,98 @@
+//! What goes wrong between two socket programs, in the words of a person who has to do something about it.
+//!
+//! Trap: an `io::Error` of a socket is not kept where it means that the peer is gone: a broken pipe further up is read
+//! as 'standard output was closed', which is success.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(
+        "port {} on {} is in use by another program\n`ss -ltnp 'sport = :{}'` shows which; or take another: --port N",
+        .address.port(), .address.ip(), .address.port()
+    )]
+    PortInUse { address: SocketAddr },
+    #[error(
+        "port {} is privileged (below 1024)\ntake another (--port N), or allow it: sudo sysctl -w net.ipv4.ip_unprivileged_port_start={}",
+        .address.port(), .address.port()
+    )]
+    PortPrivileged { address: SocketAddr },
+    #[error("{} is not an address of this machine\n`netlab interfaces` shows those it has", .address.ip())]
+    AddressNotHere { address: SocketAddr },
+    #[error("the name {host:?} is not known: {why}")]
+    NameNotKnown { host: String, why: String },
+    #[error("{address} refused the connection: nothing listens on that port (a SYN was answered by RST)")]
+    Refused { address: SocketAddr },
+    #[error("{address} did not answer within {}: no such host, or a firewall drops the packets", seconds(.after))]
+    TimedOut { address: SocketAddr, after: Duration },
+    #[error("there is no route to {address}\n`ip route get {}` shows why", .address.ip())]
+    NoRoute { address: SocketAddr },
+    #[error("{peer} has sent nothing for {}", seconds(.after))]
+    Silent { peer: SocketAddr, after: Duration },
+    #[error("{peer} closed the connection {before}")]
+    ClosedEarly { peer: SocketAddr, before: &'static str },
+    #[error("{peer} reset the connection (RST)")]
+    Reset { peer: SocketAddr },
+    #[error("stopped")]
+    Stopped,
+    #[error("{0}")]
+    Answer(String),
+    #[error("cannot write to standard output: {0}")]
+    Output(#[source] io::Error),
+    #[error("cannot read standard input: {0}")]
+    Input(#[source] io::Error),
+    #[error("cannot {operation} {target}: {source}")]
+    System { operation: &'static str, target: String, source: io::Error },
+}
+
+impl Error {
+    /// Whether it is the peer's answer (refused, closed, silent), and not an inability of ours.
+    pub fn is_the_peers(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused { .. }
+                | Self::TimedOut { .. }
+                | Self::Silent { .. }
+                | Self::ClosedEarly { .. }
+                | Self::Reset { .. }
+        )
+    }
+
+    /// What went wrong when binding to `address`.
+    pub(super) fn binding(address: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::PortInUse { address },
+            io::ErrorKind::AddrNotAvailable => Self::AddressNotHere { address },
+            io::ErrorKind::PermissionDenied if address.port() < 1024 => Self::PortPrivileged { address },
+            _ => Self::System { operation: "listen on", target: address.to_string(), source },
+        }
+    }
+
+    /// What went wrong when connecting to `address`, given `after` at most.
+    pub(super) fn connecting(address: SocketAddr, after: Duration, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::ConnectionRefused => Self::Refused { address },
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut { address, after },
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address },
+            _ => Self::System { operation: "connect to", target: address.to_string(), source },
+        }
+    }
+
+    /// What went wrong on an open connection.
+    pub(super) fn talking(operation: &'static str, peer: SocketAddr, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
+                Self::Reset { peer }
+            }
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address: peer },
+            _ => Self::System { operation, target: peer.to_string(), source },
+        }
+    }
+}
+
+/// A duration as it is typed: `500ms`, `30s`, `2.5s`.
+fn seconds(duration: &Duration) -> String {
+    if duration.as_secs() == 0 { format!("{}ms", duration.as_millis()) } else { format!("{}s", duration.as_secs_f64()) }
+}

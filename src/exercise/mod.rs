@@ -1,0 +1,134 @@
+//! The course: exercises in socket programming, each with a reference server and client that students' own programs
+//! talk to. A folder an exercise (brief.md, codec.rs, serve.rs, client.rs, mod.rs) and a row in [`ALL`].
+//!
+//! Guarantee: bytes, ports, order of turns and quoted lines are the course's; the other side may be any program in any
+//! language. What a peer sent is bounded in memory and in time, and is escaped before a terminal by [`Transcript`].
+
+// Sockets time out.
+#![allow(clippy::disallowed_methods)]
+
+mod answers;
+mod connection;
+mod error;
+mod service;
+mod stop;
+pub mod sync;
+mod text;
+mod transcript;
+
+use std::time::Duration;
+
+pub use answers::Answers;
+pub use error::Error;
+pub use stop::Stop;
+pub use text::text_of;
+pub use transcript::Transcript;
+
+/// All exercises, in the order in which they are taught.
+pub static ALL: &[&Exercise] = &[&sync::EXERCISE];
+
+/// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.
+#[derive(Debug)]
+pub struct Exercise {
+    /// The names it goes by, the first one first in lists; either works with `serve` and `client`.
+    pub names: &'static [&'static str],
+    pub transport: Transport,
+    /// The port that the course uses.
+    pub port: u16,
+    /// What the two programs are called where they are shown side by side.
+    pub roles: Roles,
+    /// What it teaches, in one line of at most 60 columns.
+    pub teaches: &'static str,
+    /// The exercise's page, in Markdown.
+    pub brief: &'static str,
+    /// Runs the server until it is stopped; answers how many clients it served to the end.
+    pub serve: fn(&Service, &Transcript) -> Result<u64, Error>,
+    /// Runs the client once.
+    pub client: fn(&mut Visit, &Transcript) -> Result<(), Error>,
+    /// What the client is told in `netlab demo`.
+    pub script: &'static [&'static str],
+}
+
+impl Exercise {
+    /// The name it is listed under.
+    pub fn name(&self) -> &'static str {
+        self.names.first().copied().unwrap_or_default()
+    }
+}
+
+/// What the two programs of an exercise are called.
+#[derive(Clone, Copy, Debug)]
+pub struct Roles {
+    pub server: &'static str,
+    pub client: &'static str,
+}
+
+/// What carries an exercise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    Tcp,
+}
+
+impl Transport {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+        }
+    }
+}
+
+/// What a server is told.
+#[derive(Debug)]
+pub struct Service {
+    /// Address or name to bind.
+    pub host: String,
+    /// Port to bind; 0 lets the system choose, and what it chose is said.
+    pub port: u16,
+    /// Serve one client, then end.
+    pub once: bool,
+    /// How long a client may be silent.
+    pub idle: Duration,
+    /// Clients served at the same time; further ones wait in the backlog.
+    pub max_clients: usize,
+    pub stop: Stop,
+}
+
+/// What a client is told.
+#[derive(Debug)]
+pub struct Visit {
+    /// Address or name to connect to.
+    pub host: String,
+    pub port: u16,
+    /// How long to wait for a connection, and for each answer.
+    pub timeout: Duration,
+    /// Where what it is asked for comes from.
+    pub answers: Answers,
+}
+
+/// The exercise of that name.
+pub fn find(name: &str) -> Option<&'static Exercise> {
+    ALL.iter().copied().find(|exercise| exercise.names.contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_leads_to_one_exercise() {
+        let names: Vec<_> = ALL.iter().flat_map(|exercise| exercise.names).collect();
+        let mut unique = names.clone();
+        unique.sort();
+        unique.dedup();
+        assert_eq!(names.len(), unique.len(), "a name is used twice in {names:?}");
+        assert!(ALL.iter().all(|exercise| std::ptr::eq(find(exercise.name()).unwrap(), *exercise)));
+    }
+
+    #[test]
+    fn every_exercise_has_a_page_and_fits_a_line() {
+        for exercise in ALL {
+            assert!(exercise.brief.starts_with("# "), "{} has no heading", exercise.name());
+            assert!(exercise.teaches.len() <= 60, "{} teaches too long a line", exercise.name());
+        }
+    }
+}

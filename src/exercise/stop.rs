@@ -1,0 +1,48 @@
+//! Ctrl-C as something that can be waited for beside a socket.
+
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+
+/// Becomes readable when the program is asked to end (SIGINT, SIGTERM), and stays so for every thread that waits.
+#[derive(Debug)]
+pub struct Stop {
+    asked: UnixStream,
+    ring: UnixStream,
+}
+
+impl Stop {
+    /// Asked by nobody but [`Stop::ask`].
+    pub fn new() -> io::Result<Self> {
+        let (asked, ring) = UnixStream::pair()?;
+        Ok(Self { asked, ring })
+    }
+
+    /// Takes over SIGINT and SIGTERM; a second one ends the program at once.
+    pub fn on_interrupt() -> io::Result<Self> {
+        let stop = Self::new()?;
+        let second = Arc::new(AtomicBool::new(false));
+        for signal in [SIGINT, SIGTERM] {
+            signal_hook::flag::register_conditional_default(signal, Arc::clone(&second))?;
+            signal_hook::flag::register(signal, Arc::clone(&second))?;
+            signal_hook::low_level::pipe::register(signal, stop.ring.try_clone()?)?;
+        }
+        Ok(stop)
+    }
+
+    /// Asks for the end from within, as Ctrl-C does from without.
+    pub fn ask(&self) {
+        // One byte fits the buffer, or the buffer is full of earlier asking.
+        let _ = (&self.ring).write(&[0]);
+    }
+}
+
+impl AsFd for Stop {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.asked.as_fd()
+    }
+}

@@ -1,0 +1,19 @@
+//! `sync`: one connection, strict turns. The server speaks first, each side receives once a turn.
+
+mod client;
+mod codec;
+mod serve;
+
+use super::{Exercise, Roles, Transport};
+
+pub static EXERCISE: Exercise = Exercise {
+    names: &["sync"],
+    transport: Transport::Tcp,
+    port: 8005,
+    roles: Roles { server: "server", client: "client" },
+    teaches: "a connection from handshake to close, turn by turn",
+    brief: include_str!("brief.md"),
+    serve: serve::run,
+    client: client::run,
+    script: &["Hi, nice to meet you"],
+};

@@ -1,0 +1,168 @@
+//! A private network without root: user, network, mount and PID namespaces (namespaces(7), user_namespaces(7)).
+//!
+//! Trap: `unshare(CLONE_NEWUSER)` fails in a process with threads, so netlab runs itself again as a hidden command that
+//! calls [`enter`] before anything else. Guarantee: the inside is PID 1 of its own PID namespace and dies with the
+//! process outside, so even `kill -9` leaves neither a process nor a namespace behind.
+
+mod refusal;
+
+use std::io::{self, Read};
+use std::os::fd::AsRawFd;
+
+use nix::errno::Errno;
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
+use nix::sys::wait::{WaitStatus, waitpid};
+use nix::unistd::{Gid, Pid, Uid};
+
+pub use refusal::Refusal;
+
+/// Why there is no private network.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The kernel, or what guards it, does not let this user make namespaces.
+    #[error("{0}")]
+    Refused(Refusal),
+    /// It should have worked and did not.
+    #[error("cannot {operation}: {source}")]
+    Failed { operation: &'static str, source: io::Error },
+}
+
+/// On which side of the fork the caller goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// In the namespaces, as PID 1, with `lo` up: do the work and exit.
+    Inside,
+    /// Outside, after the inside ended with this exit code (128 + the signal's number where a signal ended it).
+    Outside(i32),
+}
+
+/// Enters a private network. Needs no privilege, but a process with a single thread.
+///
+/// Returns twice: [`Side::Inside`] in the child, [`Side::Outside`] in the parent once the child is gone. User and group
+/// keep their numbers; the inside has every capability over the new network, programs it starts have none (unless the
+/// caller is root). The mounts are private; /proc and /sys are the new namespaces' own where the kernel allows it.
+/// An error is reported before the fork where it can be; one inside (no right to raise `lo`) is reported in the child.
+pub fn enter() -> Result<Side, Error> {
+    unshare_all()?;
+    // The write end stays open, and unused, in the parent: its closing tells the child that the parent is gone.
+    let (alive, held) = io::pipe().map_err(|source| Error::Failed { operation: "make a pipe", source })?;
+    match super::sys::fork() {
+        Err(source) => Err(Error::Failed { operation: "start PID 1 of the namespace", source }),
+        Ok(Some(child)) => {
+            drop(alive);
+            outlive(child).map(Side::Outside)
+        }
+        Ok(None) => {
+            drop(held);
+            die_withheld(alive).map_err(failed("ask to die with the parent"))?;
+            own_mounts();
+            raise_loopback().map_err(|errno| Error::of("raise the loopback interface", errno))?;
+            Ok(Side::Inside)
+        }
+    }
+}
+
+fn failed(operation: &'static str) -> impl FnOnce(Errno) -> Error {
+    move |errno| Error::Failed { operation, source: errno.into() }
+}
+
+impl Error {
+    /// A refusal where the errno is one of those that mean 'not allowed', a failure otherwise.
+    fn of(operation: &'static str, errno: Errno) -> Self {
+        match errno {
+            Errno::EPERM | Errno::EACCES | Errno::ENOSPC | Errno::EUSERS | Errno::EINVAL | Errno::ENOSYS => {
+                Self::Refused(Refusal::diagnose(errno, &refusal::Facts::read()))
+            }
+            _ => failed(operation)(errno),
+        }
+    }
+}
+
+/// Unshares; through a user namespace only where that is needed, because root in one cannot write other users' files.
+fn unshare_all() -> Result<(), Error> {
+    let wanted = CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWPID | CloneFlags::CLONE_NEWNS;
+    if unshare(wanted).is_ok() {
+        return Ok(());
+    }
+    let (user, group) = (Uid::effective(), Gid::effective());
+    unshare(CloneFlags::CLONE_NEWUSER | wanted).map_err(|errno| Error::of("make a user namespace", errno))?;
+    // A binary with file capabilities is not dumpable, and its /proc/self belongs to root.
+    prctl::set_dumpable(true).map_err(failed("open /proc/self to this user"))?;
+    // Without CAP_SETGID outside, the kernel wants setgroups(2) given up before the group map (user_namespaces(7)).
+    for (file, text) in [
+        ("/proc/self/setgroups", "deny".to_owned()),
+        ("/proc/self/uid_map", format!("{user} {user} 1")),
+        ("/proc/self/gid_map", format!("{group} {group} 1")),
+    ] {
+        std::fs::write(file, text).map_err(|error| {
+            Error::of("write the user namespace's maps", error.raw_os_error().map_or(Errno::EIO, Errno::from_raw))
+        })?;
+    }
+    Ok(())
+}
+
+/// Waits for the inside; its exit code.
+fn outlive(child: Pid) -> Result<i32, Error> {
+    loop {
+        match waitpid(child, None) {
+            Ok(WaitStatus::Exited(_, code)) => return Ok(code),
+            Ok(WaitStatus::Signaled(_, signal, _)) => return Ok(128 + signal as i32),
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(errno) => return Err(failed("wait for PID 1 of the namespace")(errno)),
+        }
+    }
+}
+
+/// Asks for SIGKILL when the parent ends, and looks whether it ended before the asking.
+fn die_withheld(mut alive: io::PipeReader) -> nix::Result<()> {
+    prctl::set_pdeathsig(Signal::SIGKILL)?;
+    // getppid(2) is 0 in PID 1 whether the parent lives or not, so the pipe is asked: end of file means it is gone.
+    nix::fcntl::fcntl(&alive, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
+    if matches!(alive.read(&mut [0]), Ok(0)) {
+        std::process::exit(128 + Signal::SIGKILL as i32);
+    }
+    Ok(())
+}
+
+/// Makes the mounts private and shows the new namespaces in /proc and /sys. Containers often forbid the last two;
+/// programs then see those of the outside, which harms nothing here.
+fn own_mounts() {
+    const NONE: Option<&str> = None;
+    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
+    if mount(NONE, "/", NONE, MsFlags::MS_REC | MsFlags::MS_PRIVATE, NONE).is_ok() {
+        let _ = mount(Some("proc"), "/proc", Some("proc"), quiet, NONE);
+        let _ = mount(Some("sysfs"), "/sys", Some("sysfs"), quiet, NONE);
+    }
+}
+
+/// Sets IFF_UP on `lo` through rtnetlink (rtnetlink(7)): a struct nlmsghdr and a struct ifinfomsg, native byte order.
+fn raise_loopback() -> nix::Result<()> {
+    const RTM_NEWLINK: u16 = 16;
+    const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
+    const IFF_UP: u32 = 1;
+    let index = nix::net::if_::if_nametoindex("lo")?;
+    let mut message = Vec::with_capacity(32);
+    message.extend(32u32.to_ne_bytes());
+    message.extend(RTM_NEWLINK.to_ne_bytes());
+    message.extend(NLM_F_REQUEST_ACK.to_ne_bytes());
+    message.extend([0; 8]); // sequence number and port: one question, one answer
+    message.extend([0; 4]); // family and type: unspecified
+    message.extend(index.to_ne_bytes());
+    message.extend(IFF_UP.to_ne_bytes()); // the flags
+    message.extend(IFF_UP.to_ne_bytes()); // which of them to change
+    let netlink =
+        socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
+    socket::send(netlink.as_raw_fd(), &message, MsgFlags::empty())?;
+    let mut answer = [0; 256];
+    let length = socket::recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;
+    // struct nlmsgerr follows the header: 0 acknowledges, anything else is a negated errno.
+    match answer[..length].get(16..20).map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) {
+        Some(0) => Ok(()),
+        Some(error) => Err(Errno::from_raw(-error)),
+        None => Err(Errno::EBADMSG),
+    }
+}

@@ -1,0 +1,188 @@
+//! Markdown pages in a terminal: headings, paragraphs, lists, tables, code. What our own pages use, no more.
+//!
+//! Guarantee: nothing is lost: a construct that is not known is printed as it stands.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+const BOLD: &str = "\x1b[1m";
+const CODE: &str = "\x1b[36m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Writes `page`, prose wrapped to `width` columns; code and tables keep their shape. `colour`: with escape sequences.
+pub fn render(out: &mut impl Write, page: &str, width: usize, colour: bool) -> io::Result<()> {
+    let mut view = View { out, width: width.max(20), colour };
+    let mut paragraph = Paragraph::default();
+    let mut table: Vec<Vec<&str>> = Vec::new();
+    let mut in_code = false;
+    for line in page.lines() {
+        if !line.starts_with('|') || in_code {
+            view.table(&mut table)?;
+        }
+        if line.starts_with("```") {
+            view.paragraph(&mut paragraph)?;
+            in_code = !in_code;
+        } else if in_code {
+            view.code(line)?;
+        } else if let Some(heading) = line.strip_prefix('#') {
+            view.paragraph(&mut paragraph)?;
+            view.heading(heading.trim_start_matches('#').trim())?;
+        } else if line.starts_with('|') {
+            view.paragraph(&mut paragraph)?;
+            let cells: Vec<_> = line.trim_matches('|').split('|').map(str::trim).collect();
+            if !cells.iter().all(|cell| !cell.is_empty() && cell.chars().all(|c| c == '-' || c == ':')) {
+                table.push(cells);
+            }
+        } else if line.trim().is_empty() {
+            view.paragraph(&mut paragraph)?;
+            view.line("")?;
+        } else if let Some(item) = line.strip_prefix("- ") {
+            view.paragraph(&mut paragraph)?;
+            paragraph = Paragraph { words: item.to_owned(), item: true };
+        } else {
+            paragraph.extend(line.trim());
+        }
+    }
+    view.table(&mut table)?;
+    view.paragraph(&mut paragraph)
+}
+
+/// Prose being gathered.
+#[derive(Default)]
+struct Paragraph {
+    words: String,
+    item: bool,
+}
+
+impl Paragraph {
+    fn extend(&mut self, line: &str) {
+        if !self.words.is_empty() {
+            self.words.push(' ');
+        }
+        self.words.push_str(line);
+    }
+}
+
+struct View<'a, W: Write> {
+    out: &'a mut W,
+    width: usize,
+    colour: bool,
+}
+
+impl<W: Write> View<'_, W> {
+    fn line(&mut self, text: &str) -> io::Result<()> {
+        writeln!(self.out, "{text}")
+    }
+
+    fn heading(&mut self, text: &str) -> io::Result<()> {
+        if self.colour { writeln!(self.out, "{BOLD}{text}{PLAIN}") } else { writeln!(self.out, "{text}") }
+    }
+
+    fn code(&mut self, text: &str) -> io::Result<()> {
+        if self.colour { writeln!(self.out, "    {CODE}{text}{PLAIN}") } else { writeln!(self.out, "    {text}") }
+    }
+
+    fn paragraph(&mut self, paragraph: &mut Paragraph) -> io::Result<()> {
+        let Paragraph { words, item } = std::mem::take(paragraph);
+        let (first, rest) = if item { ("- ", "  ") } else { ("", "") };
+        let mut line = first.to_owned();
+        let mut empty = true;
+        for word in pieces(&words) {
+            if !empty && shown_width(&line) + 1 + shown_width(word) > self.width {
+                self.inline(&line)?;
+                line = rest.to_owned();
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        if empty { Ok(()) } else { self.inline(&line) }
+    }
+
+    fn table(&mut self, rows: &mut Vec<Vec<&str>>) -> io::Result<()> {
+        let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..columns)
+            .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| shown_width(cell)).max().unwrap_or(0))
+            .collect();
+        for row in rows.drain(..) {
+            let mut line = String::new();
+            for (cell, width) in row.iter().zip(&widths) {
+                line.push_str("  ");
+                line.push_str(cell);
+                line.extend(std::iter::repeat_n(' ', width.saturating_sub(shown_width(cell))));
+            }
+            self.inline(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// A line of prose: `code` in colour where there is some, else with its backticks.
+    fn inline(&mut self, text: &str) -> io::Result<()> {
+        let balanced = text.matches('`').count().is_multiple_of(2);
+        if !self.colour || !balanced {
+            return self.line(&if balanced { text.replace('`', "") } else { text.to_owned() });
+        }
+        for (at, part) in text.split('`').enumerate() {
+            match at % 2 {
+                0 => write!(self.out, "{part}")?,
+                _ => write!(self.out, "{CODE}{part}{PLAIN}")?,
+            }
+        }
+        self.line("")
+    }
+}
+
+/// Words, with a `code span` kept whole.
+fn pieces(text: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    text.split(move |c: char| {
+        in_code ^= c == '`';
+        c == ' ' && !in_code
+    })
+    .filter(|word| !word.is_empty())
+}
+
+/// Columns that the text takes, its backticks not counted.
+fn shown_width(text: &str) -> usize {
+    text.width() - text.matches('`').count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rendered(page: &str, width: usize) -> String {
+        let mut out = Vec::new();
+        render(&mut out, page, width, false).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn wraps_prose_and_lists_and_keeps_code() {
+        let page =
+            "# Heading\n\nsome words that\nrun on\n\n- an item of two lines\n- next\n\n```\nlet x =    1;\n```\n";
+        let expected = "Heading\n\nsome words that run\non\n\n- an item of two\n  lines\n- next\n\n    let x =    1;\n";
+        assert_eq!(rendered(page, 20), expected);
+    }
+
+    #[test]
+    fn lines_a_table_up() {
+        assert_eq!(rendered("| a | b |\n|---|---|\n| long | `x` |\n", 80), "  a     b\n  long  x\n");
+    }
+
+    #[test]
+    fn does_not_break_a_code_span() {
+        assert_eq!(rendered("aaaa `bbbb cccc dddd eeee` f\n", 20), "aaaa\nbbbb cccc dddd eeee\nf\n");
+    }
+
+    #[test]
+    fn colours_only_where_asked() {
+        let mut out = Vec::new();
+        render(&mut out, "# H\na `b`\n", 80, true).unwrap();
+        assert_eq!(out, b"\x1b[1mH\x1b[0m\na \x1b[36mb\x1b[0m\n");
+    }
+}

@@ -1,0 +1,3 @@
+//! Values to text over `impl Write`.
+
+pub mod markdown;
