@@ -125,6 +125,13 @@ pub struct Frame<'a> {
     pub comment: &'a [u8],
 }
 
+impl Frame<'_> {
+    /// No frame: what a source lends before its first and after its last.
+    pub fn empty() -> Self {
+        Self { number: 0, time: None, link: LinkType::NULL, interface: 0, length: 0, data: &[], comment: &[] }
+    }
+}
+
 /// An interface that frames of a source were captured on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Interface {

@@ -4,9 +4,13 @@
 pub mod cli;
 pub mod cmd;
 pub mod exercise;
+pub mod field;
+pub mod flow;
 pub mod frame;
 pub mod io;
+pub mod pipeline;
 pub mod view;
+pub mod wire;
 
 /// Saying that a test cannot run on this machine, shared with the tests in `tests/`.
 #[cfg(test)]

@@ -1,0 +1,241 @@
+//! The field registry: joins what the modules of `wire` and `flow` declare. Names are resolved once, at the start.
+
+pub mod text;
+
+use crate::flow::{self, Facts};
+use crate::wire::{self, Bits, Field, Kind, Packet, Protocol, Value, Words};
+
+/// One field of the registry.
+#[derive(Clone, Copy)]
+pub struct Entry {
+    /// The protocol in whose layers it is found.
+    pub protocol: Protocol,
+    source: Declared,
+}
+
+#[derive(Clone, Copy)]
+enum Declared {
+    Wire(&'static Field),
+    Flow(&'static Field<flow::fields::Read>),
+}
+
+impl Entry {
+    pub fn name(&self) -> &'static str {
+        match self.source {
+            Declared::Wire(field) => field.name,
+            Declared::Flow(field) => field.name,
+        }
+    }
+
+    pub fn label(&self) -> &'static str {
+        match self.source {
+            Declared::Wire(field) => field.label,
+            Declared::Flow(field) => field.label,
+        }
+    }
+
+    pub fn kind(&self) -> Kind {
+        match self.source {
+            Declared::Wire(field) => field.kind,
+            Declared::Flow(field) => field.kind,
+        }
+    }
+
+    pub fn help(&self) -> &'static str {
+        match self.source {
+            Declared::Wire(field) => field.help,
+            Declared::Flow(field) => field.help,
+        }
+    }
+
+    /// RFC and section, or another public source.
+    pub fn source(&self) -> &'static str {
+        match self.source {
+            Declared::Wire(field) => field.source,
+            Declared::Flow(field) => field.source,
+        }
+    }
+
+    pub fn words(&self) -> Option<Words> {
+        match self.source {
+            Declared::Wire(field) => field.words,
+            Declared::Flow(field) => field.words,
+        }
+    }
+
+    /// Its fixed place in the header.
+    pub fn bits(&self) -> Option<Bits> {
+        match self.source {
+            Declared::Wire(field) => field.bits,
+            Declared::Flow(_) => None,
+        }
+    }
+
+    /// Worked out, not read from the bytes.
+    pub fn computed(&self) -> bool {
+        match self.source {
+            Declared::Wire(field) => field.computed,
+            Declared::Flow(field) => field.computed,
+        }
+    }
+
+    /// Hands the values of this field in one layer to `each`, until that says `false`. Facts belong to the first layer
+    /// of their protocol alone.
+    #[inline]
+    pub fn each_in_layer<'a>(&self, at: &wire::At<'a>, facts: &Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
+        match self.source {
+            Declared::Wire(field) => field.each(at, each),
+            Declared::Flow(field) => {
+                let earlier = at.packet.layers.iter().take(at.index);
+                if earlier.filter(|layer| layer.protocol == self.protocol).count() == 0
+                    && let Some(value) = (field.read)(facts)
+                {
+                    each(value);
+                }
+            }
+        }
+    }
+}
+
+/// Every field, protocol by protocol from the outside in; a protocol's own fields before what flow adds.
+pub fn all() -> impl Iterator<Item = Entry> {
+    Protocol::ALL.iter().flat_map(|protocol| of(*protocol))
+}
+
+/// The fields of one protocol.
+pub fn of(protocol: Protocol) -> impl Iterator<Item = Entry> {
+    let wire = protocol.fields().iter().map(Declared::Wire);
+    let flow = flow::FIELDS.iter().filter(move |(of, _)| *of == protocol);
+    let flow = flow.flat_map(|(_, fields)| fields.iter().map(Declared::Flow));
+    wire.chain(flow).map(move |source| Entry { protocol, source })
+}
+
+/// A name of the registry, resolved: some are declared by several protocols (`sll.etype`).
+pub struct Resolved {
+    pub name: &'static str,
+    pub kind: Kind,
+    entries: Vec<Entry>,
+}
+
+/// No field has this name.
+#[derive(Debug, thiserror::Error)]
+#[error("no field is named {name:?}{}; `netlab fields` lists them", hint(.near))]
+pub struct Unknown {
+    pub name: String,
+    /// Names that look like it.
+    pub near: Vec<&'static str>,
+}
+
+fn hint(near: &[&str]) -> String {
+    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+}
+
+/// Finds a field by its full name.
+pub fn resolve(name: &str) -> Result<Resolved, Unknown> {
+    let entries: Vec<Entry> = all().filter(|entry| entry.name() == name).collect();
+    match entries.first() {
+        Some(first) => Ok(Resolved { name: first.name(), kind: first.kind(), entries }),
+        None => Err(Unknown { name: name.into(), near: near(name) }),
+    }
+}
+
+/// At most three names that share the most with `name`.
+fn near(name: &str) -> Vec<&'static str> {
+    let last = name.rsplit('.').next().unwrap_or(name);
+    let mut found: Vec<(usize, &'static str)> = all()
+        .map(|entry| entry.name())
+        .filter_map(|known| {
+            let shared = known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+            let same_end = known.rsplit('.').next() == Some(last);
+            let score = shared + if same_end { 6 } else { 0 };
+            (score >= 6).then_some((score, known))
+        })
+        .collect();
+    found.sort_by_key(|(score, known)| (usize::MAX - score, *known));
+    found.dedup_by_key(|(_, known)| *known);
+    found.into_iter().take(3).map(|(_, known)| known).collect()
+}
+
+impl Resolved {
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The first value in the packet.
+    #[inline]
+    pub fn first<'a>(&self, packet: &'a Packet<'a>, facts: &Facts) -> Option<Value<'a>> {
+        if let [Entry { protocol, source }] = self.entries.as_slice() {
+            return match source {
+                Declared::Flow(field) => (field.read)(facts),
+                Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
+                Declared::Wire(field) => {
+                    packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at))
+                }
+            };
+        }
+        let mut first = None;
+        self.each(packet, facts, &mut |value| {
+            first = Some(value);
+            false
+        });
+        first
+    }
+
+    /// Hands every value in the packet to `each`, layer by layer, until that says `false`.
+    pub fn each<'a>(&self, packet: &'a Packet<'a>, facts: &Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
+        let mut go_on = true;
+        for at in std::iter::once(frame(packet)).chain(packet.each()) {
+            for entry in self.entries.iter().filter(|entry| entry.protocol == at.layer.protocol) {
+                entry.each_in_layer(&at, facts, &mut |value| {
+                    go_on = each(value);
+                    go_on
+                });
+                if !go_on {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// The frame itself as a layer: all of its bytes.
+pub fn frame<'a>(packet: &'a Packet<'a>) -> wire::At<'a> {
+    let end = packet.frame.data.len() as u32;
+    let layer = wire::Layer { protocol: Protocol::Frame, quoted: false, start: 0, header: end, end };
+    wire::At { packet, index: 0, layer }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_field_is_described() {
+        for entry in all() {
+            let name = entry.name();
+            assert!(!entry.help().is_empty() && !entry.source().is_empty() && !entry.label().is_empty(), "{name}");
+            let prefix = name.split('.').next();
+            assert!(
+                prefix.is_some_and(|prefix| prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_name_has_one_type_wherever_it_is_declared() {
+        for entry in all() {
+            for other in all().filter(|other| other.name() == entry.name()) {
+                assert_eq!(other.kind(), entry.kind(), "{}", entry.name());
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_suggests_what_was_meant() {
+        let error = resolve("tcp.scrport").err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("tcp.srcport") || error.contains("tcp.s"), "{error}");
+        let error = resolve("udp.dport").err();
+        assert!(error.is_some());
+    }
+}

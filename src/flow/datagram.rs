@@ -1,0 +1,179 @@
+//! IP datagrams put together from their fragments (RFC 791 §3.2, RFC 8200 §4.5).
+//!
+//! A frame's fields stay the frame's own; the whole datagram is an event at its last fragment. Bounded: at most
+//! [`MAX_PENDING`] unfinished datagrams and [`MAX_BYTES`] of their data, the oldest leave first, and what is older than
+//! [`TIMEOUT`] (RFC 8200's reassembly time) is not joined with newer fragments.
+
+use std::collections::VecDeque;
+
+use etherparse::defrag::{IpDefragBuf, IpFragRange};
+use etherparse::{IpFragOffset, IpNumber};
+
+use crate::frame::{LinkType, Timestamp};
+use crate::wire::{Address, At, Protocol, ipv4};
+
+pub const MAX_PENDING: usize = 256;
+pub const MAX_BYTES: usize = 8 << 20;
+/// 60 seconds.
+pub const TIMEOUT: i64 = 60_000_000_000;
+
+/// A whole datagram: an IP packet as it was before it was fragmented, to be decoded as [`Datagram::LINK`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// The IP header of the first fragment without its marks of fragmentation, and the data of all.
+    pub bytes: Vec<u8>,
+    /// Fragments that it came in.
+    pub fragments: u32,
+}
+
+impl Datagram {
+    pub const LINK: LinkType = LinkType::RAW;
+}
+
+/// What fragments of one datagram have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    source: Address,
+    destination: Address,
+    identification: u32,
+    protocol: u8,
+}
+
+struct Pending {
+    identity: Identity,
+    /// Of the first fragment that arrived.
+    since: Option<Timestamp>,
+    /// The headers before the fragment's data, from the fragment at offset 0.
+    header: Vec<u8>,
+    data: IpDefragBuf,
+    fragments: u32,
+}
+
+/// A fragment as its headers describe it.
+struct Fragment<'a> {
+    identity: Identity,
+    offset: u16,
+    more: bool,
+    /// An IPv4 header, or an IPv6 header alone: what is in front of the datagram once it is whole.
+    header: &'a [u8],
+    data: &'a [u8],
+}
+
+/// Datagrams of which some fragments are missing, the oldest first.
+#[derive(Default)]
+pub struct Datagrams {
+    pending: VecDeque<Pending>,
+    bytes: usize,
+    /// Unfinished datagrams that had to leave.
+    pub dropped: u64,
+}
+
+impl Datagrams {
+    /// Takes in an IPv4 or IPv6 fragment header's layer; the datagram, if it is whole now.
+    pub fn ingest(&mut self, at: &At<'_>) -> Option<Datagram> {
+        let fragment = match at.layer.protocol {
+            Protocol::Ipv4 => v4(at)?,
+            _ => v6(at)?,
+        };
+        let now = at.packet.frame.time;
+        let place = self.place(&fragment, now);
+        let pending = self.pending.get_mut(place)?;
+        let before = pending.data.data().len();
+        let offset = IpFragOffset::try_new(fragment.offset).ok()?;
+        let added = pending.data.add(offset, fragment.more, fragment.data);
+        self.bytes = self.bytes.saturating_sub(before) + pending.data.data().len();
+        if added.is_err() {
+            // It contradicts the fragments before it (overlong, two different ends).
+            self.forget(place);
+            return None;
+        }
+        pending.fragments += 1;
+        if fragment.offset == 0 {
+            pending.header = fragment.header.to_vec();
+        }
+        if !pending.data.is_complete() {
+            return None;
+        }
+        let pending = self.pending.remove(place)?;
+        self.bytes = self.bytes.saturating_sub(pending.data.data().len());
+        whole(pending)
+    }
+
+    /// Where the datagram of this fragment stands, a new one where there was none.
+    fn place(&mut self, fragment: &Fragment<'_>, now: Option<Timestamp>) -> usize {
+        let found = self.pending.iter().position(|pending| pending.identity == fragment.identity);
+        if let Some(place) = found {
+            let since = self.pending.get(place).and_then(|pending| pending.since);
+            match (now, since) {
+                (Some(now), Some(since)) if now.since(since).abs() > TIMEOUT => self.forget(place),
+                _ => return place,
+            }
+        }
+        while self.pending.len() >= MAX_PENDING || self.bytes > MAX_BYTES && !self.pending.is_empty() {
+            self.forget(0);
+        }
+        let data = IpDefragBuf::new(IpNumber(fragment.identity.protocol), Vec::new(), Vec::<IpFragRange>::new());
+        let identity = fragment.identity;
+        self.pending.push_back(Pending { identity, since: now, header: Vec::new(), data, fragments: 0 });
+        self.pending.len() - 1
+    }
+
+    fn forget(&mut self, place: usize) {
+        if let Some(pending) = self.pending.remove(place) {
+            self.bytes = self.bytes.saturating_sub(pending.data.data().len());
+            self.dropped += 1;
+        }
+    }
+}
+
+fn v4<'a>(at: &At<'a>) -> Option<Fragment<'a>> {
+    let word = at.u16(6)?;
+    if word & (ipv4::OFFSET | ipv4::MORE_FRAGMENTS) == 0 || !captured(at) {
+        return None;
+    }
+    let identity = Identity {
+        source: Address::V4(at.array(12)?),
+        destination: Address::V4(at.array(16)?),
+        identification: at.u16(4)?.into(),
+        protocol: at.u8(9)?,
+    };
+    let (offset, more) = (word & ipv4::OFFSET, word & ipv4::MORE_FRAGMENTS != 0);
+    Some(Fragment { identity, offset, more, header: at.header(), data: at.content() })
+}
+
+fn v6<'a>(at: &At<'a>) -> Option<Fragment<'a>> {
+    let word = at.u16(2)?;
+    let (offset, more) = (word >> 3, word & 1 != 0);
+    if (offset == 0 && !more) || !captured(at) {
+        return None;
+    }
+    let (source, destination) = at.packet.addresses(at.index)?;
+    let identity = Identity { source, destination, identification: at.u32(4)?, protocol: at.u8(0)? };
+    Some(Fragment { identity, offset, more, header: at.packet.network(at.index)?.header(), data: at.content() })
+}
+
+fn captured(at: &At<'_>) -> bool {
+    at.layer.end as usize <= at.packet.frame.data.len()
+}
+
+/// The IP packet as it was: lengths filled in, marks of fragmentation cleared, the IPv4 checksum made right.
+fn whole(pending: Pending) -> Option<Datagram> {
+    let (data, _) = pending.data.take_bufs();
+    let mut bytes = pending.header;
+    let length = u16::try_from(bytes.len() + data.len()).ok()?;
+    match bytes.first()? >> 4 {
+        4 => {
+            bytes.get_mut(2..4)?.copy_from_slice(&length.to_be_bytes());
+            bytes.get_mut(6..8)?.fill(0);
+            bytes.get_mut(10..12)?.fill(0);
+            let sum = etherparse::checksum::Sum16BitWords::new().add_slice(&bytes).ones_complement();
+            bytes.get_mut(10..12)?.copy_from_slice(&sum.to_ne_bytes());
+        }
+        _ => {
+            bytes.get_mut(4..6)?.copy_from_slice(&u16::try_from(data.len()).ok()?.to_be_bytes());
+            *bytes.get_mut(6)? = pending.identity.protocol;
+        }
+    }
+    bytes.extend_from_slice(&data);
+    Some(Datagram { bytes, fragments: pending.fragments })
+}

@@ -1,0 +1,230 @@
+//! TCP conversations: relative sequence numbers, scaled windows, handshake and close.
+//!
+//! Numbers have Wireshark's meaning. A direction that was first seen in the middle counts from 1, as after a SYN.
+
+use super::Streams;
+use super::event::Event;
+use super::key::{Direction, Key};
+use crate::frame::Timestamp;
+use crate::wire::At;
+use crate::wire::tcp::{Flags, Header};
+
+/// What a conversation says about one segment.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// Index of the conversation, from 0.
+    pub stream: u32,
+    /// Whether the sender is the side that opened, or is taken for it.
+    pub from_client: bool,
+    /// Relative to the sender's initial sequence number.
+    pub sequence: u32,
+    /// The sequence number behind this segment, relative.
+    pub next: u32,
+    /// Relative to the receiver's initial sequence number; 0 where the ACK bit is not set.
+    pub acknowledgment: u32,
+    /// In bytes, scaled where the scale is known.
+    pub window: u32,
+    pub scale: Scale,
+    /// [`Completeness`] bits before this segment.
+    pub completeness: u8,
+}
+
+/// What is known of window scaling for one direction (RFC 7323 §2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scale {
+    /// The handshake was not seen.
+    #[default]
+    Unknown,
+    /// One side did not offer it, so neither uses it.
+    Unused,
+    /// Windows count units of 2 to this power.
+    Shift(u8),
+}
+
+/// Wireshark's bits of `tcp.completeness`.
+pub struct Completeness;
+
+impl Completeness {
+    pub const SYN: u8 = 1;
+    pub const SYN_ACK: u8 = 2;
+    pub const ACK: u8 = 4;
+    pub const DATA: u8 = 8;
+    pub const FIN: u8 = 16;
+    pub const RST: u8 = 32;
+}
+
+/// One side of a connection.
+#[derive(Clone, Copy, Debug, Default)]
+struct End {
+    /// Initial sequence number, or one less than the first that was seen.
+    base: Option<u32>,
+    scale: Scale,
+    /// Sequence number behind the FIN, once it was sent.
+    fin: Option<u32>,
+}
+
+/// A conversation, as far as it has gone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Connection {
+    /// By [`Direction::sender`].
+    ends: [End; 2],
+    /// The side that opened, once that is known.
+    client: Option<Direction>,
+    completeness: u8,
+    /// Handshake steps seen, and when the last of them was.
+    step: u8,
+    stepped: Option<Timestamp>,
+    closed: bool,
+}
+
+impl Streams<Connection> {
+    /// Takes in a segment; `None` where its header is cut short.
+    pub(super) fn segment(&mut self, at: &At<'_>, time: Option<Timestamp>, events: &mut Vec<Event>) -> Option<Facts> {
+        let (key, direction) = Key::new(at)?;
+        let header = Header::new(at)?;
+        let (stream, connection) = self.at(key, |connection| connection.is_over_for(&header, direction));
+        Some(connection.segment(*stream, &header, direction, time, events))
+    }
+}
+
+impl Connection {
+    /// Whether a SYN between the same ports begins another conversation.
+    fn is_over_for(&self, header: &Header<'_>, direction: Direction) -> bool {
+        let flags = header.flags();
+        let [low, high] = &self.ends;
+        let end = if direction == Direction::Up { low } else { high };
+        flags.any(Flags::SYN)
+            && !flags.any(Flags::ACK)
+            && end.base.is_some_and(|base| {
+                base != header.sequence() || self.completeness & (Completeness::FIN | Completeness::RST) != 0
+            })
+    }
+
+    fn segment(
+        &mut self,
+        stream: u32,
+        header: &Header<'_>,
+        direction: Direction,
+        time: Option<Timestamp>,
+        events: &mut Vec<Event>,
+    ) -> Facts {
+        let flags = header.flags();
+        let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
+        let [low, high] = &mut self.ends;
+        let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
+
+        let sequence = header.sequence();
+        let base = *sender.base.get_or_insert(if syn { sequence } else { sequence.wrapping_sub(1) });
+        let receiver_base = match receiver.base {
+            None if ack => Some(*receiver.base.insert(header.acknowledgment().wrapping_sub(1))),
+            known => known,
+        };
+        let client = *self.client.get_or_insert_with(|| match (syn, ack) {
+            (true, false) => direction,
+            (true, true) => direction.reverse(),
+            // Begun before the capture: the lower port is taken for the server's.
+            _ if header.source_port() >= header.destination_port() => direction,
+            _ => direction.reverse(),
+        });
+
+        if syn {
+            let shift = crate::wire::tcp::options(header.options)
+                .find(|option| option.kind == crate::wire::tcp::WINDOW_SCALE)
+                .and_then(|option| option.data.first().copied());
+            // RFC 7323 §2.3: a shift above 14 is taken as 14.
+            sender.scale = shift.map_or(Scale::Unused, |shift| Scale::Shift(shift.min(14)));
+            if ack && (sender.scale == Scale::Unused || receiver.scale == Scale::Unused) {
+                (sender.scale, receiver.scale) = (Scale::Unused, Scale::Unused);
+            }
+        }
+        let window = match sender.scale {
+            Scale::Shift(shift) if !syn => u32::from(header.window()) << shift,
+            _ => u32::from(header.window()),
+        };
+        let phantom = u32::from(syn) + u32::from(flags.any(Flags::FIN));
+        let relative = sequence.wrapping_sub(base);
+        let facts = Facts {
+            stream,
+            from_client: client == direction,
+            sequence: relative,
+            next: relative.wrapping_add(header.length).wrapping_add(phantom),
+            acknowledgment: match receiver_base {
+                Some(base) if ack => header.acknowledgment().wrapping_sub(base),
+                _ => 0,
+            },
+            window,
+            scale: sender.scale,
+            completeness: self.completeness,
+        };
+        self.completeness |= seen(flags, header.length);
+        self.tell(header, direction, client, time, events);
+        facts
+    }
+
+    /// Moves handshake and close on, and says what happened.
+    fn tell(
+        &mut self,
+        header: &Header<'_>,
+        direction: Direction,
+        client: Direction,
+        time: Option<Timestamp>,
+        events: &mut Vec<Event>,
+    ) {
+        let flags = header.flags();
+        let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
+        let from_client = client == direction;
+        let [low, high] = &mut self.ends;
+        let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
+
+        if flags.any(Flags::RST) {
+            let refused = !from_client && self.step == 1;
+            events.push(if refused { Event::Refused } else { Event::Reset { by_client: from_client } });
+            self.closed = true;
+            return;
+        }
+        let step = match (syn, ack) {
+            (true, false) => Some(1),
+            (true, true) => Some(2),
+            (false, true) if self.step == 2 && from_client => Some(3),
+            _ => None,
+        };
+        if let Some(step) = step
+            && step > self.step
+        {
+            let after = match (time, self.stepped) {
+                (Some(now), Some(then)) if step == self.step + 1 => Some(now.since(then)),
+                _ => None,
+            };
+            events.push(Event::Opening { step, after });
+            (self.step, self.stepped) = (step, time);
+        }
+        if flags.any(Flags::FIN) && sender.fin.is_none() {
+            sender.fin = Some(header.sequence().wrapping_add(header.length).wrapping_add(1));
+            events.push(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
+        } else if ack && !self.closed && sender.fin.is_some() && receiver.fin == Some(header.acknowledgment()) {
+            self.closed = true;
+            events.push(Event::Closed);
+        }
+    }
+}
+
+/// The completeness bits that one segment adds.
+fn seen(flags: Flags, length: u32) -> u8 {
+    let mut bits = 0;
+    bits |= match (flags.any(Flags::SYN), flags.any(Flags::ACK)) {
+        (true, false) => Completeness::SYN,
+        (true, true) => Completeness::SYN_ACK,
+        (false, true) if length == 0 && !flags.any(Flags::FIN | Flags::RST) => Completeness::ACK,
+        _ => 0,
+    };
+    if length > 0 {
+        bits |= Completeness::DATA;
+    }
+    if flags.any(Flags::FIN) {
+        bits |= Completeness::FIN;
+    }
+    if flags.any(Flags::RST) {
+        bits |= Completeness::RST;
+    }
+    bits
+}

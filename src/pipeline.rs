@@ -1,0 +1,160 @@
+//! The one way a packet goes: source, decoder, flow table, filter, sink. Also the merge of several sources by time.
+
+use crate::flow::{FlowTable, Known};
+use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
+use crate::wire::{self, Layers, Packet};
+
+/// Whether a sink wants more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    GoOn,
+    /// Enough; the run ends without an error.
+    Stop,
+}
+
+/// Where decoded packets go: an output format over a writer, a statistic, a file.
+pub trait Sink {
+    /// Takes a packet and what is known of it.
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next>;
+
+    /// Called before the source makes its reader wait: what was written must be seen now.
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// How a run went.
+#[derive(Debug, Default)]
+pub struct Summary {
+    /// Frames that the source handed out.
+    pub frames: u64,
+    /// Why the source ended early, if it did. Everything before that has reached the sink.
+    pub failure: Option<Error>,
+    /// What the source counted.
+    pub counts: Counts,
+}
+
+/// Feeds every frame of `source` through `table` to `sink`, until one of them has enough.
+///
+/// The error is the sink's: a source that ends early is told in the summary, because what came before it counts.
+pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) -> std::io::Result<Summary> {
+    let mut layers = Layers::new();
+    let mut summary = Summary::default();
+    loop {
+        if !source.ready() {
+            sink.flush()?;
+        }
+        match source.advance() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                summary.failure = Some(error);
+                break;
+            }
+        }
+        summary.frames += 1;
+        let frame = Frame { number: summary.frames, ..source.frame() };
+        let packet = wire::decode(frame, &mut layers);
+        let known = table.ingest(&packet);
+        if sink.packet(&packet, &known)? == Next::Stop {
+            break;
+        }
+    }
+    sink.flush()?;
+    summary.counts = source.counts();
+    Ok(summary)
+}
+
+/// Several sources as one, their frames in the order of time; equal times in the order of the sources.
+pub struct Merge<S> {
+    sources: Vec<Head<S>>,
+    current: usize,
+    interfaces: Vec<Interface>,
+    failure: Option<Error>,
+}
+
+struct Head<S> {
+    source: S,
+    /// The time of the frame that waits in it; `None` at its end.
+    time: Option<Timestamp>,
+    /// What to add to its interface numbers.
+    first_interface: u32,
+}
+
+impl<S: Source> Merge<S> {
+    /// Begins with the first frame of each.
+    pub fn new(sources: Vec<S>) -> Self {
+        let sources = sources.into_iter().map(|source| Head { source, time: None, first_interface: 0 }).collect();
+        let mut merge = Self { sources, current: usize::MAX, interfaces: Vec::new(), failure: None };
+        for place in 0..merge.sources.len() {
+            merge.refill(place);
+        }
+        merge
+    }
+
+    /// Moves one source on. Where it fails, the others go on; the first failure is told at the end.
+    fn refill(&mut self, place: usize) {
+        let Some(head) = self.sources.get_mut(place) else { return };
+        match head.source.advance() {
+            Ok(time) => head.time = time,
+            Err(error) => {
+                head.time = None;
+                self.failure.get_or_insert(error);
+            }
+        }
+        self.number_interfaces();
+    }
+
+    /// Interfaces of all sources in one list, in the order of the sources.
+    fn number_interfaces(&mut self) {
+        let known: usize = self.sources.iter().map(|head| head.source.interfaces().len()).sum();
+        if known == self.interfaces.len() {
+            return;
+        }
+        self.interfaces.clear();
+        for head in &mut self.sources {
+            head.first_interface = self.interfaces.len() as u32;
+            self.interfaces.extend_from_slice(head.source.interfaces());
+        }
+    }
+}
+
+impl<S: Source> Source for Merge<S> {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        if self.current != usize::MAX {
+            self.refill(self.current);
+        }
+        let waiting = self.sources.iter().enumerate().filter_map(|(place, head)| Some((head.time?, place)));
+        match waiting.min() {
+            Some((time, place)) => {
+                self.current = place;
+                Ok(Some(time))
+            }
+            None => {
+                self.current = usize::MAX;
+                self.failure.take().map_or(Ok(None), Err)
+            }
+        }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        match self.sources.get(self.current) {
+            Some(head) => {
+                let frame = head.source.frame();
+                Frame { interface: frame.interface.saturating_add(head.first_interface), ..frame }
+            }
+            None => Frame::empty(),
+        }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.sources.iter().try_fold((0, 0), |(done, all), head| {
+            let (more_done, more) = head.source.progress()?;
+            Some((done + more_done, all + more))
+        })
+    }
+}

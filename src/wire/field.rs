@@ -1,0 +1,285 @@
+//! How a protocol describes its fields: name, label, type, place in the header, meaning, source, and how to read it.
+//!
+//! One declaration drives `-e`, `--json`, the display filter, the tree, the bit grid and `netlab fields`.
+
+use super::{Layer, Packet};
+
+/// A field's value, borrowed from the frame where it can be.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value<'a> {
+    Uint(u64),
+    Int(i64),
+    Bool(bool),
+    Ipv4([u8; 4]),
+    Ipv6([u8; 16]),
+    Mac([u8; 6]),
+    /// Bytes without a finer type.
+    Bytes(&'a [u8]),
+    /// Text as it stood in the frame: not escaped, perhaps not UTF-8.
+    Text(&'a [u8]),
+    /// A duration or a moment since the epoch, in nanoseconds.
+    Nanoseconds(i64),
+}
+
+/// The type of a field: what may be compared with it in a filter, and how its values are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Unsigned number, written in decimal.
+    Dec,
+    /// Number with a sign, written in decimal.
+    Int,
+    /// Unsigned number, written in hexadecimal with this many digits.
+    Hex(u8),
+    /// Yes or no, written 1 or 0.
+    Bool,
+    Ipv4,
+    Ipv6,
+    Mac,
+    /// Written as hexadecimal digits.
+    Bytes,
+    Text,
+    /// Seconds with nine decimals.
+    Seconds,
+}
+
+/// How to read a field of one layer.
+#[derive(Clone, Copy)]
+pub enum Read {
+    /// From its fixed place: big-endian bits of the layer (`Field::bits`).
+    Bits,
+    /// At most one value a layer.
+    One(for<'a> fn(&At<'a>) -> Option<Value<'a>>),
+    /// Any number of values a layer; stops when the callback says `false`.
+    Many(for<'a> fn(&At<'a>, &mut dyn FnMut(Value<'a>) -> bool)),
+}
+
+impl std::fmt::Debug for Read {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Bits => "Bits",
+            Self::One(_) => "One",
+            Self::Many(_) => "Many",
+        })
+    }
+}
+
+/// Where in the layer's header a field has its fixed place, in bits from the header's first bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bits {
+    pub at: u16,
+    pub length: u16,
+}
+
+/// The meaning of a number in words, for instance 6 as `TCP`.
+pub type Words = fn(u64) -> Option<&'static str>;
+
+/// The description of one field.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<R: 'static = Read> {
+    /// Wireshark's display-filter name; what Wireshark has no name for starts with `netlab.`.
+    pub name: &'static str,
+    /// What a person reads in the tree.
+    pub label: &'static str,
+    pub kind: Kind,
+    /// Its place, for fields of the fixed header: drawn in the bit grid and highlighted in the hex view.
+    pub bits: Option<Bits>,
+    /// One line of explanation.
+    pub help: &'static str,
+    /// RFC and section, or another public source.
+    pub source: &'static str,
+    /// The value in words.
+    pub words: Option<Words>,
+    /// Worked out, not read: shown in brackets.
+    pub computed: bool,
+    pub read: R,
+}
+
+impl Field {
+    /// A number at a fixed place, written in decimal.
+    pub const fn dec(name: &'static str, label: &'static str, at: u16, length: u16) -> Self {
+        Self::fixed(name, label, Kind::Dec, at, length)
+    }
+
+    /// A number at a fixed place, written in hexadecimal with the digits of its bytes.
+    pub const fn hex(name: &'static str, label: &'static str, at: u16, length: u16) -> Self {
+        let digits = match length {
+            ..=8 => 2,
+            9..=16 => 4,
+            17..=24 => 6,
+            _ => 8,
+        };
+        Self::fixed(name, label, Kind::Hex(digits), at, length)
+    }
+
+    /// One bit, or several of which any makes it true.
+    pub const fn flag(name: &'static str, label: &'static str, at: u16) -> Self {
+        Self::fixed(name, label, Kind::Bool, at, 1)
+    }
+
+    /// A fixed place whose type follows `kind` (addresses too).
+    pub const fn fixed(name: &'static str, label: &'static str, kind: Kind, at: u16, length: u16) -> Self {
+        let bits = Some(Bits { at, length });
+        Self { name, label, kind, bits, help: "", source: "", words: None, computed: false, read: Read::Bits }
+    }
+
+    /// A value that a function reads, at most one a layer.
+    pub const fn one(
+        name: &'static str,
+        label: &'static str,
+        kind: Kind,
+        read: for<'a> fn(&At<'a>) -> Option<Value<'a>>,
+    ) -> Self {
+        let read = Read::One(read);
+        Self { name, label, kind, bits: None, help: "", source: "", words: None, computed: false, read }
+    }
+
+    /// Values that a function reads, any number a layer.
+    pub const fn many(
+        name: &'static str,
+        label: &'static str,
+        kind: Kind,
+        read: for<'a> fn(&At<'a>, &mut dyn FnMut(Value<'a>) -> bool),
+    ) -> Self {
+        let read = Read::Many(read);
+        Self { name, label, kind, bits: None, help: "", source: "", words: None, computed: false, read }
+    }
+}
+
+impl<R: Copy> Field<R> {
+    /// One line of explanation and where it is laid down.
+    pub const fn about(mut self, help: &'static str, source: &'static str) -> Self {
+        self.help = help;
+        self.source = source;
+        self
+    }
+
+    /// Its values in words.
+    pub const fn words(mut self, words: Words) -> Self {
+        self.words = Some(words);
+        self
+    }
+
+    /// Marks a value that is worked out rather than read.
+    pub const fn computed(mut self) -> Self {
+        self.computed = true;
+        self
+    }
+
+    /// The place of a value that a function reads, for the grid and the hex view.
+    pub const fn at(mut self, at: u16, length: u16) -> Self {
+        self.bits = Some(Bits { at, length });
+        self
+    }
+}
+
+/// A layer of a packet, as a field's reader sees it.
+#[derive(Clone, Copy)]
+pub struct At<'a> {
+    pub packet: &'a Packet<'a>,
+    /// Index of the layer in the packet's list.
+    pub index: usize,
+    pub layer: Layer,
+}
+
+impl<'a> At<'a> {
+    /// The captured bytes of the layer from its first to its end by length fields (header and content).
+    #[inline]
+    pub fn bytes(&self) -> &'a [u8] {
+        let data = self.packet.frame.data;
+        let end = (self.layer.end as usize).min(data.len());
+        data.get(self.layer.start as usize..end).unwrap_or_default()
+    }
+
+    /// The captured bytes of the header alone.
+    #[inline]
+    pub fn header(&self) -> &'a [u8] {
+        let bytes = self.bytes();
+        bytes.get(..self.layer.header as usize).unwrap_or(bytes)
+    }
+
+    /// The captured bytes behind the header.
+    pub fn content(&self) -> &'a [u8] {
+        self.bytes().get(self.layer.header as usize..).unwrap_or_default()
+    }
+
+    pub fn u8(&self, at: usize) -> Option<u8> {
+        self.bytes().get(at).copied()
+    }
+
+    pub fn u16(&self, at: usize) -> Option<u16> {
+        self.array(at).map(u16::from_be_bytes)
+    }
+
+    pub fn u32(&self, at: usize) -> Option<u32> {
+        self.array(at).map(u32::from_be_bytes)
+    }
+
+    pub fn array<const N: usize>(&self, at: usize) -> Option<[u8; N]> {
+        self.bytes().get(at..at.checked_add(N)?)?.try_into().ok()
+    }
+
+    /// Big-endian bits at a fixed place: at most 64 bits, crossing at most 8 bytes.
+    #[inline]
+    pub fn bits(&self, bits: Bits) -> Option<u64> {
+        let (first, last) = (bits.at / 8, (bits.at + bits.length).div_ceil(8));
+        let bytes = self.bytes().get(first as usize..last as usize)?;
+        let all = match bytes {
+            [a] => u64::from(*a),
+            [a, b] => u64::from(u16::from_be_bytes([*a, *b])),
+            [a, b, c, d] => u64::from(u32::from_be_bytes([*a, *b, *c, *d])),
+            _ => bytes.iter().fold(0u64, |sum, byte| sum << 8 | u64::from(*byte)),
+        };
+        let unused = last * 8 - bits.at - bits.length;
+        let mask = if bits.length >= 64 { u64::MAX } else { (1u64 << bits.length) - 1 };
+        Some((all >> unused) & mask)
+    }
+
+    /// The value of a fixed-place field.
+    #[inline]
+    pub fn fixed(&self, kind: Kind, bits: Bits) -> Option<Value<'a>> {
+        let at = bits.at as usize / 8;
+        Some(match kind {
+            Kind::Dec | Kind::Hex(_) => Value::Uint(self.bits(bits)?),
+            Kind::Int => Value::Int(self.bits(bits)? as i64),
+            Kind::Bool => Value::Bool(self.bits(bits)? != 0),
+            Kind::Ipv4 => Value::Ipv4(self.array(at)?),
+            Kind::Ipv6 => Value::Ipv6(self.array(at)?),
+            Kind::Mac => Value::Mac(self.array(at)?),
+            Kind::Bytes => Value::Bytes(self.bytes().get(at..at + bits.length as usize / 8)?),
+            Kind::Text => Value::Text(self.bytes().get(at..at + bits.length as usize / 8)?),
+            Kind::Seconds => Value::Nanoseconds(self.bits(bits)? as i64),
+        })
+    }
+}
+
+impl Field {
+    /// Hands every value of this field in one layer to `each`, until that says `false`.
+    #[inline]
+    pub fn each<'a>(&self, at: &At<'a>, each: &mut dyn FnMut(Value<'a>) -> bool) {
+        match self.read {
+            Read::Many(read) => read(at, each),
+            _ => {
+                if let Some(value) = self.first(at) {
+                    each(value);
+                }
+            }
+        }
+    }
+
+    /// The first value of this field in one layer.
+    #[inline]
+    pub fn first<'a>(&self, at: &At<'a>) -> Option<Value<'a>> {
+        match self.read {
+            Read::Bits => at.fixed(self.kind, self.bits?),
+            Read::One(read) => read(at),
+            Read::Many(read) => {
+                let mut first = None;
+                read(at, &mut |value| {
+                    first = Some(value);
+                    false
+                });
+                first
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! The Internet Control Message Protocol (RFC 792, 950, 1122, 1256). An error quotes the packet it is about.
+
+use super::checksum::{self, Status};
+use super::dispatch::Next;
+use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
+
+/// Type, code, checksum, and four bytes that depend on the type.
+pub const HEADER: usize = 8;
+
+pub const ECHO_REPLY: u8 = 0;
+pub const UNREACHABLE: u8 = 3;
+pub const SOURCE_QUENCH: u8 = 4;
+pub const REDIRECT: u8 = 5;
+pub const ECHO_REQUEST: u8 = 8;
+pub const TIME_EXCEEDED: u8 = 11;
+pub const PARAMETER_PROBLEM: u8 = 12;
+
+/// Whether a message of this type quotes the packet that caused it.
+pub fn is_error(kind: u8) -> bool {
+    matches!(kind, UNREACHABLE | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED | PARAMETER_PROBLEM)
+}
+
+pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    let [kind, ..] = *walk.peek::<HEADER>(Protocol::Icmp)?;
+    walk.push(Protocol::Icmp, HEADER)?;
+    if !is_error(kind) {
+        return Ok(Next::Payload);
+    }
+    if walk.rest().is_empty() {
+        return Err(Stop::End);
+    }
+    walk.quoted = true;
+    Ok(Next::Ip)
+}
+
+/// What a type and code say, in words.
+pub fn meaning(kind: u8, code: u8) -> Option<&'static str> {
+    Some(match (kind, code) {
+        (UNREACHABLE, 0) => "network unreachable",
+        (UNREACHABLE, 1) => "host unreachable",
+        (UNREACHABLE, 2) => "protocol unreachable",
+        (UNREACHABLE, 3) => "port unreachable",
+        (UNREACHABLE, 4) => "fragmentation needed",
+        (UNREACHABLE, 5) => "source route failed",
+        (UNREACHABLE, 6) => "network unknown",
+        (UNREACHABLE, 7) => "host unknown",
+        (UNREACHABLE, 9 | 10 | 13) => "administratively prohibited",
+        (REDIRECT, 0 | 2) => "redirect for the network",
+        (REDIRECT, 1 | 3) => "redirect for the host",
+        (TIME_EXCEEDED, 0) => "time to live exceeded in transit",
+        (TIME_EXCEEDED, 1) => "fragment reassembly time exceeded",
+        _ => return None,
+    })
+}
+
+fn kind(number: u64) -> Option<&'static str> {
+    Some(match number {
+        0 => "echo reply",
+        3 => "destination unreachable",
+        4 => "source quench",
+        5 => "redirect",
+        8 => "echo request",
+        9 => "router advertisement",
+        10 => "router solicitation",
+        11 => "time exceeded",
+        12 => "parameter problem",
+        13 => "timestamp request",
+        14 => "timestamp reply",
+        15 => "information request",
+        16 => "information reply",
+        17 => "address mask request",
+        18 => "address mask reply",
+        _ => return None,
+    })
+}
+
+/// Types that carry an identifier and a sequence number.
+fn numbered(at: &At<'_>) -> bool {
+    matches!(at.u8(0), Some(ECHO_REPLY | ECHO_REQUEST | 13..=18))
+}
+
+const RFC: &str = "RFC 792";
+
+pub static FIELDS: &[Field] = &[
+    Field::dec("icmp.type", "Type", 0, 8).words(kind).about("Kind of message", RFC),
+    Field::dec("icmp.code", "Code", 8, 8).about("Which of that kind", RFC),
+    Field::one("netlab.icmp.meaning", "Meaning", Kind::Text, |at| {
+        Some(Value::Text(meaning(at.u8(0)?, at.u8(1)?)?.as_bytes()))
+    })
+    .computed()
+    .about("Type and code in words", RFC),
+    Field::hex("icmp.checksum", "Checksum", 16, 16).about("Over the whole message", RFC),
+    Field::one("icmp.checksum.status", "Checksum status", Kind::Dec, |at| {
+        Some(Value::Uint(checksum::icmp(at).map_or(Status::Unverified, |check| check.status()) as u64))
+    })
+    .words(checksum::status_words)
+    .computed()
+    .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("icmp.ident", "Identifier", Kind::Dec, |at| {
+        numbered(at).then(|| at.u16(4).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(32, 16)
+    .about("Tells one asking program from another", RFC),
+    Field::one("icmp.seq", "Sequence number", Kind::Dec, |at| {
+        numbered(at).then(|| at.u16(6).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(48, 16)
+    .about("Counts the requests", RFC),
+    Field::one("icmp.mtu", "MTU of next hop", Kind::Dec, |at| {
+        (at.u16(0)? == 0x0304).then(|| at.u16(6).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(48, 16)
+    .about("Largest packet that fits the next hop", "RFC 1191 §4"),
+    Field::one("icmp.redir_gw", "Gateway", Kind::Ipv4, |at| {
+        (at.u8(0)? == REDIRECT).then(|| at.array(4).map(Value::Ipv4)).flatten()
+    })
+    .at(32, 32)
+    .about("Router to use instead", RFC),
+    Field::one("icmp.pointer", "Pointer", Kind::Dec, |at| {
+        (at.u8(0)? == PARAMETER_PROBLEM).then(|| at.u8(4).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(32, 8)
+    .about("Byte of the quoted packet that is wrong", RFC),
+];

@@ -1,0 +1,127 @@
+//! ICMP for IPv6 (RFC 4443): the header that neighbour discovery and MLD share, echo, and errors with what they quote.
+
+use super::checksum::{self, Status};
+use super::dispatch::Next;
+use super::{At, Field, Kind, Protocol, Stop, Value, Walk, mld, ndp};
+
+/// Type, code, checksum, and the four bytes that echo and the errors have.
+pub const HEADER: usize = 8;
+/// Type, code, checksum.
+pub const FIXED: usize = 4;
+
+pub const UNREACHABLE: u8 = 1;
+pub const TOO_BIG: u8 = 2;
+pub const TIME_EXCEEDED: u8 = 3;
+pub const PARAMETER_PROBLEM: u8 = 4;
+pub const ECHO_REQUEST: u8 = 128;
+pub const ECHO_REPLY: u8 = 129;
+
+pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    let [kind, ..] = *walk.peek::<FIXED>(Protocol::Icmpv6)?;
+    match kind {
+        UNREACHABLE..=PARAMETER_PROBLEM => {
+            walk.peek::<HEADER>(Protocol::Icmpv6)?;
+            walk.push(Protocol::Icmpv6, HEADER)?;
+            if walk.rest().is_empty() {
+                return Err(Stop::End);
+            }
+            walk.quoted = true;
+            Ok(Next::Ip)
+        }
+        ECHO_REQUEST | ECHO_REPLY => {
+            walk.peek::<HEADER>(Protocol::Icmpv6)?;
+            walk.push(Protocol::Icmpv6, HEADER)?;
+            Ok(Next::Payload)
+        }
+        _ => {
+            walk.push(Protocol::Icmpv6, FIXED)?;
+            match kind {
+                mld::QUERY | mld::REPORT | mld::DONE | mld::REPORT_V2 => mld::decode(walk, kind),
+                ndp::ROUTER_SOLICITATION..=ndp::REDIRECT => ndp::decode(walk, kind),
+                _ => Ok(Next::Payload),
+            }
+        }
+    }
+}
+
+/// What a type and code say, in words.
+pub fn meaning(kind: u8, code: u8) -> Option<&'static str> {
+    Some(match (kind, code) {
+        (UNREACHABLE, 0) => "no route to destination",
+        (UNREACHABLE, 1) => "administratively prohibited",
+        (UNREACHABLE, 2) => "beyond the scope of the source address",
+        (UNREACHABLE, 3) => "address unreachable",
+        (UNREACHABLE, 4) => "port unreachable",
+        (UNREACHABLE, 5) => "source address failed policy",
+        (UNREACHABLE, 6) => "route to destination rejected",
+        (TOO_BIG, _) => "packet too big",
+        (TIME_EXCEEDED, 0) => "hop limit exceeded in transit",
+        (TIME_EXCEEDED, 1) => "fragment reassembly time exceeded",
+        (PARAMETER_PROBLEM, 0) => "erroneous header field",
+        (PARAMETER_PROBLEM, 1) => "unrecognized next header",
+        (PARAMETER_PROBLEM, 2) => "unrecognized option",
+        _ => return None,
+    })
+}
+
+fn kind(number: u64) -> Option<&'static str> {
+    Some(match number {
+        1 => "destination unreachable",
+        2 => "packet too big",
+        3 => "time exceeded",
+        4 => "parameter problem",
+        128 => "echo request",
+        129 => "echo reply",
+        130 => "multicast listener query",
+        131 => "multicast listener report",
+        132 => "multicast listener done",
+        133 => "router solicitation",
+        134 => "router advertisement",
+        135 => "neighbour solicitation",
+        136 => "neighbour advertisement",
+        137 => "redirect",
+        143 => "multicast listener report v2",
+        _ => return None,
+    })
+}
+
+fn echo<'a>(at: &At<'a>, place: usize) -> Option<Value<'a>> {
+    let numbered = matches!(at.u8(0)?, ECHO_REQUEST | ECHO_REPLY);
+    numbered.then(|| at.u16(place).map(|number| Value::Uint(number.into()))).flatten()
+}
+
+const RFC: &str = "RFC 4443 §2.1";
+const ECHO: &str = "RFC 4443 §4.1";
+
+pub static FIELDS: &[Field] = &[
+    Field::dec("icmpv6.type", "Type", 0, 8).words(kind).about("Kind of message", RFC),
+    Field::dec("icmpv6.code", "Code", 8, 8).about("Which of that kind", RFC),
+    Field::one("netlab.icmpv6.meaning", "Meaning", Kind::Text, |at| {
+        Some(Value::Text(meaning(at.u8(0)?, at.u8(1)?)?.as_bytes()))
+    })
+    .computed()
+    .about("Type and code in words", RFC),
+    Field::hex("icmpv6.checksum", "Checksum", 16, 16).about("Over pseudo-header and message", RFC),
+    Field::one("icmpv6.checksum.status", "Checksum status", Kind::Dec, |at| {
+        Some(Value::Uint(checksum::icmpv6(at).map_or(Status::Unverified, |check| check.status()) as u64))
+    })
+    .words(checksum::status_words)
+    .computed()
+    .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("icmpv6.echo.identifier", "Identifier", Kind::Dec, |at| echo(at, 4))
+        .at(32, 16)
+        .about("Tells one asking program from another", ECHO),
+    Field::one("icmpv6.echo.sequence_number", "Sequence number", Kind::Dec, |at| echo(at, 6))
+        .at(48, 16)
+        .about("Counts the requests", ECHO),
+    Field::one("icmpv6.mtu", "MTU", Kind::Dec, |at| {
+        (at.u8(0)? == TOO_BIG).then(|| at.u32(4).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(32, 32)
+    .about("Largest packet that fits the next hop", "RFC 4443 §3.2"),
+    Field::one("icmpv6.pointer", "Pointer", Kind::Dec, |at| {
+        (at.u8(0)? == PARAMETER_PROBLEM).then(|| at.u32(4).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(32, 32)
+    .about("Byte of the quoted packet that is wrong", "RFC 4443 §3.4"),
+];

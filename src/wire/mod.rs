@@ -1,0 +1,408 @@
+//! Pure functions from bytes to headers and back. One file a protocol: reading, writing, fields, tests.
+//!
+//! [`decode`] walks a frame from its link layer inwards and leaves a flat list of [`Layer`]s. It never fails: it goes
+//! as far as it can, and [`Stop`] says why it ended. Nothing is allocated; the list is reused from packet to packet.
+#![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
+pub mod arp;
+pub mod checksum;
+mod dispatch;
+pub mod ethernet;
+pub mod field;
+pub mod frame;
+pub mod icmp;
+pub mod icmpv6;
+pub mod igmp;
+pub mod ipv4;
+pub mod ipv6;
+pub mod mld;
+pub mod ndp;
+pub mod numbers;
+pub mod reader;
+pub mod sll;
+pub mod tcp;
+pub mod tunnel;
+pub mod udp;
+pub mod vlan;
+
+use arrayvec::ArrayVec;
+
+use crate::frame::Frame;
+pub use field::{At, Bits, Field, Kind, Read, Value, Words};
+
+/// A packet has at most this many layers; what lies deeper is [`Stop::TooDeep`].
+pub const MAX_LAYERS: usize = 32;
+
+/// The protocols that have a layer of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Protocol {
+    Frame,
+    Ethernet,
+    Llc,
+    Vlan,
+    Sll,
+    Sll2,
+    Null,
+    Mpls,
+    Pppoe,
+    Ppp,
+    Arp,
+    Ipv4,
+    Ipv6,
+    HopByHop,
+    Routing,
+    Fragment,
+    DestinationOptions,
+    Authentication,
+    Icmp,
+    Icmpv6,
+    Ndp,
+    Mld,
+    Igmp,
+    Tcp,
+    Udp,
+    Gre,
+    Vxlan,
+    Geneve,
+    Data,
+}
+
+impl Protocol {
+    /// Wireshark's short name, as it begins field names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Frame => "frame",
+            Self::Ethernet => "eth",
+            Self::Llc => "llc",
+            Self::Vlan => "vlan",
+            Self::Sll | Self::Sll2 => "sll",
+            Self::Null => "null",
+            Self::Mpls => "mpls",
+            Self::Pppoe => "pppoe",
+            Self::Ppp => "ppp",
+            Self::Arp => "arp",
+            Self::Ipv4 => "ip",
+            Self::Ipv6 => "ipv6",
+            Self::HopByHop => "ipv6.hopopts",
+            Self::Routing => "ipv6.routing",
+            Self::Fragment => "ipv6.fraghdr",
+            Self::DestinationOptions => "ipv6.dstopts",
+            Self::Authentication => "ah",
+            Self::Icmp => "icmp",
+            Self::Icmpv6 => "icmpv6",
+            Self::Ndp => "icmpv6.nd",
+            Self::Mld => "icmpv6.mld",
+            Self::Igmp => "igmp",
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Gre => "gre",
+            Self::Vxlan => "vxlan",
+            Self::Geneve => "geneve",
+            Self::Data => "data",
+        }
+    }
+
+    /// The name a person reads.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Frame => "Frame",
+            Self::Ethernet => "Ethernet",
+            Self::Llc => "Logical Link Control",
+            Self::Vlan => "802.1Q VLAN tag",
+            Self::Sll => "Linux cooked capture v1",
+            Self::Sll2 => "Linux cooked capture v2",
+            Self::Null => "Null/Loopback",
+            Self::Mpls => "MPLS label",
+            Self::Pppoe => "PPP over Ethernet",
+            Self::Ppp => "Point-to-Point Protocol",
+            Self::Arp => "Address Resolution Protocol",
+            Self::Ipv4 => "Internet Protocol version 4",
+            Self::Ipv6 => "Internet Protocol version 6",
+            Self::HopByHop => "IPv6 Hop-by-Hop Options",
+            Self::Routing => "IPv6 Routing Header",
+            Self::Fragment => "IPv6 Fragment Header",
+            Self::DestinationOptions => "IPv6 Destination Options",
+            Self::Authentication => "Authentication Header",
+            Self::Icmp => "Internet Control Message Protocol",
+            Self::Icmpv6 => "Internet Control Message Protocol v6",
+            Self::Ndp => "Neighbour Discovery",
+            Self::Mld => "Multicast Listener Discovery",
+            Self::Igmp => "Internet Group Management Protocol",
+            Self::Tcp => "Transmission Control Protocol",
+            Self::Udp => "User Datagram Protocol",
+            Self::Gre => "Generic Routing Encapsulation",
+            Self::Vxlan => "Virtual eXtensible LAN",
+            Self::Geneve => "Generic Network Virtualization Encapsulation",
+            Self::Data => "Data",
+        }
+    }
+
+    /// The fields this protocol declares.
+    pub fn fields(self) -> &'static [Field] {
+        match self {
+            Self::Frame => frame::FIELDS,
+            Self::Ethernet => ethernet::FIELDS,
+            Self::Llc => ethernet::LLC_FIELDS,
+            Self::Vlan => vlan::FIELDS,
+            Self::Sll => sll::FIELDS,
+            Self::Sll2 => sll::FIELDS_V2,
+            Self::Null => sll::NULL_FIELDS,
+            Self::Mpls => tunnel::MPLS_FIELDS,
+            Self::Pppoe => tunnel::PPPOE_FIELDS,
+            Self::Ppp => tunnel::PPP_FIELDS,
+            Self::Arp => arp::FIELDS,
+            Self::Ipv4 => ipv4::FIELDS,
+            Self::Ipv6 => ipv6::FIELDS,
+            Self::HopByHop => ipv6::HOP_BY_HOP_FIELDS,
+            Self::Routing => ipv6::ROUTING_FIELDS,
+            Self::Fragment => ipv6::FRAGMENT_FIELDS,
+            Self::DestinationOptions => ipv6::DESTINATION_FIELDS,
+            Self::Authentication => ipv6::AUTHENTICATION_FIELDS,
+            Self::Icmp => icmp::FIELDS,
+            Self::Icmpv6 => icmpv6::FIELDS,
+            Self::Ndp => ndp::FIELDS,
+            Self::Mld => mld::FIELDS,
+            Self::Igmp => igmp::FIELDS,
+            Self::Tcp => tcp::FIELDS,
+            Self::Udp => udp::FIELDS,
+            Self::Gre => tunnel::GRE_FIELDS,
+            Self::Vxlan => tunnel::VXLAN_FIELDS,
+            Self::Geneve => tunnel::GENEVE_FIELDS,
+            Self::Data => frame::DATA_FIELDS,
+        }
+    }
+
+    /// All of them, in the order of the registry.
+    pub const ALL: &'static [Self] = &[
+        Self::Frame,
+        Self::Ethernet,
+        Self::Llc,
+        Self::Vlan,
+        Self::Sll,
+        Self::Sll2,
+        Self::Null,
+        Self::Mpls,
+        Self::Pppoe,
+        Self::Ppp,
+        Self::Arp,
+        Self::Ipv4,
+        Self::Ipv6,
+        Self::HopByHop,
+        Self::Routing,
+        Self::Fragment,
+        Self::DestinationOptions,
+        Self::Authentication,
+        Self::Icmp,
+        Self::Icmpv6,
+        Self::Ndp,
+        Self::Mld,
+        Self::Igmp,
+        Self::Tcp,
+        Self::Udp,
+        Self::Gre,
+        Self::Vxlan,
+        Self::Geneve,
+        Self::Data,
+    ];
+}
+
+/// One header of a packet: where it lies in the frame's bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Layer {
+    pub protocol: Protocol,
+    /// Part of a packet that an ICMP error quotes, not of the packet itself.
+    pub quoted: bool,
+    /// First byte of the header, counted from the frame's first.
+    pub start: u32,
+    /// Bytes of the header, options included.
+    pub header: u32,
+    /// One past the layer's last byte (header and content) by the length fields; may lie beyond the captured bytes.
+    pub end: u32,
+}
+
+/// Who cut a header short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// The capture kept only so many bytes.
+    SnapLength,
+    /// A length field outside the header ends before the header does.
+    LengthField,
+}
+
+/// Why decoding ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Nothing is left to decode.
+    End,
+    /// Bytes of an application follow ([`Protocol::Data`] is the last layer).
+    Payload,
+    /// The rest belongs to a fragmented datagram, and this is not its first fragment or not all of it.
+    Fragment,
+    /// A protocol that netlab does not decode: which numbering, and the number.
+    Unknown { space: &'static str, number: u32 },
+    /// The header of `protocol` needs more bytes than there are.
+    Truncated { protocol: Protocol, needs: u32, has: u32, by: Cut },
+    /// The header of `protocol` contradicts itself.
+    Malformed { protocol: Protocol, why: &'static str },
+    /// More than [`MAX_LAYERS`] layers.
+    TooDeep,
+}
+
+/// The layers of one packet, reused for the next.
+#[derive(Debug, Default)]
+pub struct Layers(ArrayVec<Layer, MAX_LAYERS>);
+
+impl Layers {
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
+
+/// A decoded packet: the frame, its layers from the outside in, and why decoding ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Packet<'a> {
+    pub frame: Frame<'a>,
+    pub layers: &'a [Layer],
+    pub stop: Stop,
+}
+
+impl<'a> Packet<'a> {
+    /// The layer at `index`, as field readers want it.
+    #[inline]
+    pub fn at(&'a self, index: usize) -> Option<At<'a>> {
+        self.layers.get(index).map(|layer| At { packet: self, index, layer: *layer })
+    }
+
+    /// All layers with their index.
+    #[inline]
+    pub fn each(&'a self) -> impl Iterator<Item = At<'a>> {
+        self.layers.iter().enumerate().map(|(index, layer)| At { packet: self, index, layer: *layer })
+    }
+
+    /// The first layer of `protocol`.
+    #[inline]
+    pub fn find(&'a self, protocol: Protocol) -> Option<At<'a>> {
+        self.each().find(|at| at.layer.protocol == protocol)
+    }
+
+    /// The last IP layer before the layer at `index`: the one that carries it.
+    #[inline]
+    pub fn network(&'a self, index: usize) -> Option<At<'a>> {
+        let carriers = self.layers.get(..index)?;
+        let found = carriers.iter().rposition(|layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6))?;
+        self.at(found)
+    }
+
+    /// Source and destination address of the last IP layer before the layer at `index`.
+    #[inline]
+    pub fn addresses(&'a self, index: usize) -> Option<(Address, Address)> {
+        let at = self.network(index)?;
+        Some(match at.layer.protocol {
+            Protocol::Ipv4 => (Address::V4(at.array(12)?), Address::V4(at.array(16)?)),
+            _ => (Address::V6(at.array(8)?), Address::V6(at.array(24)?)),
+        })
+    }
+}
+
+/// An IP address as it stood in a header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Address {
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+/// Decodes a frame by its link type, never by guessing from the bytes.
+#[inline]
+pub fn decode<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Packet<'a> {
+    layers.0.clear();
+    let wire = (frame.length as usize).max(frame.data.len());
+    let mut walk = Walk { data: frame.data, at: 0, end: wire, quoted: false, layers: &mut layers.0 };
+    let stop = walk.run(frame.link);
+    Packet { frame, layers: &layers.0, stop }
+}
+
+/// Where the decoder stands in the frame, and what it has found so far.
+pub(crate) struct Walk<'a, 'l> {
+    /// The captured bytes.
+    data: &'a [u8],
+    /// The first byte not yet decoded.
+    at: usize,
+    /// One past the last byte that belongs to the layers to come, by length fields; may exceed `data`.
+    end: usize,
+    /// Inside a packet that an ICMP error quotes.
+    quoted: bool,
+    layers: &'l mut ArrayVec<Layer, MAX_LAYERS>,
+}
+
+impl<'a> Walk<'a, '_> {
+    /// Captured bytes from here to the end of what belongs to this packet.
+    #[inline]
+    fn rest(&self) -> &'a [u8] {
+        self.data.get(self.at..self.end.min(self.data.len())).unwrap_or_default()
+    }
+
+    /// Bytes from here to the end by length fields, captured or not.
+    #[inline]
+    fn length(&self) -> usize {
+        self.end.saturating_sub(self.at)
+    }
+
+    /// The next `N` bytes without moving on; where they are not there, the layer so far is kept and decoding ends.
+    #[inline]
+    fn peek<const N: usize>(&mut self, protocol: Protocol) -> Result<&'a [u8; N], Stop> {
+        match self.rest().first_chunk::<N>() {
+            Some(bytes) => Ok(bytes),
+            None => Err(self.cut(protocol, N)),
+        }
+    }
+
+    /// Ends decoding because `protocol` needs `needs` bytes: keeps a layer of what there is.
+    #[cold]
+    fn cut(&mut self, protocol: Protocol, needs: usize) -> Stop {
+        let has = self.rest().len();
+        let by = if self.length() < needs { Cut::LengthField } else { Cut::SnapLength };
+        if let Err(stop) = self.push(protocol, has) {
+            return stop;
+        }
+        Stop::Truncated { protocol, needs: needs as u32, has: has as u32, by }
+    }
+
+    /// Ends decoding because the header of `protocol`, `header` bytes of which make sense, contradicts itself.
+    #[cold]
+    fn malformed(&mut self, protocol: Protocol, header: usize, why: &'static str) -> Stop {
+        match self.push(protocol, header) {
+            Ok(()) => Stop::Malformed { protocol, why },
+            Err(stop) => stop,
+        }
+    }
+
+    /// Adds a layer whose header is the next `header` bytes, and moves behind it.
+    #[inline]
+    fn push(&mut self, protocol: Protocol, header: usize) -> Result<(), Stop> {
+        let layer =
+            Layer { protocol, quoted: self.quoted, start: self.at as u32, header: header as u32, end: self.end as u32 };
+        self.layers.try_push(layer).map_err(|_| Stop::TooDeep)?;
+        self.at += header;
+        Ok(())
+    }
+
+    /// What follows ends `length` bytes from here, if that is not beyond the present end.
+    #[inline]
+    fn bound(&mut self, length: usize) {
+        self.end = self.end.min(self.at.saturating_add(length));
+    }
+
+    /// The rest is an application's: one [`Protocol::Data`] layer, or nothing where there is none.
+    #[inline]
+    fn payload(&mut self) -> Stop {
+        let length = self.rest().len();
+        if length == 0 {
+            return Stop::End;
+        }
+        match self.push(Protocol::Data, length) {
+            Ok(()) => Stop::Payload,
+            Err(stop) => stop,
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The User Datagram Protocol (RFC 768), and the tunnels known by its ports.
+
+use super::checksum::{self, Status};
+use super::dispatch::Next;
+use super::{Field, Kind, Protocol, Stop, Value, Walk, numbers};
+
+/// Ports, length, checksum.
+pub const HEADER: usize = 8;
+
+#[inline]
+pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    let header = walk.peek::<HEADER>(Protocol::Udp)?;
+    let port = u16::from_be_bytes([header[2], header[3]]);
+    let length = u16::from_be_bytes([header[4], header[5]]);
+    match usize::from(length) {
+        // A jumbogram has no room for its length (RFC 2675 §4).
+        0 => {}
+        1..HEADER => return Err(walk.malformed(Protocol::Udp, HEADER, "the length is less than the header's 8 bytes")),
+        length => walk.bound(length),
+    }
+    walk.push(Protocol::Udp, HEADER)?;
+    if walk.quoted {
+        return Ok(Next::Payload);
+    }
+    match port {
+        numbers::PORT_VXLAN => Ok(Next::Vxlan),
+        numbers::PORT_GENEVE => Ok(Next::Geneve),
+        _ => Ok(Next::Payload),
+    }
+}
+
+const RFC: &str = "RFC 768";
+
+pub static FIELDS: &[Field] = &[
+    Field::dec("udp.srcport", "Source port", 0, 16).about("Port of the program that sends", RFC),
+    Field::dec("udp.dstport", "Destination port", 16, 16).about("Port of the program that it is for", RFC),
+    Field::dec("udp.length", "Length", 32, 16).about("Bytes of header and data", RFC),
+    Field::hex("udp.checksum", "Checksum", 48, 16).about("Over pseudo-header, header and data; 0: none", RFC),
+    Field::one("udp.checksum.status", "Checksum status", Kind::Dec, |at| {
+        Some(Value::Uint(checksum::udp(at).map_or(Status::Unverified, |check| check.status()) as u64))
+    })
+    .words(checksum::status_words)
+    .computed()
+    .about("0 bad, 1 good, 2 unverified, 3 not present", RFC),
+    Field::one("netlab.checksum.verdict", "Checksum verdict", Kind::Text, |at| {
+        Some(Value::Text(checksum::udp(at)?.verdict().text().as_bytes()))
+    })
+    .computed()
+    .about("good, bad, not filled in yet, cannot tell", RFC),
+];
