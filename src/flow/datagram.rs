@@ -6,10 +6,8 @@
 
 use std::collections::VecDeque;
 
-use etherparse::defrag::{IpDefragBuf, IpFragRange};
-use etherparse::{IpFragOffset, IpNumber};
-
 use crate::frame::{LinkType, Timestamp};
+use crate::wire::fragment::{self, Assembly};
 use crate::wire::{Address, At, Protocol, ipv4};
 
 pub const MAX_PENDING: usize = 256;
@@ -45,7 +43,7 @@ struct Pending {
     since: Option<Timestamp>,
     /// The headers before the fragment's data, from the fragment at offset 0.
     header: Vec<u8>,
-    data: IpDefragBuf,
+    data: Assembly,
     fragments: u32,
 }
 
@@ -78,11 +76,10 @@ impl Datagrams {
         let now = at.packet.frame.time;
         let place = self.place(&fragment, now);
         let pending = self.pending.get_mut(place)?;
-        let before = pending.data.data().len();
-        let offset = IpFragOffset::try_new(fragment.offset).ok()?;
-        let added = pending.data.add(offset, fragment.more, fragment.data);
-        self.bytes = self.bytes.saturating_sub(before) + pending.data.data().len();
-        if added.is_err() {
+        let before = pending.data.size();
+        let added = pending.data.add(fragment.offset, fragment.more, fragment.data);
+        self.bytes = self.bytes.saturating_sub(before) + pending.data.size();
+        if added.is_none() {
             // It contradicts the fragments before it (overlong, two different ends).
             self.forget(place);
             return None;
@@ -95,7 +92,7 @@ impl Datagrams {
             return None;
         }
         let pending = self.pending.remove(place)?;
-        self.bytes = self.bytes.saturating_sub(pending.data.data().len());
+        self.bytes = self.bytes.saturating_sub(pending.data.size());
         whole(pending)
     }
 
@@ -112,7 +109,7 @@ impl Datagrams {
         while self.pending.len() >= MAX_PENDING || self.bytes > MAX_BYTES && !self.pending.is_empty() {
             self.forget(0);
         }
-        let data = IpDefragBuf::new(IpNumber(fragment.identity.protocol), Vec::new(), Vec::<IpFragRange>::new());
+        let data = Assembly::new(fragment.identity.protocol);
         let identity = fragment.identity;
         self.pending.push_back(Pending { identity, since: now, header: Vec::new(), data, fragments: 0 });
         self.pending.len() - 1
@@ -120,7 +117,7 @@ impl Datagrams {
 
     fn forget(&mut self, place: usize) {
         if let Some(pending) = self.pending.remove(place) {
-            self.bytes = self.bytes.saturating_sub(pending.data.data().len());
+            self.bytes = self.bytes.saturating_sub(pending.data.size());
             self.dropped += 1;
         }
     }
@@ -158,7 +155,7 @@ fn captured(at: &At<'_>) -> bool {
 
 /// The IP packet as it was: lengths filled in, marks of fragmentation cleared, the IPv4 checksum made right.
 fn whole(pending: Pending) -> Option<Datagram> {
-    let (data, _) = pending.data.take_bufs();
+    let data = pending.data.into_data();
     let mut bytes = pending.header;
     let length = u16::try_from(bytes.len() + data.len()).ok()?;
     match bytes.first()? >> 4 {
@@ -166,8 +163,7 @@ fn whole(pending: Pending) -> Option<Datagram> {
             bytes.get_mut(2..4)?.copy_from_slice(&length.to_be_bytes());
             bytes.get_mut(6..8)?.fill(0);
             bytes.get_mut(10..12)?.fill(0);
-            let sum = etherparse::checksum::Sum16BitWords::new().add_slice(&bytes).ones_complement();
-            bytes.get_mut(10..12)?.copy_from_slice(&sum.to_ne_bytes());
+            fragment::fill_in_checksum(&mut bytes)?;
         }
         _ => {
             bytes.get_mut(4..6)?.copy_from_slice(&u16::try_from(data.len()).ok()?.to_be_bytes());

@@ -9,6 +9,7 @@ pub mod checksum;
 mod dispatch;
 pub mod ethernet;
 pub mod field;
+pub mod fragment;
 pub mod frame;
 pub mod icmp;
 pub mod icmpv6;
