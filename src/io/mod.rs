@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod bpf;
+pub mod file;
 pub mod interrupt;
 pub mod link;
 pub mod netns;
