@@ -1,3 +1,5 @@
 //! Values to text over `impl Write`.
 
+pub mod escape;
 pub mod markdown;
+pub mod style;

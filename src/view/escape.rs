@@ -1,0 +1,120 @@
+//! Bytes from a wire, a file or a process, made harmless for a terminal: nothing in them can act on it.
+//!
+//! Control characters (C0, DEL, C1) are shown as `\n`, `\x1b`, `\u{9b}`; so are marks that turn the direction of text or
+//! hide it (bidi controls, separators, byte order mark) and bytes that are not UTF-8. A backslash is doubled, so that
+//! what is shown can be read back.
+
+/// Appends `bytes` to `out`, escaped.
+#[inline]
+pub fn write(bytes: &[u8], out: &mut Vec<u8>) {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let plain = rest.iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+        out.extend_from_slice(rest.get(..plain).unwrap_or_default());
+        rest = rest.get(plain..).unwrap_or_default();
+        if !rest.is_empty() {
+            let taken = special(rest, out);
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+    }
+}
+
+/// `text` escaped, for messages.
+pub fn text(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    write(text.as_bytes(), &mut out);
+    // Escaping keeps UTF-8 as it was and adds ASCII.
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// ASCII that is shown as it is.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+/// Writes the first character of `bytes`, which is not plain, and tells how many bytes it took.
+#[cold]
+fn special(bytes: &[u8], out: &mut Vec<u8>) -> usize {
+    let first = bytes.first().copied().unwrap_or_default();
+    match first {
+        b'\n' => out.extend_from_slice(b"\\n"),
+        b'\r' => out.extend_from_slice(b"\\r"),
+        b'\t' => out.extend_from_slice(b"\\t"),
+        b'\\' => out.extend_from_slice(b"\\\\"),
+        0x80.. => {
+            if let Some(c) = character(bytes) {
+                if acts(c) {
+                    out.extend(c.escape_unicode().map(|c| c as u8));
+                } else {
+                    out.extend_from_slice(bytes.get(..c.len_utf8()).unwrap_or_default());
+                }
+                return c.len_utf8();
+            }
+            hex(first, out);
+        }
+        _ => hex(first, out),
+    }
+    1
+}
+
+fn hex(byte: u8, out: &mut Vec<u8>) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.extend_from_slice(&[b'\\', b'x', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+}
+
+/// The character that `bytes` begin with, if they are UTF-8.
+fn character(bytes: &[u8]) -> Option<char> {
+    let valid = match std::str::from_utf8(bytes.get(..bytes.len().min(4))?) {
+        Ok(valid) => valid,
+        Err(error) => std::str::from_utf8(bytes.get(..error.valid_up_to())?).ok()?,
+    };
+    valid.chars().next()
+}
+
+/// Whether a character does something instead of being something.
+fn acts(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn escaped(bytes: &[u8]) -> String {
+        let mut out = Vec::new();
+        write(bytes, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn shows_what_would_act_on_the_terminal() {
+        assert_eq!(escaped(b"a\x1b[2J\x07\r\n\t\\b\x7f"), r"a\x1b[2J\x07\r\n\t\\b\x7f");
+        assert_eq!(escaped("\u{9b}31m \u{202e}abc".as_bytes()), r"\u{9b}31m \u{202e}abc");
+        assert_eq!(escaped(b"\xff\xc3(\xe2\x82"), r"\xff\xc3(\xe2\x82");
+    }
+
+    #[test]
+    fn leaves_letters_of_any_script_alone() {
+        for text in ["Zdravo, svete!", "Ћао", "ação", "日本", "🙂"] {
+            assert_eq!(escaped(text.as_bytes()), text);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_make_a_control_character(bytes: Vec<u8>) {
+            let text = escaped(&bytes);
+            proptest::prop_assert!(!text.chars().any(|c| c.is_control() || acts(c)));
+        }
+    }
+}
