@@ -1,5 +1,7 @@
 //! Values to text over `impl Write`.
 
 pub mod escape;
+pub mod lines;
 pub mod markdown;
 pub mod style;
+pub mod words;
