@@ -16,6 +16,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the packets of capture files
+    Read(cmd::read::Args),
     /// List the exercises of the course, or show the page of one
     Exercises(cmd::exercises::Args),
     /// Run the server of an exercise
@@ -34,6 +36,7 @@ impl Command {
     /// Runs the command that was chosen.
     pub fn run(self) -> anyhow::Result<cmd::Exit> {
         match self {
+            Self::Read(args) => cmd::read::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),

@@ -4,4 +4,5 @@ pub mod escape;
 pub mod lines;
 pub mod markdown;
 pub mod style;
+pub mod values;
 pub mod words;
