@@ -26,6 +26,8 @@ pub enum Command {
     Client(cmd::client::Args),
     /// Run an exercise's server and client in a private network, and show their packets beside what they print
     Demo(cmd::demo::Args),
+    /// List what there is to capture on, with what makes captures look odd
+    Interfaces(cmd::interfaces::Args),
     #[command(name = "__inside", hide = true)]
     Inside(cmd::inside::Args),
     /// Print the completions of a shell
@@ -41,6 +43,7 @@ impl Command {
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
+            Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),
         }

@@ -4,5 +4,6 @@ pub mod escape;
 pub mod lines;
 pub mod markdown;
 pub mod style;
+pub mod table;
 pub mod values;
 pub mod words;
