@@ -5,7 +5,6 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod bpf;
-pub mod clock;
 pub mod file;
 pub mod interrupt;
 pub mod link;
