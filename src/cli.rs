@@ -16,6 +16,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show the packets of capture files
+    Read(cmd::read::Args),
     /// List the exercises of the course, or show the page of one
     Exercises(cmd::exercises::Args),
     /// Run the server of an exercise
@@ -24,6 +26,8 @@ pub enum Command {
     Client(cmd::client::Args),
     /// Run an exercise's server and client in a private network, and show their packets beside what they print
     Demo(cmd::demo::Args),
+    /// List what there is to capture on, with what makes captures look odd
+    Interfaces(cmd::interfaces::Args),
     #[command(name = "__inside", hide = true)]
     Inside(cmd::inside::Args),
     /// Print the completions of a shell
@@ -34,10 +38,12 @@ impl Command {
     /// Runs the command that was chosen.
     pub fn run(self) -> anyhow::Result<cmd::Exit> {
         match self {
+            Self::Read(args) => cmd::read::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
+            Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),
         }

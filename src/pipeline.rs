@@ -23,6 +23,16 @@ pub trait Sink {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for Box<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        (**self).packet(packet, known)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        (**self).flush()
+    }
+}
+
 /// How a run went.
 #[derive(Debug, Default)]
 pub struct Summary {

@@ -212,6 +212,7 @@ fn captures_are_small_and_each_has_its_row() {
             found.push((name, entry.metadata().expect("its size").len()));
         }
     }
+    assert!(!found.is_empty(), "no captures");
     expect_none(capture_faults(&found, &text_of(&captures.join("README.md"))));
 }
 

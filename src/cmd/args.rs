@@ -1,9 +1,6 @@
 //! Values and groups of options that several commands share.
 
-use std::io::IsTerminal;
 use std::time::Duration;
-
-use crate::view::style::Palette;
 
 /// A duration as `500ms`, `2s`, `1.5s`, `5m` or `1h`; from a millisecond to a day.
 pub fn duration(text: &str) -> Result<Duration, String> {
@@ -30,10 +27,20 @@ pub fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
-/// Whether standard output is a terminal that wants colours (NO_COLOR, no-color.org).
-pub fn palette() -> Palette {
-    let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    Palette::new(std::io::stdout().is_terminal() && !refused)
+/// Control characters and marks that turn the direction of text, made visible, so that what a peer sent cannot act on
+/// the terminal.
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            c if c.is_control() => shown.extend(c.escape_default()),
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}' => {
+                shown.extend(c.escape_unicode());
+            }
+            c => shown.push(c),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! `netlab exercises [NAME]`: what the course has, and the page of one exercise.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::bail;
 use clap::builder::PossibleValuesParser;
 
-use super::{Exit, args};
+use super::Exit;
 use crate::exercise::{self, Exercise};
 use crate::view::markdown;
 
@@ -21,7 +21,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.name {
         Some(name) => {
             let exercise = known(&name)?;
-            markdown::render(&mut out, exercise.brief, args::width().min(100), args::palette())?;
+            markdown::render(&mut out, exercise.brief, super::args::width().min(100), out_is_for_a_person())?;
         }
         None => {
             for exercise in exercise::ALL {
@@ -31,6 +31,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+fn out_is_for_a_person() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The names that `serve`, `client` and `demo` take, for clap: a wrong one is answered with the list.

@@ -9,6 +9,10 @@ pub mod completions;
 pub mod demo;
 pub mod exercises;
 pub mod inside;
+pub mod interfaces;
+pub mod output;
+pub mod progress;
+pub mod read;
 pub mod serve;
 
 use std::process::ExitCode;

@@ -79,6 +79,22 @@ impl Entry {
         }
     }
 
+    /// Says again what other fields say; the tree and JSON leave it out.
+    pub fn combined(&self) -> bool {
+        match self.source {
+            Declared::Wire(field) => field.combined,
+            Declared::Flow(field) => field.combined,
+        }
+    }
+
+    /// Its place, where reading that place is all there is to it: no function, no condition.
+    pub fn fixed(&self) -> Option<Bits> {
+        match self.source {
+            Declared::Wire(field) => field.bits.filter(|_| matches!(field.read, wire::Read::Bits)),
+            Declared::Flow(_) => None,
+        }
+    }
+
     /// Hands the values of this field in one layer to `each`, until that says `false`. Facts belong to the first layer
     /// of their protocol alone.
     #[inline]
@@ -99,11 +115,15 @@ impl Entry {
 
 /// Every field, protocol by protocol from the outside in; a protocol's own fields before what flow adds.
 pub fn all() -> impl Iterator<Item = Entry> {
-    Protocol::ALL.iter().flat_map(|protocol| of(*protocol))
+    Protocol::ALL.iter().flat_map(|protocol| declared(*protocol))
 }
 
-/// The fields of one protocol.
+/// The fields of one protocol as the tree and JSON show them: without those that say again what others say.
 pub fn of(protocol: Protocol) -> impl Iterator<Item = Entry> {
+    declared(protocol).filter(|entry| !entry.combined())
+}
+
+fn declared(protocol: Protocol) -> impl Iterator<Item = Entry> {
     let wire = protocol.fields().iter().map(Declared::Wire);
     let flow = flow::FIELDS.iter().filter(move |(of, _)| *of == protocol);
     let flow = flow.flat_map(|(_, fields)| fields.iter().map(Declared::Flow));

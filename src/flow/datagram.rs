@@ -6,7 +6,7 @@
 
 use std::collections::VecDeque;
 
-use crate::frame::{LinkType, Timestamp};
+use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::fragment::{self, Assembly};
 use crate::wire::{Address, At, Protocol, ipv4};
 
@@ -26,6 +26,11 @@ pub struct Datagram {
 
 impl Datagram {
     pub const LINK: LinkType = LinkType::RAW;
+
+    /// The datagram as a frame of its own, at the time of the one that completed it.
+    pub fn frame<'a>(&'a self, last: &Frame<'a>) -> Frame<'a> {
+        Frame { link: Self::LINK, length: self.bytes.len() as u32, data: &self.bytes, ..*last }
+    }
 }
 
 /// What fragments of one datagram have in common.

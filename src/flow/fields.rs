@@ -11,7 +11,7 @@ const RFC: &str = "RFC 9293 §3.4";
 
 const fn field(name: &'static str, label: &'static str, kind: Kind, read: Read) -> Field<Read> {
     let (bits, words): (Option<Bits>, Option<Words>) = (None, None);
-    Field { name, label, kind, bits, help: "", source: "", words, computed: true, read }
+    Field { name, label, kind, bits, help: "", source: "", words, computed: true, combined: false, read }
 }
 
 fn completeness(number: u64) -> Option<&'static str> {

@@ -7,7 +7,7 @@ use super::event::Event;
 use super::key::{Direction, Key};
 use crate::frame::Timestamp;
 use crate::wire::At;
-use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, WINDOW_SCALE, options};
 
 /// What a conversation says about one segment.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,8 @@ pub struct Facts {
     pub scale: Scale,
     /// [`Completeness`] bits before this segment.
     pub completeness: u8,
+    /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
+    pub oversized: bool,
 }
 
 /// What is known of window scaling for one direction (RFC 7323 §2).
@@ -59,6 +61,8 @@ struct End {
     /// Initial sequence number, or one less than the first that was seen.
     base: Option<u32>,
     scale: Scale,
+    /// Largest segment it takes, as its SYN said.
+    largest: Option<u16>,
     /// Sequence number behind the FIN, once it was sent.
     fin: Option<u32>,
 }
@@ -128,9 +132,12 @@ impl Connection {
         });
 
         if syn {
-            let shift = crate::wire::tcp::options(header.options)
-                .find(|option| option.kind == crate::wire::tcp::WINDOW_SCALE)
+            let shift = options(header.options)
+                .find(|option| option.kind == WINDOW_SCALE)
                 .and_then(|option| option.data.first().copied());
+            sender.largest = options(header.options)
+                .find(|option| option.kind == MAXIMUM_SEGMENT_SIZE)
+                .and_then(|option| Some(u16::from_be_bytes(*option.data.first_chunk()?)));
             // RFC 7323 §2.3: a shift above 14 is taken as 14.
             sender.scale = shift.map_or(Scale::Unused, |shift| Scale::Shift(shift.min(14)));
             if ack && (sender.scale == Scale::Unused || receiver.scale == Scale::Unused) {
@@ -155,6 +162,7 @@ impl Connection {
             window,
             scale: sender.scale,
             completeness: self.completeness,
+            oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
         };
         self.completeness |= seen(flags, header.length);
         self.tell(header, direction, client, time, events);

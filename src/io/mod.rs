@@ -5,6 +5,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod bpf;
+pub mod clock;
 pub mod file;
 pub mod interrupt;
 pub mod link;

@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
+use nix::libc;
 use nix::unistd::{ForkResult, Pid};
 
 /// Forks this process, which must have a single thread. `Some(child)` in the parent, `None` in the child.
@@ -49,6 +51,59 @@ pub fn drop_capabilities() -> io::Result<()> {
     let header = Header { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
     let data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
     // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
-    let result = unsafe { nix::libc::syscall(nix::libc::SYS_capset, &raw const header, data.as_ptr()) };
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What one request about an interface answers (netdevice(7)).
+#[derive(Clone, Copy, Debug)]
+pub enum InterfaceQuestion {
+    /// The largest packet, in bytes.
+    Mtu,
+    /// The hardware type, ARPHRD_* of linux/if_arp.h.
+    HardwareType,
+    /// One value of linux/ethtool.h, by the number of its ETHTOOL_G* command.
+    Ethtool(u32),
+}
+
+/// Asks the kernel about the interface `name`, through any socket of its network namespace.
+pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQuestion) -> io::Result<u32> {
+    /// linux/ethtool.h, struct ethtool_value.
+    #[repr(C)]
+    struct EthtoolValue {
+        command: u32,
+        data: u32,
+    }
+    // SAFETY: ifreq is plain data; all zeroes is one of its values.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    // One place stays zero, to end the name.
+    if name.len() >= request.ifr_name.len() || name.contains('\0') {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
+        *to = from as libc::c_char;
+    }
+    let mut value = EthtoolValue { command: 0, data: 0 };
+    let number = match question {
+        InterfaceQuestion::Mtu => libc::SIOCGIFMTU,
+        InterfaceQuestion::HardwareType => libc::SIOCGIFHWADDR,
+        InterfaceQuestion::Ethtool(command) => {
+            value.command = command;
+            request.ifr_ifru.ifru_data = (&raw mut value).cast();
+            libc::SIOCETHTOOL
+        }
+    };
+    // SAFETY: each of these requests reads and writes one ifreq; SIOCETHTOOL with a command that answers one number also
+    // writes the ethtool_value that ifru_data points to. Both are alive and nothing else refers to them.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), number, &raw mut request) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(match question {
+        // SAFETY: this is the field that the kernel filled in, and any bits are a value of it.
+        InterfaceQuestion::Mtu => unsafe { request.ifr_ifru.ifru_mtu as u32 },
+        // SAFETY: as above.
+        InterfaceQuestion::HardwareType => u32::from(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family }),
+        InterfaceQuestion::Ethtool(_) => value.data,
+    })
 }

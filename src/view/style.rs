@@ -62,13 +62,23 @@ impl Palette {
     }
 
     /// Begins a role's colour in a byte buffer.
+    #[inline]
     pub fn begin(self, role: Role, out: &mut Vec<u8>) {
-        if self.colored && role != Role::Plain {
-            out.extend_from_slice(self.style(role).render().to_string().as_bytes());
+        if self.colored {
+            out.extend_from_slice(match role {
+                Role::Plain => b"",
+                Role::Opening => b"\x1b[32m",
+                Role::Data => b"\x1b[36m",
+                Role::Closing => b"\x1b[33m",
+                Role::Trouble => b"\x1b[1m\x1b[31m",
+                Role::Faint => b"\x1b[2m",
+                Role::Heading => b"\x1b[1m",
+            });
         }
     }
 
     /// Ends a role's colour in a byte buffer.
+    #[inline]
     pub fn end(self, role: Role, out: &mut Vec<u8>) {
         if self.colored && role != Role::Plain {
             out.extend_from_slice(b"\x1b[0m");

@@ -60,6 +60,9 @@ fn ipv4<'a>(at: &At<'a>, which: Which) -> Option<Value<'a>> {
     internet.then(|| at.array(place(at, which, 4)?).map(Value::Ipv4)).flatten()
 }
 
+/// The names of the address fields: sender's and target's protocol address, sender's and target's link address.
+pub const ADDRESSES: [&str; 4] = ["arp.src.proto_ipv4", "arp.dst.proto_ipv4", "arp.src.hw_mac", "arp.dst.hw_mac"];
+
 const RFC: &str = "RFC 826";
 
 pub static FIELDS: &[Field] = &[

@@ -57,6 +57,9 @@ const LLC: &str = "IEEE 802.2 §3.2";
 pub static FIELDS: &[Field] = &[
     Field::fixed("eth.dst", "Destination", Kind::Mac, 0, 48).about("Station or group that the frame is for", IEEE),
     Field::fixed("eth.src", "Source", Kind::Mac, 48, 48).about("Station that sent the frame", IEEE),
+    Field::many("eth.addr", "Address", Kind::Mac, |at, each| at.both(Kind::Mac, [0, 48], 48, each))
+        .combined()
+        .about("Destination and source: either", IEEE),
     Field::one("eth.type", "Type", Kind::Hex(4), |at| {
         at.u16(12).filter(|number| *number > 1500).map(|number| super::Value::Uint(number.into()))
     })

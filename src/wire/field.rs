@@ -91,6 +91,9 @@ pub struct Field<R: 'static = Read> {
     pub words: Option<Words>,
     /// Worked out, not read: shown in brackets.
     pub computed: bool,
+    /// Says again what other fields say (`ip.addr`: both addresses): for `-e`, the filter and `netlab fields`; the tree
+    /// and JSON leave it out.
+    pub combined: bool,
     pub read: R,
 }
 
@@ -119,7 +122,18 @@ impl Field {
     /// A fixed place whose type follows `kind` (addresses too).
     pub const fn fixed(name: &'static str, label: &'static str, kind: Kind, at: u16, length: u16) -> Self {
         let bits = Some(Bits { at, length });
-        Self { name, label, kind, bits, help: "", source: "", words: None, computed: false, read: Read::Bits }
+        Self {
+            name,
+            label,
+            kind,
+            bits,
+            help: "",
+            source: "",
+            words: None,
+            computed: false,
+            combined: false,
+            read: Read::Bits,
+        }
     }
 
     /// A value that a function reads, at most one a layer.
@@ -130,7 +144,18 @@ impl Field {
         read: for<'a> fn(&At<'a>) -> Option<Value<'a>>,
     ) -> Self {
         let read = Read::One(read);
-        Self { name, label, kind, bits: None, help: "", source: "", words: None, computed: false, read }
+        Self {
+            name,
+            label,
+            kind,
+            bits: None,
+            help: "",
+            source: "",
+            words: None,
+            computed: false,
+            combined: false,
+            read,
+        }
     }
 
     /// Values that a function reads, any number a layer.
@@ -141,7 +166,18 @@ impl Field {
         read: for<'a> fn(&At<'a>, &mut dyn FnMut(Value<'a>) -> bool),
     ) -> Self {
         let read = Read::Many(read);
-        Self { name, label, kind, bits: None, help: "", source: "", words: None, computed: false, read }
+        Self {
+            name,
+            label,
+            kind,
+            bits: None,
+            help: "",
+            source: "",
+            words: None,
+            computed: false,
+            combined: false,
+            read,
+        }
     }
 }
 
@@ -162,6 +198,12 @@ impl<R: Copy> Field<R> {
     /// Marks a value that is worked out rather than read.
     pub const fn computed(mut self) -> Self {
         self.computed = true;
+        self
+    }
+
+    /// Marks a field that says again what others say.
+    pub const fn combined(mut self) -> Self {
+        self.combined = true;
         self
     }
 
@@ -232,6 +274,17 @@ impl<'a> At<'a> {
         let unused = last * 8 - bits.at - bits.length;
         let mask = if bits.length >= 64 { u64::MAX } else { (1u64 << bits.length) - 1 };
         Some((all >> unused) & mask)
+    }
+
+    /// Hands on the values at two fixed places of the same length, as the combined fields read them.
+    #[inline]
+    pub fn both(&self, kind: Kind, places: [u16; 2], length: u16, each: &mut dyn FnMut(Value<'a>) -> bool) {
+        for at in places {
+            match self.fixed(kind, Bits { at, length }) {
+                Some(value) if each(value) => {}
+                _ => return,
+            }
+        }
     }
 
     /// The value of a fixed-place field.

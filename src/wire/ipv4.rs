@@ -121,6 +121,9 @@ pub static FIELDS: &[Field] = &[
     .about("0 bad, 1 good, 2 unverified", RFC),
     Field::fixed("ip.src", "Source", Kind::Ipv4, 96, 32).about("Address of the sender", RFC),
     Field::fixed("ip.dst", "Destination", Kind::Ipv4, 128, 32).about("Address of the receiver", RFC),
+    Field::many("ip.addr", "Address", Kind::Ipv4, |at, each| at.both(Kind::Ipv4, [96, 128], 32, each))
+        .combined()
+        .about("Source and destination: either", RFC),
     Field::many("ip.opt.type", "Option", Kind::Dec, |at, each| {
         let mut rest = at.header().get(HEADER..).unwrap_or_default();
         while let Some((&number, tail)) = rest.split_first() {

@@ -113,6 +113,9 @@ pub static FIELDS: &[Field] = &[
     Field::dec("ipv6.hlim", "Hop limit", 56, 8).about("Routers it may still pass", RFC),
     Field::fixed("ipv6.src", "Source", Kind::Ipv6, 64, 128).about("Address of the sender", RFC),
     Field::fixed("ipv6.dst", "Destination", Kind::Ipv6, 192, 128).about("Address of the receiver", RFC),
+    Field::many("ipv6.addr", "Address", Kind::Ipv6, |at, each| at.both(Kind::Ipv6, [64, 192], 128, each))
+        .combined()
+        .about("Source and destination: either", RFC),
 ];
 
 const NEXT: Field = Field::dec("ipv6.ext.nxt", "Next header", 0, 8).words(numbers::protocol);

@@ -66,7 +66,7 @@ fn option(number: u64) -> Option<&'static str> {
 }
 
 /// The MAC address of the first option of one of these kinds.
-fn link_address<'a>(at: &At<'a>) -> Option<Value<'a>> {
+pub fn link_address<'a>(at: &At<'a>) -> Option<Value<'a>> {
     options(at).filter(|(kind, _)| matches!(kind, 1 | 2)).find_map(|(_, data)| Some(Value::Mac(data.try_into().ok()?)))
 }
 

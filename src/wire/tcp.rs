@@ -219,6 +219,9 @@ const SELECTIVE: &str = "RFC 2018 §3";
 pub static FIELDS: &[Field] = &[
     Field::dec("tcp.srcport", "Source port", 0, 16).about("Port of the program that sends", RFC),
     Field::dec("tcp.dstport", "Destination port", 16, 16).about("Port of the program that it is for", RFC),
+    Field::many("tcp.port", "Port", Kind::Dec, |at, each| at.both(Kind::Dec, [0, 16], 16, each))
+        .combined()
+        .about("Source and destination port: either", RFC),
     Field::dec("tcp.seq_raw", "Sequence number", 32, 32)
         .about("Number of the first byte of data, as it stands in the header; of SYN, the number before it", RFC),
     Field::dec("tcp.ack_raw", "Acknowledgment number", 64, 32)
@@ -261,6 +264,11 @@ pub static FIELDS: &[Field] = &[
     })
     .computed()
     .about("Bytes of data in this segment", RFC),
+    Field::one("tcp.payload", "Data", Kind::Bytes, |at| {
+        Some(at.content()).filter(|data| !data.is_empty()).map(Value::Bytes)
+    })
+    .combined()
+    .about("Captured bytes of data in this segment", RFC),
     Field::many("tcp.option_kind", "Option", Kind::Dec, |at, each| {
         for option in each_option(at) {
             if !each(Value::Uint(option.kind.into())) {

@@ -34,7 +34,15 @@ const RFC: &str = "RFC 768";
 pub static FIELDS: &[Field] = &[
     Field::dec("udp.srcport", "Source port", 0, 16).about("Port of the program that sends", RFC),
     Field::dec("udp.dstport", "Destination port", 16, 16).about("Port of the program that it is for", RFC),
+    Field::many("udp.port", "Port", Kind::Dec, |at, each| at.both(Kind::Dec, [0, 16], 16, each))
+        .combined()
+        .about("Source and destination port: either", RFC),
     Field::dec("udp.length", "Length", 32, 16).about("Bytes of header and data", RFC),
+    Field::one("udp.payload", "Data", Kind::Bytes, |at| {
+        Some(at.content()).filter(|data| !data.is_empty()).map(Value::Bytes)
+    })
+    .combined()
+    .about("Captured bytes of data, decoded further or not", RFC),
     Field::hex("udp.checksum", "Checksum", 48, 16).about("Over pseudo-header, header and data; 0: none", RFC),
     Field::one("udp.checksum.status", "Checksum status", Kind::Dec, |at| {
         Some(Value::Uint(checksum::udp(at).map_or(Status::Unverified, |check| check.status()) as u64))

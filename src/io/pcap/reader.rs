@@ -266,7 +266,7 @@ impl Reader {
         self.stopping = Some(Stopping { moment: now(), patience: Instant::now() + LAST_BLOCK });
         for ring in &mut self.rings {
             ring.count();
-            ring.due = ring.received.saturating_sub(ring.dropped);
+            ring.due = ring.held_at_stop();
         }
     }
 
@@ -371,6 +371,15 @@ impl Ring {
             self.missed += u64::from(stat.if_dropped.wrapping_sub(self.last.if_dropped));
             self.last = stat;
         }
+    }
+
+    /// How many packets must have been delivered once the ring is empty, or more than that.
+    fn held_at_stop(&self) -> u64 {
+        if self.tap.loopback && self.dropped == 0 {
+            // Counted when it left, then when it arrived; the last may still be under way.
+            return self.received.div_ceil(2);
+        }
+        self.received.saturating_sub(self.dropped)
     }
 
     /// The kernel counts a packet on `lo` when it leaves and when it arrives; libpcap hands over the second only.

@@ -1,0 +1,156 @@
+//! The output options that `capture`, `read` and others share, and the sink that they choose.
+
+use std::fs::File;
+use std::io::{IsTerminal, Write};
+use std::os::fd::AsFd;
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use crate::field;
+use crate::flow::Known;
+use crate::pipeline::{Next, Sink};
+use crate::view::lines::{self, Lines};
+use crate::view::style::Palette;
+use crate::view::values::Values;
+use crate::view::words;
+use crate::wire::Packet;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Print the values of these fields, tab-separated (repeat, or separate by commas; `netlab fields` lists them)
+    #[arg(short = 'e', long = "field", value_name = "NAME", value_delimiter = ',', conflicts_with_all = ["json", "verbose", "hex"])]
+    pub fields: Vec<String>,
+    /// Print one JSON object a line; its keys are the names of fields
+    #[arg(long, conflicts_with_all = ["verbose", "hex"])]
+    pub json: bool,
+    /// Print every layer and field of a packet as a tree
+    #[arg(short, long)]
+    pub verbose: bool,
+    /// Print the bytes of a packet in hexadecimal
+    #[arg(short = 'x', long)]
+    pub hex: bool,
+    /// What the time column shows
+    #[arg(long, value_enum, default_value_t = Time::Relative, hide_possible_values = false)]
+    pub time: Time,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+    /// Look up no names (always so; taken for the sake of habit)
+    #[arg(short = 'n', hide = true)]
+    pub numeric: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Time {
+    /// Seconds since the first packet
+    Relative,
+    /// Seconds since the packet before
+    Delta,
+    /// Seconds since 1970-01-01 UTC
+    Epoch,
+    /// Time of day in this machine's zone
+    Clock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    /// Whether standard output is to be coloured.
+    pub fn on_stdout(self) -> bool {
+        let wanted = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        match self {
+            Self::Always => true,
+            Self::Never => false,
+            Self::Auto => {
+                std::io::stdout().is_terminal()
+                    && !wanted("NO_COLOR")
+                    && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+            }
+        }
+    }
+}
+
+impl Output {
+    /// The sink that the options choose, over standard output.
+    pub fn sink(&self) -> anyhow::Result<Box<dyn Sink>> {
+        let palette = Palette::new(self.color.on_stdout());
+        let out = stdout()?;
+        if !self.fields.is_empty() {
+            let fields = self.fields.iter().map(|name| field::resolve(name)).collect::<Result<Vec<_>, _>>()?;
+            return Ok(Box::new(Values::new(out, fields)));
+        }
+        let terminal = std::io::stdout().is_terminal();
+        let width = terminal.then(super::args::width);
+        let time = match self.time {
+            Time::Relative => lines::Time::Relative,
+            Time::Delta => lines::Time::Delta,
+            Time::Epoch => lines::Time::Epoch,
+            Time::Clock => lines::Time::Clock(crate::io::clock::zone_offset),
+        };
+        let options = lines::Options { time, palette, width, words: &words::ENGLISH };
+        Ok(Box::new(Lines::new(out, options)))
+    }
+}
+
+/// Standard output without a buffer of its own: sinks gather what they write.
+pub fn stdout() -> anyhow::Result<impl Write> {
+    let descriptor = std::io::stdout().as_fd().try_clone_to_owned().context("cannot write to standard output")?;
+    Ok(File::from(descriptor))
+}
+
+/// Passes on a number of packets, then stops the run.
+pub struct Limited<S> {
+    inner: S,
+    left: u64,
+}
+
+impl<S: Sink> Limited<S> {
+    pub fn new(inner: S, count: Option<u64>) -> Self {
+        Self { inner, left: count.unwrap_or(u64::MAX) }
+    }
+}
+
+impl<S: Sink> Sink for Limited<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if self.left == 0 {
+            return Ok(Next::Stop);
+        }
+        self.left -= 1;
+        let next = self.inner.packet(packet, known)?;
+        Ok(if self.left == 0 { Next::Stop } else { next })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Counts the packets that came this far.
+pub struct Counted<S> {
+    inner: S,
+    pub packets: u64,
+}
+
+impl<S: Sink> Counted<S> {
+    pub fn new(inner: S) -> Self {
+        Self { inner, packets: 0 }
+    }
+}
+
+impl<S: Sink> Sink for Counted<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        self.packets += 1;
+        self.inner.packet(packet, known)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}

@@ -1,0 +1,179 @@
+//! One line a packet: number, time, who to whom, protocol, the fields that matter, plain words.
+//!
+//! Written by hand into one byte buffer: this is the view that has to keep up with a full ring.
+
+mod describe;
+mod parts;
+
+use std::io::Write;
+
+use crate::field::text;
+use crate::flow::Known;
+use crate::frame::Timestamp;
+use crate::pipeline::{Next, Sink};
+use crate::view::style::{Palette, Role};
+use crate::view::words::Words;
+use crate::wire::Packet;
+use parts::Parts;
+
+/// What the time column shows.
+#[derive(Clone, Copy, Debug)]
+pub enum Time {
+    /// Seconds since the first frame.
+    Relative,
+    /// Seconds since the frame before.
+    Delta,
+    /// Seconds since 1970-01-01 UTC.
+    Epoch,
+    /// Time of day; the function tells the zone's seconds east of UTC at a moment.
+    Clock(fn(Timestamp) -> i64),
+}
+
+/// How lines are to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub time: Time,
+    pub palette: Palette,
+    /// Columns of the terminal; `None`: lines are as long as they are (pipes, files).
+    pub width: Option<usize>,
+    pub words: &'static Words,
+}
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
+
+/// A sink that writes lines.
+pub struct Lines<W> {
+    out: W,
+    options: Options,
+    buffer: Vec<u8>,
+    parts: Parts,
+    ends: Vec<u8>,
+    /// Columns of the endpoints so far: the column grows, it never shrinks.
+    ends_width: usize,
+}
+
+/// Columns that the endpoints get from the start: `127.0.0.1:54321 → 127.0.0.1:8005`.
+const ENDS: usize = 32;
+/// They get no more than this, so that one long address does not push all lines after it.
+const ENDS_MOST: usize = 45;
+/// Below this many columns, number and time are made shorter.
+const NARROW: usize = 100;
+
+impl<W: Write> Lines<W> {
+    pub fn new(out: W, options: Options) -> Self {
+        let (buffer, ends) = (Vec::with_capacity(BUFFER + 4096), Vec::with_capacity(128));
+        Self { out, options, buffer, parts: Parts::default(), ends, ends_width: ENDS }
+    }
+
+    fn line(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
+        let Options { palette, width, words, .. } = self.options;
+        let narrow = width.is_some_and(|width| width < NARROW);
+        let start = self.buffer.len();
+
+        palette.begin(Role::Faint, &mut self.buffer);
+        let mut columns = number(packet.frame.number, if narrow { 4 } else { 6 }, &mut self.buffer);
+        columns += self.time(packet, known, if narrow { 9 } else { 11 });
+        palette.end(Role::Faint, &mut self.buffer);
+
+        self.parts.clear();
+        self.ends.clear();
+        let described = describe::packet(packet, known, words, &mut self.ends, &mut self.parts);
+
+        let ends_columns = parts::width(&self.ends);
+        let most = if narrow { ENDS } else { ENDS_MOST };
+        self.ends_width = self.ends_width.max(ends_columns.min(most));
+        self.buffer.extend_from_slice(if narrow { b" " } else { b"  " });
+        self.buffer.extend_from_slice(&self.ends);
+        pad(self.ends_width.saturating_sub(ends_columns), &mut self.buffer);
+        self.buffer.extend_from_slice(if narrow { b" " } else { b"  " });
+        palette.begin(described.role, &mut self.buffer);
+        self.buffer.extend_from_slice(described.protocol.as_bytes());
+        palette.end(described.role, &mut self.buffer);
+        let column = if narrow { 4 } else { 6 };
+        pad(column - described.protocol.len().min(column), &mut self.buffer);
+        columns += ends_columns.max(self.ends_width) + if narrow { 2 } else { 4 };
+        columns += described.protocol.len().max(column);
+        if !self.parts.is_empty() {
+            self.buffer.push(b' ');
+            let room = width.map(|width| width.saturating_sub(columns + 1));
+            self.parts.write(room, palette, &mut self.buffer);
+        }
+        while self.buffer.len() > start && self.buffer.last() == Some(&b' ') {
+            self.buffer.pop();
+        }
+        self.buffer.push(b'\n');
+    }
+
+    /// Writes the time right-aligned in `column` columns; tells how many it took.
+    fn time(&mut self, packet: &Packet<'_>, known: &Known<'_>, column: usize) -> usize {
+        let start = self.buffer.len();
+        pad(column, &mut self.buffer);
+        let written = self.buffer.len();
+        let stamp = packet.frame.time;
+        match self.options.time {
+            Time::Relative => known.facts.time_relative.map(|time| text::seconds(time, 6, &mut self.buffer)),
+            Time::Delta => known.facts.time_delta.map(|time| text::seconds(time, 6, &mut self.buffer)),
+            Time::Epoch => stamp.map(|time| text::seconds(time.0, 6, &mut self.buffer)),
+            Time::Clock(zone) => stamp.map(|time| clock(time, zone(time), &mut self.buffer)),
+        };
+        if self.buffer.len() == written {
+            self.buffer.push(b'-');
+        }
+        // What was written moves left over the padding that it makes needless, but one space stays.
+        let length = self.buffer.len() - written;
+        let needless = length.min(column.saturating_sub(1));
+        self.buffer.drain(start..start + needless);
+        column - needless + length
+    }
+
+    fn write_out(&mut self) -> std::io::Result<()> {
+        let written = self.out.write_all(&self.buffer);
+        self.buffer.clear();
+        written
+    }
+}
+
+impl<W: Write> Sink for Lines<W> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        self.line(packet, known);
+        if self.buffer.len() >= BUFFER {
+            self.write_out()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.write_out()?;
+        self.out.flush()
+    }
+}
+
+/// A number right-aligned in `column` columns; tells how many it took.
+fn number(number: u64, column: usize, out: &mut Vec<u8>) -> usize {
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(number).as_bytes();
+    pad(column.saturating_sub(digits.len()), out);
+    out.extend_from_slice(digits);
+    digits.len().max(column)
+}
+
+#[inline]
+fn pad(columns: usize, out: &mut Vec<u8>) {
+    const SPACES: &[u8; 64] = &[b' '; 64];
+    out.extend_from_slice(&SPACES[..columns.min(64)]);
+}
+
+/// The time of day, `12:34:56.000001`.
+fn clock(time: Timestamp, east: i64, out: &mut Vec<u8>) {
+    let seconds = time.0.div_euclid(1_000_000_000).saturating_add(east).rem_euclid(86_400);
+    for (place, part) in [seconds / 3600, seconds / 60 % 60, seconds % 60].into_iter().enumerate() {
+        if place > 0 {
+            out.push(b':');
+        }
+        out.extend_from_slice(&[b'0' + (part / 10) as u8, b'0' + (part % 10) as u8]);
+    }
+    let mut fraction = Vec::new();
+    text::seconds(time.0.rem_euclid(1_000_000_000), 6, &mut fraction);
+    out.extend_from_slice(fraction.get(1..).unwrap_or_default());
+}
