@@ -74,16 +74,16 @@ impl File {
         Ok((file, Interface { name: None, link, snap_length }))
     }
 
-    /// The next packet; `None` where the file ends after a whole one.
+    /// Finds the next packet; `false` where the file ends after a whole one.
     #[inline]
-    pub fn next(&self, window: &mut Window) -> Result<Option<Record>, Trouble> {
+    pub fn next(&self, window: &mut Window, record: &mut Record) -> Result<bool, Trouble> {
         if !window.fill(self.header) {
             if window.bytes().is_empty() {
-                return Ok(None);
+                return Ok(false);
             }
             return Err(Trouble::cut("a packet's header", self.header, window));
         }
-        let Some(head) = window.bytes().first_chunk::<PCAP_RECORD>() else { return Ok(None) };
+        let Some(head) = window.bytes().first_chunk::<PCAP_RECORD>() else { return Ok(false) };
         let (captured, length) = self.lengths(head);
         let seconds = i64::from(word(head, 0, self.big_endian));
         let time = Timestamp::new(seconds, i64::from(word(head, 4, self.big_endian)) * self.unit);
@@ -94,7 +94,7 @@ impl File {
         if !window.fill(size) {
             return Err(Trouble::cut("a packet", size, window));
         }
-        Ok(Some(Record {
+        *record = Record {
             size,
             data: (self.header, size),
             comment: (0, 0),
@@ -102,7 +102,8 @@ impl File {
             link: self.link,
             interface: 0,
             length,
-        }))
+        };
+        Ok(true)
     }
 
     /// Whether `bytes` begin with a whole packet (or one that is damaged, which needs no waiting either).

@@ -19,14 +19,23 @@ const MOST_INTERFACES: usize = 1 << 16;
 /// Bytes of an interface's name that are kept.
 const LONGEST_NAME: usize = 256;
 
+/// What the packets of an interface need of its description.
+struct Described {
+    link: u16,
+    /// The most bytes of a packet; see [`largest_packet`].
+    largest: u32,
+    snap_length: u32,
+    clock: Clock,
+}
+
 /// Where the reading stands. Its first block is a section header: whoever opens the file has made sure.
 #[derive(Default)]
 pub(super) struct File {
     big_endian: bool,
     /// Where this section's interfaces begin among those of the file.
     section: usize,
-    /// Beside each interface of the file: how its times are to be read, and what it counted.
-    clocks: Vec<Clock>,
+    /// What the packets of each interface need, and what it counted.
+    described: Vec<Described>,
     counts: Vec<Counts>,
 }
 
@@ -39,13 +48,18 @@ pub(super) fn is_section_header(bytes: &[u8]) -> bool {
 }
 
 impl File {
-    /// The next packet; `None` where the file ends after a whole block.
+    /// Finds the next packet; `false` where the file ends after a whole block.
     #[inline]
-    pub fn next(&mut self, window: &mut Window, interfaces: &mut Vec<Interface>) -> Result<Option<Record>, Trouble> {
+    pub fn next(
+        &mut self,
+        window: &mut Window,
+        interfaces: &mut Vec<Interface>,
+        record: &mut Record,
+    ) -> Result<bool, Trouble> {
         loop {
             if !window.fill(8) {
                 if window.bytes().is_empty() {
-                    return Ok(None);
+                    return Ok(false);
                 }
                 return Err(Trouble::cut("a block's header", 8, window));
             }
@@ -59,34 +73,41 @@ impl File {
             if total < 12 {
                 return Err(Trouble::Corrupt(format!("a block claims a length of {told} bytes, and 12 is the least")));
             }
-            match kind {
-                ENHANCED_PACKET | PACKET | SIMPLE_PACKET => {
-                    let block = self.whole(window, total, "a packet block", LARGEST_BLOCK + (128 << 20))?;
-                    return match kind {
-                        ENHANCED_PACKET => self.enhanced(block, interfaces),
-                        PACKET => self.obsolete(block, interfaces),
-                        _ => self.simple(block, interfaces),
-                    }
-                    .map(Some);
-                }
-                SECTION_HEADER => {
-                    let block = self.whole(window, total, "a section header", LARGEST_BLOCK)?;
-                    self.section(block, interfaces)?;
-                    window.consume(total as usize);
-                }
-                INTERFACE_DESCRIPTION => {
-                    let block = self.whole(window, total, "an interface description", LARGEST_BLOCK)?;
-                    self.interface(block, interfaces)?;
-                    window.consume(total as usize);
-                }
-                INTERFACE_STATISTICS if total <= 1 << 16 => {
-                    let block = self.whole(window, total, "a statistics block", LARGEST_BLOCK)?;
-                    self.statistics(block);
-                    window.consume(total as usize);
-                }
-                _ => self.step_over(window, total)?,
+            if !matches!(kind, ENHANCED_PACKET | PACKET | SIMPLE_PACKET) {
+                self.other(window, interfaces, kind, total)?;
+                continue;
             }
+            let block = self.whole(window, total, "a packet block", LARGEST_BLOCK + (128 << 20))?;
+            return match kind {
+                ENHANCED_PACKET => self.enhanced(block, record),
+                PACKET => self.obsolete(block, record),
+                _ => self.simple(block, record),
+            };
         }
+    }
+
+    /// Takes in a block that is no packet.
+    #[cold]
+    fn other(
+        &mut self,
+        window: &mut Window,
+        interfaces: &mut Vec<Interface>,
+        kind: u32,
+        total: u64,
+    ) -> Result<(), Trouble> {
+        match kind {
+            SECTION_HEADER => self.section(self.whole(window, total, "a section header", LARGEST_BLOCK)?)?,
+            INTERFACE_DESCRIPTION => {
+                let block = self.whole(window, total, "an interface description", LARGEST_BLOCK)?;
+                self.interface(block, interfaces)?;
+            }
+            INTERFACE_STATISTICS if total <= 1 << 16 => {
+                self.statistics(self.whole(window, total, "a statistics block", LARGEST_BLOCK)?);
+            }
+            _ => return self.step_over(window, total),
+        }
+        window.consume(total as usize);
+        Ok(())
     }
 
     /// Whether `bytes` hold all up to the end of the next packet's block, so that `next` need not wait.
@@ -181,7 +202,7 @@ impl File {
         Ok(())
     }
 
-    fn section(&mut self, block: &[u8], interfaces: &[Interface]) -> Result<(), Trouble> {
+    fn section(&mut self, block: &[u8]) -> Result<(), Trouble> {
         if block.len() < 28 {
             return Err(Trouble::Corrupt(format!("a section header of {} bytes is shorter than 28", block.len())));
         }
@@ -190,7 +211,7 @@ impl File {
             return Err(Trouble::Corrupt(format!("version {major}.{minor} of the pcapng format is not known")));
         }
         let _ = self.options(block, 24)?;
-        self.section = interfaces.len();
+        self.section = self.described.len();
         Ok(())
     }
 
@@ -217,9 +238,11 @@ impl File {
                 _ => {}
             }
         }
-        self.clocks.push(Clock::new(resolution.unwrap_or(6), offset.unwrap_or(0))?);
+        let (link, snap_length) = (link_type(self.half(block, 8)), self.word(block, 12));
+        let clock = Clock::new(resolution.unwrap_or(6), offset.unwrap_or(0))?;
+        self.described.push(Described { link: link.0, largest: largest_packet(link), snap_length, clock });
         self.counts.push(Counts::default());
-        interfaces.push(Interface { name, link: link_type(self.half(block, 8)), snap_length: self.word(block, 12) });
+        interfaces.push(Interface { name, link, snap_length });
         Ok(())
     }
 
@@ -245,22 +268,22 @@ impl File {
     }
 
     #[inline]
-    fn enhanced(&self, block: &[u8], interfaces: &[Interface]) -> Result<Record, Trouble> {
+    fn enhanced(&self, block: &[u8], record: &mut Record) -> Result<bool, Trouble> {
         let Some(head) = block.first_chunk::<28>().filter(|_| block.len() >= 32) else {
             return Err(Trouble::Corrupt(format!("a packet block of {} bytes is shorter than 32", block.len())));
         };
         let interface = self.word(head, 8);
         let time = u64::from(self.word(head, 12)) << 32 | u64::from(self.word(head, 16));
-        self.packet(block, 28, interface, time, self.word(head, 20), self.word(head, 24), interfaces)
+        self.packet(block, 28, interface, time, self.word(head, 20), self.word(head, 24), record)
     }
 
-    fn obsolete(&self, block: &[u8], interfaces: &[Interface]) -> Result<Record, Trouble> {
+    fn obsolete(&self, block: &[u8], record: &mut Record) -> Result<bool, Trouble> {
         if block.len() < 32 {
             return Err(Trouble::Corrupt(format!("a packet block of {} bytes is shorter than 32", block.len())));
         }
         let interface = u32::from(self.half(block, 8));
         let time = u64::from(self.word(block, 12)) << 32 | u64::from(self.word(block, 16));
-        self.packet(block, 28, interface, time, self.word(block, 20), self.word(block, 24), interfaces)
+        self.packet(block, 28, interface, time, self.word(block, 20), self.word(block, 24), record)
     }
 
     #[inline]
@@ -273,58 +296,60 @@ impl File {
         time: u64,
         captured: u32,
         length: u32,
-        interfaces: &[Interface],
-    ) -> Result<Record, Trouble> {
+        record: &mut Record,
+    ) -> Result<bool, Trouble> {
         let index = self.section.saturating_add(interface as usize);
-        let (Some(known), Some(clock)) = (interfaces.get(index), self.clocks.get(index)) else {
-            return Err(self.unknown(interface, interfaces.len()));
+        let Some(known) = self.described.get(index) else {
+            return Err(self.unknown(interface));
         };
         let end = start + captured as usize;
         let options = aligned(end as u64) as usize;
-        if captured > largest_packet(known.link) || options + 4 > block.len() {
+        if captured > known.largest || options + 4 > block.len() {
             return Err(does_not_fit(captured, block.len()));
         }
         let comment = if options + 4 == block.len() { (0, 0) } else { self.comment(block, options)? };
-        Ok(Record {
+        *record = Record {
             size: block.len(),
             data: (start, end),
             comment,
-            time: Some(clock.read(time)),
-            link: known.link.0,
+            time: Some(known.clock.read(time)),
+            link: known.link,
             interface: index as u32,
             length,
-        })
+        };
+        Ok(true)
     }
 
     /// A simple packet: of the section's first interface, without a time; cut at that interface's snap length.
-    fn simple(&self, block: &[u8], interfaces: &[Interface]) -> Result<Record, Trouble> {
+    fn simple(&self, block: &[u8], record: &mut Record) -> Result<bool, Trouble> {
         if block.len() < 16 {
             return Err(Trouble::Corrupt(format!("a simple packet block of {} bytes is shorter than 16", block.len())));
         }
-        let Some(known) = interfaces.get(self.section) else {
-            return Err(self.unknown(0, interfaces.len()));
+        let Some(known) = self.described.get(self.section) else {
+            return Err(self.unknown(0));
         };
         let length = self.word(block, 8);
         let captured = if known.snap_length == 0 { length } else { length.min(known.snap_length) };
         let end = 12 + captured as usize;
-        if captured > largest_packet(known.link) || end + 4 > block.len() {
+        if captured > known.largest || end + 4 > block.len() {
             return Err(does_not_fit(captured, block.len()));
         }
         let interface = self.section as u32;
-        Ok(Record {
+        *record = Record {
             size: block.len(),
             data: (12, end),
             comment: (0, 0),
             time: None,
-            link: known.link.0,
+            link: known.link,
             interface,
             length,
-        })
+        };
+        Ok(true)
     }
 
     #[cold]
-    fn unknown(&self, interface: u32, all: usize) -> Trouble {
-        let known = all.saturating_sub(self.section);
+    fn unknown(&self, interface: u32) -> Trouble {
+        let known = self.described.len().saturating_sub(self.section);
         Trouble::Corrupt(format!("a packet names interface {interface}, and the section has described {known}"))
     }
 

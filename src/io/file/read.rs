@@ -245,16 +245,15 @@ impl Source for Capture {
         self.window.consume(self.record.size);
         self.record.size = 0;
         let next = match &mut self.layout {
-            Layout::Pcap(file) => file.next(&mut self.window),
-            Layout::Pcapng(file) => file.next(&mut self.window, &mut self.interfaces),
+            Layout::Pcap(file) => file.next(&mut self.window, &mut self.record),
+            Layout::Pcapng(file) => file.next(&mut self.window, &mut self.interfaces, &mut self.record),
         };
         match next {
-            Ok(Some(record)) => {
-                self.time = record.time.unwrap_or(self.time);
-                self.record = record;
+            Ok(true) => {
+                self.time = self.record.time.unwrap_or(self.time);
                 Ok(Some(self.time))
             }
-            Ok(None) => self.end(),
+            Ok(false) => self.end(),
             Err(trouble) => Err(self.error(trouble)),
         }
     }
