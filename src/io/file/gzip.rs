@@ -28,7 +28,8 @@ impl<R: Read> Read for Counted<R> {
     }
 }
 
-/// Decompresses all members. What follows the last and is no member (padding, a signature) is ignored, as gzip does.
+/// Decompresses all members. Zeros after the last (padding of a tape or a block) are ignored, as gzip does; anything else
+/// that follows and is no member is an error.
 pub(super) struct Gunzip<R> {
     /// `None` after the last member.
     member: Option<GzDecoder<BufReader<R>>>,
@@ -49,8 +50,23 @@ impl<R: Read> Read for Gunzip<R> {
             }
             let Some(member) = self.member.take() else { break };
             let mut rest = member.into_inner();
-            if rest.fill_buf()?.first() == Some(&GZIP[0]) {
-                self.member = Some(GzDecoder::new(rest));
+            loop {
+                let bytes = rest.fill_buf()?;
+                match bytes.iter().position(|&byte| byte != 0) {
+                    Some(0) if bytes.first() == Some(&GZIP[0]) => {
+                        self.member = Some(GzDecoder::new(rest));
+                        break;
+                    }
+                    Some(_) => {
+                        let why = "it is followed by bytes that are no gzip";
+                        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                    }
+                    None if bytes.is_empty() => return Ok(0),
+                    None => {
+                        let padding = bytes.len();
+                        rest.consume(padding);
+                    }
+                }
             }
         }
         Ok(0)

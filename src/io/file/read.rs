@@ -1,8 +1,8 @@
 //! Opening a capture and handing on its frames: the format is told by the first bytes, never by the name.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,8 +31,7 @@ pub fn open(path: &Path) -> Result<Capture, Error> {
     if metadata.is_dir() {
         return Err(refused(io::ErrorKind::IsADirectory.into()));
     }
-    let size = metadata.is_file().then_some(metadata.len());
-    Capture::new(Box::new(file), target, size, metadata.file_type().is_fifo())
+    from_file(file, &metadata, target)
 }
 
 /// Reads a capture from standard input, whatever that is.
@@ -43,8 +42,14 @@ pub fn open_stdin() -> Result<Capture, Error> {
     let refused = |source| Error::System { operation: "read", target: "standard input".into(), source, remedy: None };
     let file = File::from(own.map_err(refused)?);
     let metadata = file.metadata().map_err(refused)?;
+    from_file(file, &metadata, target)
+}
+
+fn from_file(file: File, metadata: &Metadata, target: String) -> Result<Capture, Error> {
     let size = metadata.is_file().then_some(metadata.len());
-    Capture::new(Box::new(file), target, size, !metadata.is_file())
+    let mut capture = Capture::new(Box::new(file), target, size, size.is_none())?;
+    capture.identity = size.map(|_| (metadata.dev(), metadata.ino()));
+    Ok(capture)
 }
 
 /// A capture file being read: a [`Source`] of its frames.
@@ -63,6 +68,8 @@ pub struct Capture {
     size: Option<u64>,
     /// Reading may have to wait for somebody to write.
     waits: bool,
+    /// Device and inode of a regular file.
+    identity: Option<(u64, u64)>,
 }
 
 enum Layout {
@@ -126,9 +133,16 @@ impl Capture {
             read,
             size,
             waits,
+            identity: None,
         };
         capture.begin()?;
         Ok(capture)
+    }
+
+    /// Whether this is the file at `path`, under whatever name: writing there would destroy what is still to be read.
+    pub fn is_file_at(&self, path: &Path) -> bool {
+        let at_path = std::fs::metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()));
+        self.identity.is_some() && self.identity == at_path
     }
 
     /// Tells the format and reads the file's header.

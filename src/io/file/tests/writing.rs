@@ -1,6 +1,7 @@
 //! Writing: what is written is read back, whatever happens to the disk.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 use proptest::prelude::*;
@@ -241,6 +242,71 @@ fn a_directory_that_the_user_may_not_write_is_told_before_root_is_given_up() {
         panic!("nobody may write in /proc/self");
     };
     assert!(error.to_string().contains("/proc/self"), "{error}");
+}
+
+#[test]
+fn gives_files_to_the_user_who_called_sudo_but_no_devices() {
+    let directory = Directory::new("owner");
+    let device = directory.0.join("null.pcap");
+    std::os::unix::fs::symlink("/dev/null", &device).unwrap();
+    let before = fs::metadata("/dev/null").unwrap();
+    Writer::create(&device, Some((65534, 65534))).unwrap().finish(&[]).unwrap();
+    assert_eq!(fs::metadata("/dev/null").unwrap().uid(), before.uid());
+    if !nix::unistd::Uid::effective().is_root() {
+        return crate::support::skip("only root can give files away");
+    }
+    let path = directory.0.join("a.pcapng");
+    Writer::create(&path, Some((65534, 65533))).unwrap().finish(&[]).unwrap();
+    let metadata = fs::metadata(&path).unwrap();
+    assert_eq!((metadata.uid(), metadata.gid()), (65534, 65533));
+}
+
+#[test]
+fn knows_the_file_it_reads_under_another_name() {
+    let directory = Directory::new("same");
+    let path = directory.0.join("a.pcap");
+    Writer::create(&path, None).unwrap().finish(&[]).unwrap();
+    fs::hard_link(&path, directory.0.join("b.pcap")).unwrap();
+    fs::copy(&path, directory.0.join("c.pcap")).unwrap();
+    let capture = open_path(&path).unwrap();
+    assert!(capture.is_file_at(&directory.0.join("b.pcap")));
+    assert!(!capture.is_file_at(&directory.0.join("c.pcap")));
+    assert!(!capture.is_file_at(&directory.0.join("none.pcap")));
+}
+
+#[test]
+fn a_directory_and_a_missing_file_are_refused_by_the_system() {
+    for path in ["/", "/no/such/file.pcap"] {
+        match open_path(path.as_ref()) {
+            Err(Error::System { operation: "open", target, .. }) => assert_eq!(target, path),
+            other => panic!("{:?}", other.err()),
+        }
+    }
+}
+
+#[test]
+fn a_fifo_is_read_as_it_comes() {
+    let directory = Directory::new("fifo");
+    let path = directory.0.join("pipe.pcap");
+    nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || {
+            let mut capture = open_path(&path).unwrap();
+            let first = capture.advance().unwrap();
+            // The writer still holds the other end open, and has sent one packet only: this needs no more than that.
+            (first, capture)
+        }
+    });
+    let mut writer = Writer::create(&path, None).unwrap();
+    writer.write(&frame(0, Some(7), b"abc"), &interfaces()).unwrap();
+    writer.flush().unwrap();
+    let (first, mut capture) = reader.join().unwrap();
+    assert_eq!(first, Some(Timestamp(7)));
+    assert!(!capture.ready() && capture.progress().is_none());
+    writer.finish(&[]).unwrap();
+    drop(writer);
+    assert_eq!(capture.advance().unwrap(), None);
 }
 
 fn frames() -> impl Strategy<Value = Vec<(u32, i64, u32, Vec<u8>, String)>> {
