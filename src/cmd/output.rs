@@ -10,8 +10,11 @@ use clap::ValueEnum;
 use crate::field;
 use crate::flow::Known;
 use crate::pipeline::{Next, Sink};
+use crate::view::hex::Hex;
+use crate::view::json::Json;
 use crate::view::lines::{self, Lines};
 use crate::view::style::Palette;
+use crate::view::tree::Tree;
 use crate::view::values::Values;
 use crate::view::words;
 use crate::wire::Packet;
@@ -86,8 +89,21 @@ impl Output {
             let fields = self.fields.iter().map(|name| field::resolve(name)).collect::<Result<Vec<_>, _>>()?;
             return Ok(Box::new(Values::new(out, fields)));
         }
+        if self.json {
+            return Ok(Box::new(Json::new(out)));
+        }
         let terminal = std::io::stdout().is_terminal();
         let width = terminal.then(super::args::width);
+        if self.verbose {
+            let tree = Tree::new(out, palette).with_hex(self.hex);
+            return Ok(Box::new(match width {
+                Some(columns) => tree.width(columns),
+                None => tree,
+            }));
+        }
+        if self.hex {
+            return Ok(Box::new(Hex::new(out, palette)));
+        }
         let time = match self.time {
             Time::Relative => lines::Time::Relative,
             Time::Delta => lines::Time::Delta,

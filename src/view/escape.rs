@@ -78,7 +78,7 @@ fn character(bytes: &[u8]) -> Option<char> {
 }
 
 /// Whether a character does something instead of being something.
-fn acts(c: char) -> bool {
+pub(super) fn acts(c: char) -> bool {
     c.is_control()
         || matches!(c,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'

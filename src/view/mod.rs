@@ -1,9 +1,16 @@
 //! Values to text over `impl Write`.
 
 pub mod escape;
+pub mod hex;
+pub mod json;
 pub mod lines;
 pub mod markdown;
+pub mod stop;
 pub mod style;
 pub mod table;
+pub mod tree;
 pub mod values;
 pub mod words;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! What holds for all views: whatever the bytes, they do not panic and write nothing that acts on a terminal.
+
+use proptest::prelude::*;
+
+use super::style::Palette;
+use super::{hex, json, tree};
+use crate::flow::FlowTable;
+use crate::frame::{Frame, LinkType, Timestamp};
+use crate::pipeline::Sink;
+use crate::wire::{self, Layers};
+
+/// A SYN of 10.0.0.1:40000 to 10.0.0.2:8005 with the options of Linux, over Ethernet; both checksums are right.
+pub const SYN: &[u8] = &[
+    2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 0x08, 0x00, //
+    0x45, 0x00, 0x00, 0x3c, 0x1c, 0x46, 0x40, 0x00, 0x40, 0x06, 0x0a, 0x74, 10, 0, 0, 1, 10, 0, 0, 2, //
+    0x9c, 0x40, 0x1f, 0x45, 0x00, 0x00, 0x03, 0xe8, 0, 0, 0, 0, 0xa0, 0x02, 0xfa, 0xf0, 0x79, 0x9e, 0, 0, //
+    2, 4, 5, 0xb4, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0, 0, 1, 3, 3, 7,
+];
+
+/// What `show` writes of a frame that is the first of its capture.
+pub fn shown(
+    link: LinkType,
+    data: &[u8],
+    show: impl FnOnce(&wire::Packet<'_>, &crate::flow::Known<'_>, &mut Vec<u8>),
+) -> String {
+    let mut layers = Layers::new();
+    let mut table = FlowTable::new();
+    let frame = Frame { number: 1, time: Some(Timestamp(0)), link, length: data.len() as u32, data, ..Frame::empty() };
+    let packet = wire::decode(frame, &mut layers);
+    let known = table.ingest(&packet);
+    let mut out = Vec::new();
+    show(&packet, &known, &mut out);
+    String::from_utf8(out).expect("views write UTF-8")
+}
+
+fn object(link: LinkType, data: &[u8]) -> String {
+    shown(link, data, |packet, known, out| {
+        let mut sink = json::Json::new(out);
+        sink.packet(packet, known).unwrap();
+        sink.flush().unwrap();
+    })
+}
+
+#[test]
+fn the_tree_shows_values_bits_and_names() {
+    let text =
+        shown(LinkType::ETHERNET, SYN, |packet, known, out| tree::write(packet, known, Palette::new(false), 100, out));
+    for wanted in [
+        "Packet 1  0.000000 s  74 bytes  opening: client asks (1 of 3)\n",
+        "\n  Internet Protocol version 4 (ip)\n",
+        "\n    Destination port                8005                          tcp.dstport\n",
+        ".... 0101 = 5 → 20",
+        ".... ..1. = set",
+        "[1  good]",
+        "maximum segment size",
+    ] {
+        assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");
+    }
+}
+
+#[test]
+fn the_hex_view_marks_where_layers_begin() {
+    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| hex::write(packet, Palette::new(false), out));
+    let expected = "  eth 0000-000d  ip 000e-0021  tcp 0022-0049\n  \
+        0000  02 00 00 00 00 02 02 00  00 00 00 01 08 00|45 00  ..............E.\n";
+    assert!(text.starts_with(expected), "{text}");
+    assert!(text.ends_with("  0040  00 01 00 00 00 00 01 03  03 07                    ..........\n"), "{text}");
+}
+
+#[test]
+fn the_hex_view_colours_each_layer() {
+    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| hex::write(packet, Palette::new(true), out));
+    let (ethernet, ip) = (Palette::new(true).layer(0), Palette::new(true).layer(1));
+    assert!(text.contains(&format!("{ip}45 00")), "{text:?}");
+    assert!(text.contains(&format!("08 00{ethernet:#}|{ip}")), "{text:?}");
+}
+
+#[test]
+fn an_object_has_numbers_flags_and_strings() {
+    let parsed: serde_json::Value = serde_json::from_str(&object(LinkType::ETHERNET, SYN)).unwrap();
+    assert_eq!(parsed["tcp.dstport"], 8005);
+    assert_eq!(parsed["tcp.flags.syn"], true);
+    assert_eq!(parsed["ip.src"], "10.0.0.1");
+    assert_eq!(parsed["eth.src"], "02:00:00:00:00:01");
+    assert_eq!(parsed["tcp.option_kind"], serde_json::json!([2, 4, 8, 1, 3]));
+    assert_eq!(parsed["netlab.events"], serde_json::json!(["opening.asks"]));
+    assert_eq!(parsed["frame.time_relative"], 0.0);
+    assert!(parsed.get("netlab.stop").is_none());
+}
+
+#[test]
+fn names_that_repeat_in_inner_packets_are_merged() {
+    // IP in IP: the header of the SYN's packet, in another of its kind.
+    let mut data = SYN[14..34].to_vec();
+    data[9] = 4;
+    data[3] = 80;
+    data.extend_from_slice(&SYN[14..]);
+    let parsed: serde_json::Value = serde_json::from_str(&object(LinkType::RAW, &data)).unwrap();
+    assert_eq!(parsed["ip.proto"], serde_json::json!([4, 6]));
+    assert_eq!(parsed["tcp.dstport"], 8005);
+}
+
+/// Links that are decoded, and one that is not.
+fn links() -> impl Strategy<Value = LinkType> {
+    proptest::sample::select(vec![0u16, 1, 101, 105, 108, 113, 228, 229, 276]).prop_map(LinkType)
+}
+
+/// Bytes of any kind, or a packet with some bytes changed, so that decoding goes deep.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let changed =
+        (0..SYN.len(), any::<u8>(), 0..SYN.len(), any::<u8>(), 0..=SYN.len()).prop_map(|(a, b, c, d, cut)| {
+            let mut data = SYN.to_vec();
+            data[a] = b;
+            data[c] = d;
+            data.truncate(cut);
+            data
+        });
+    prop_oneof![proptest::collection::vec(any::<u8>(), 0..200), changed]
+}
+
+fn is_printable(text: &str) -> bool {
+    !text.chars().any(|c| c != '\n' && super::escape::acts(c))
+}
+
+proptest! {
+    #[test]
+    fn nothing_from_the_wire_acts_on_the_terminal(link in links(), data in bytes()) {
+        let plain = Palette::new(false);
+        let text = shown(link, &data, |packet, known, out| {
+            tree::write(packet, known, plain, 80, out);
+            hex::write(packet, plain, out);
+        });
+        prop_assert!(is_printable(&text), "{:?}", text);
+        let text = object(link, &data);
+        prop_assert!(is_printable(&text), "{:?}", text);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+    }
+}

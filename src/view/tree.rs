@@ -1,0 +1,368 @@
+//! The tree: every layer of a packet, every field one line: label, value, meaning, name.
+//!
+//! Computed values stand in `[brackets]`; everything else points to bytes of the frame. Where a field is a part of a
+//! byte, its bits are drawn in their place; where the value is not the number in the header, both are shown (`5 → 20`).
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::style::{Palette, Role};
+use super::words::ENGLISH;
+use super::{escape, stop};
+use crate::field::{self, Entry, text};
+use crate::flow::datagram::Datagram;
+use crate::flow::{Event, Facts, Known};
+use crate::frame::Frame;
+use crate::pipeline::{Next, Sink};
+use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value};
+
+/// Bytes of a value that are shown; what is behind them is counted.
+const MOST_BYTES: usize = 24;
+/// Where values begin, and where names do.
+const VALUE: usize = 36;
+const NAME: usize = 66;
+/// Columns that a line should not exceed.
+const WIDTH: usize = 100;
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
+
+/// A sink that writes the tree of every packet, and the bytes below it where that is wanted.
+pub struct Tree<W> {
+    out: W,
+    palette: Palette,
+    hex: bool,
+    width: usize,
+    buffer: Vec<u8>,
+}
+
+impl<W: Write> Tree<W> {
+    pub fn new(out: W, palette: Palette) -> Self {
+        Self { out, palette, hex: false, width: WIDTH, buffer: Vec::with_capacity(BUFFER + 4096) }
+    }
+
+    /// Moves names to the left where there are fewer columns than usual.
+    pub fn width(mut self, columns: usize) -> Self {
+        self.width = columns.min(WIDTH);
+        self
+    }
+
+    /// With the hex view below each tree.
+    pub fn with_hex(mut self, hex: bool) -> Self {
+        self.hex = hex;
+        self
+    }
+
+    fn write_out(&mut self) -> io::Result<()> {
+        let written = self.out.write_all(&self.buffer);
+        self.buffer.clear();
+        written
+    }
+}
+
+impl<W: Write> Sink for Tree<W> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        write(packet, known, self.palette, self.width, &mut self.buffer);
+        if self.hex {
+            self.buffer.push(b'\n');
+            super::hex::write(packet, self.palette, &mut self.buffer);
+        }
+        self.buffer.push(b'\n');
+        if self.buffer.len() >= BUFFER {
+            self.write_out()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.write_out()?;
+        self.out.flush()
+    }
+}
+
+/// Appends the tree of one packet, with the datagrams that it completed.
+pub fn write(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, width: usize, out: &mut Vec<u8>) {
+    headline(packet, known, palette, out);
+    let mut view = View { palette, width, indent: 1, out };
+    view.packet(packet, known.facts);
+    for event in known.events {
+        if let Event::Datagram(datagram) = event {
+            view.datagram(datagram, &packet.frame);
+        }
+    }
+}
+
+/// One line: number, time, lengths, what happened.
+pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, out: &mut Vec<u8>) {
+    let frame = &packet.frame;
+    palette.begin(Role::Heading, out);
+    out.extend_from_slice(format!("Packet {}", frame.number).as_bytes());
+    palette.end(Role::Heading, out);
+    if let Some(time) = known.facts.time_relative {
+        out.extend_from_slice(b"  ");
+        text::seconds(time, 6, out);
+        out.extend_from_slice(b" s");
+    }
+    let (length, kept) = (frame.length as usize, frame.data.len());
+    let cut = if kept < length { format!(", {kept} captured") } else { String::new() };
+    out.extend_from_slice(format!("  {length} {}{cut}", plural(length, "byte")).as_bytes());
+    for event in known.events {
+        let (words, role) = words(event);
+        out.extend_from_slice(b"  ");
+        palette.begin(role, out);
+        out.extend_from_slice(words.as_bytes());
+        palette.end(role, out);
+    }
+    out.push(b'\n');
+}
+
+/// `1 byte`, `2 bytes`.
+pub fn plural(number: usize, thing: &'static str) -> String {
+    if number == 1 { thing.to_owned() } else { format!("{thing}s") }
+}
+
+/// What happened, in words.
+pub fn words(event: &Event) -> (String, Role) {
+    let words = &ENGLISH;
+    let (said, role) = match event {
+        Event::Opening { step: 1, .. } => (words.opening_asks, Role::Opening),
+        Event::Opening { step: 2, .. } => (words.opening_accepts, Role::Opening),
+        Event::Opening { .. } => (words.opening_done, Role::Opening),
+        Event::Refused => (words.refused, Role::Trouble),
+        Event::Closing { by_client: true, second: false } => (words.client_closes, Role::Closing),
+        Event::Closing { by_client: false, second: false } => (words.server_closes, Role::Closing),
+        Event::Closing { by_client: true, second: true } => (words.client_closes_too, Role::Closing),
+        Event::Closing { by_client: false, second: true } => (words.server_closes_too, Role::Closing),
+        Event::Closed => (words.closed, Role::Closing),
+        Event::Reset { by_client: true } => (words.client_resets, Role::Trouble),
+        Event::Reset { by_client: false } => (words.server_resets, Role::Trouble),
+        Event::Datagram(whole) => {
+            let (fragments, bytes) = (whole.fragments.to_string(), whole.bytes.len().to_string());
+            let mut out = Vec::new();
+            super::words::fill(words.datagram_whole, &[fragments.as_bytes(), bytes.as_bytes()], &mut out);
+            return (String::from_utf8_lossy(&out).into_owned(), Role::Data);
+        }
+    };
+    (said.to_owned(), role)
+}
+
+struct View<'o> {
+    palette: Palette,
+    width: usize,
+    indent: usize,
+    out: &'o mut Vec<u8>,
+}
+
+impl View<'_> {
+    fn packet(&mut self, packet: &Packet<'_>, facts: &Facts) {
+        if self.indent == 1 {
+            self.layer(&field::frame(packet), facts, None);
+        }
+        for at in packet.each() {
+            self.layer(&at, facts, Some(at.index));
+        }
+        self.rest(packet);
+        if let Some(sentence) = stop::sentence(packet) {
+            self.pad();
+            self.styled(Role::Trouble, &sentence);
+            self.out.push(b'\n');
+        }
+    }
+
+    /// Bytes that no layer claims: padding, a trailer, or what the decoder did not reach.
+    fn rest(&mut self, packet: &Packet<'_>) {
+        let reached = packet.layers.iter().map(|layer| (layer.start + layer.header) as usize).max().unwrap_or(0);
+        let left = packet.frame.data.len().saturating_sub(reached);
+        if left > 0 && reached > 0 {
+            self.pad();
+            self.styled(Role::Faint, &format!("{left} more {} in the frame", plural(left, "byte")));
+            self.out.push(b'\n');
+        }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram, around: &Frame<'_>) {
+        self.pad();
+        let headline = format!("The datagram of {} fragments, {} bytes", datagram.fragments, datagram.bytes.len());
+        self.styled(Role::Heading, &headline);
+        self.out.push(b'\n');
+        let mut layers = Layers::new();
+        let length = u32::try_from(datagram.bytes.len()).unwrap_or(u32::MAX);
+        let frame = Frame { link: Datagram::LINK, length, data: &datagram.bytes, ..*around };
+        self.indent += 1;
+        self.packet(&wire::decode(frame, &mut layers), &Facts::default());
+        self.indent -= 1;
+    }
+
+    fn pad(&mut self) {
+        self.out.extend(std::iter::repeat_n(b' ', self.indent * 2));
+    }
+
+    fn styled(&mut self, role: Role, text: &str) {
+        self.palette.begin(role, self.out);
+        self.out.extend_from_slice(text.as_bytes());
+        self.palette.end(role, self.out);
+    }
+
+    fn layer(&mut self, at: &At<'_>, facts: &Facts, index: Option<usize>) {
+        self.pad();
+        let protocol = at.layer.protocol;
+        let style = index.map_or_else(anstyle::Style::new, |index| self.palette.layer(index).bold_if(self.palette));
+        let title = format!("{style}{} ({}){style:#}", protocol.title(), protocol.name());
+        self.out.extend_from_slice(title.as_bytes());
+        if at.layer.quoted {
+            self.styled(Role::Faint, ", quoted");
+        }
+        self.out.push(b'\n');
+        for entry in field::of(protocol) {
+            self.field(&entry, at, facts);
+        }
+    }
+
+    fn field(&mut self, entry: &Entry, at: &At<'_>, facts: &Facts) {
+        // Values go straight into lines of their own: several occurrences, several lines.
+        let (palette, indent, width) = (self.palette, self.indent, self.width);
+        let out = &mut *self.out;
+        entry.each_in_layer(at, facts, &mut |value| {
+            let mut line = Line { palette, out, columns: 0 };
+            line.field(entry, at, value, indent * 2 + 2, width);
+            true
+        });
+    }
+}
+
+/// Bold only where there is colour at all.
+trait BoldIf {
+    fn bold_if(self, palette: Palette) -> Self;
+}
+
+impl BoldIf for anstyle::Style {
+    fn bold_if(self, palette: Palette) -> Self {
+        if palette.is_colored() { self.bold() } else { self }
+    }
+}
+
+/// A line being written, and how many columns it has so far.
+struct Line<'o> {
+    palette: Palette,
+    out: &'o mut Vec<u8>,
+    columns: usize,
+}
+
+impl Line<'_> {
+    fn field(&mut self, entry: &Entry, at: &At<'_>, value: Value<'_>, indent: usize, width: usize) {
+        self.to(indent);
+        self.push(Role::Plain, entry.label());
+        self.to(VALUE.max(self.columns + 2));
+        let mut shown = String::new();
+        if entry.computed() {
+            shown.push('[');
+        }
+        shown.push_str(&drawn(entry, at));
+        shown.push_str(&meant(entry, at, value));
+        if entry.computed() {
+            shown.push(']');
+        }
+        self.push(Role::Plain, &shown);
+        if let Some(words) = in_words(entry, value) {
+            self.push(Role::Plain, "  ");
+            self.push(Role::Data, words);
+        }
+        let place = NAME.min(width.saturating_sub(entry.name().len()));
+        self.to(place.max(self.columns + 2));
+        self.push(Role::Faint, entry.name());
+        self.out.push(b'\n');
+    }
+
+    fn to(&mut self, column: usize) {
+        let missing = column.saturating_sub(self.columns);
+        self.out.extend(std::iter::repeat_n(b' ', missing));
+        self.columns += missing;
+    }
+
+    /// Text that has been escaped.
+    fn push(&mut self, role: Role, text: &str) {
+        self.palette.begin(role, self.out);
+        self.out.extend_from_slice(text.as_bytes());
+        self.palette.end(role, self.out);
+        self.columns += text.width();
+    }
+}
+
+/// The value's name, where it has one.
+pub fn in_words(entry: &Entry, value: Value<'_>) -> Option<&'static str> {
+    match value {
+        Value::Uint(number) => entry.words()?(number),
+        _ => None,
+    }
+}
+
+/// The bits of a field that is a part of a byte, drawn in their place: `.... ..1. = `.
+pub fn drawn(entry: &Entry, at: &At<'_>) -> String {
+    let mut drawing = String::new();
+    let Some(bits) = entry.bits().filter(|bits| bits.at % 8 != 0 || bits.length % 8 != 0) else { return drawing };
+    let (first, last) = (bits.at / 8 * 8, (bits.at + bits.length).div_ceil(8) * 8);
+    if last - first > 16 {
+        return drawing;
+    }
+    for place in first..last {
+        if place > first && place % 4 == 0 {
+            drawing.push(' ');
+        }
+        let inside = (bits.at..bits.at + bits.length).contains(&place);
+        drawing.push(match at.bits(Bits { at: place, length: 1 }) {
+            Some(1) if inside => '1',
+            Some(_) if inside => '0',
+            _ => '.',
+        });
+    }
+    drawing + " = "
+}
+
+/// The value; before it the number in the header, where that is another one.
+pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>) -> String {
+    let shown = readable(value, entry.kind());
+    let stored = match (value, entry.bits()) {
+        (Value::Uint(number), Some(bits)) if bits.length <= 32 => at.bits(bits).filter(|stored| *stored != number),
+        _ => None,
+    };
+    match stored {
+        Some(stored) => format!("{stored} → {shown}"),
+        None => shown,
+    }
+}
+
+/// A value as a person reads it, escaped and not too long.
+pub fn readable(value: Value<'_>, kind: Kind) -> String {
+    let mut out = Vec::new();
+    let mut left = 0;
+    match value {
+        Value::Bool(yes) => out.extend_from_slice(if yes { b"set" } else { b"not set" }),
+        Value::Bytes(bytes) => {
+            let kept = bytes.get(..MOST_BYTES).unwrap_or(bytes);
+            left = bytes.len() - kept.len();
+            text::write(Value::Bytes(kept), kind, &mut out);
+            if bytes.is_empty() {
+                out.extend_from_slice(b"none");
+            }
+        }
+        Value::Text(text) => {
+            let kept = text.get(..MOST_BYTES * 4).unwrap_or(text);
+            left = text.len() - kept.len();
+            escape::write(kept, &mut out);
+        }
+        Value::Nanoseconds(_) => {
+            text::write(value, kind, &mut out);
+            out.extend_from_slice(b" s");
+        }
+        _ => text::write(value, kind, &mut out),
+    }
+    if left > 0 {
+        out.extend_from_slice(format!("… {left} more {}", plural(left, "byte")).as_bytes());
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Whether a layer is the application's bytes, which have no header.
+pub fn is_data(protocol: Protocol) -> bool {
+    protocol == Protocol::Data
+}
