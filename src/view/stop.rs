@@ -31,6 +31,7 @@ fn unknown(space: &str, number: u32) -> String {
     }
     let mut text = match space {
         "EtherType" | "PPP protocol" | "SNAP protocol" => format!("unknown {space} {number:#06x}"),
+        "LLC access point" => format!("unknown {space} {number:#04x}"),
         _ => format!("unknown {space} {number}"),
     };
     let name = match space {

@@ -48,10 +48,10 @@ fn the_tree_shows_values_bits_and_names() {
     for wanted in [
         "Packet 1  0.000000 s  74 bytes  opening: client asks (1 of 3)\n",
         "\n  Internet Protocol version 4 (ip)\n",
-        "\n    Destination port                8005                          tcp.dstport\n",
+        "\n    Destination port                 8005                          tcp.dstport\n",
         ".... 0101 = 5 → 20",
         ".... ..1. = set",
-        "[1  good]",
+        "[1]  good",
         "maximum segment size",
     ] {
         assert!(text.contains(wanted), "{wanted:?} is not in\n{text}");

@@ -20,8 +20,8 @@ use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value};
 /// Bytes of a value that are shown; what is behind them is counted.
 const MOST_BYTES: usize = 24;
 /// Where values begin, and where names do.
-const VALUE: usize = 36;
-const NAME: usize = 66;
+const VALUE: usize = 37;
+const NAME: usize = 67;
 /// Columns that a line should not exceed.
 const WIDTH: usize = 100;
 /// Bytes that are gathered before they are written.
