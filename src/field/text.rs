@@ -29,6 +29,10 @@ pub fn write(value: Value<'_>, kind: Kind, out: &mut Vec<u8>) {
 
 #[inline]
 pub fn decimal(number: u64, out: &mut Vec<u8>) {
+    if number < 10 {
+        out.push(b'0' + number as u8);
+        return;
+    }
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
@@ -48,14 +52,34 @@ pub fn hex(number: u64, digits: u8, out: &mut Vec<u8>) {
     }
 }
 
+/// The digits of every byte and how many there are: addresses are most of what a line holds.
+const BYTES: [([u8; 3], u8); 256] = {
+    let mut bytes = [([0; 3], 0); 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let digits = [b'0' + (byte / 100) as u8, b'0' + (byte / 10 % 10) as u8, b'0' + (byte % 10) as u8];
+        bytes[byte] = match byte {
+            100.. => (digits, 3),
+            10.. => ([digits[1], digits[2], 0], 2),
+            _ => ([digits[2], 0, 0], 1),
+        };
+        byte += 1;
+    }
+    bytes
+};
+
 #[inline]
 pub fn ipv4(address: [u8; 4], out: &mut Vec<u8>) {
-    for (place, byte) in address.into_iter().enumerate() {
-        if place > 0 {
-            out.push(b'.');
-        }
-        out.extend_from_slice(itoa::Buffer::new().format(byte).as_bytes());
+    let mut text = [0; 16];
+    let mut length = 0;
+    for byte in address {
+        let (digits, count) = BYTES[usize::from(byte)];
+        text[length..length + 3].copy_from_slice(&digits);
+        length += usize::from(count);
+        text[length] = b'.';
+        length += 1;
     }
+    out.extend_from_slice(&text[..length - 1]);
 }
 
 /// As RFC 5952 says.
@@ -84,14 +108,14 @@ pub fn seconds(nanoseconds: i64, decimals: u32, out: &mut Vec<u8>) {
     if decimals == 0 {
         return;
     }
-    out.push(b'.');
-    let fraction = time % 1_000_000_000 / 10u64.pow(9 - decimals.min(9));
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(fraction).as_bytes();
-    for _ in digits.len()..decimals as usize {
-        out.push(b'0');
+    let decimals = decimals.min(9) as usize;
+    let mut digits = *b".000000000";
+    let mut fraction = (time % 1_000_000_000) as u32;
+    for place in (1..=9).rev() {
+        digits[place] = b'0' + (fraction % 10) as u8;
+        fraction /= 10;
     }
-    out.extend_from_slice(digits);
+    out.extend_from_slice(&digits[..=decimals]);
 }
 
 #[cfg(test)]

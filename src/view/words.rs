@@ -120,6 +120,10 @@ pub static ENGLISH: Words = Words {
 
 /// Writes `template` with `values` in the places of its `{}`, in order.
 pub fn fill(template: &str, values: &[&[u8]], out: &mut Vec<u8>) {
+    if values.is_empty() {
+        out.extend_from_slice(template.as_bytes());
+        return;
+    }
     let mut values = values.iter();
     let mut pieces = template.split("{}");
     if let Some(first) = pieces.next() {

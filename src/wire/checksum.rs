@@ -131,11 +131,15 @@ pub fn folded(sum: Sum16BitWords) -> u16 {
 
 /// The pseudo-header that belongs to the transport layer `at`.
 pub fn pseudo_header(at: &At<'_>, protocol: u8) -> Option<PseudoHeader> {
+    pseudo_header_under(at, &at.packet.network(at.index)?, protocol)
+}
+
+#[inline]
+fn pseudo_header_under(at: &At<'_>, network: &At<'_>, protocol: u8) -> Option<PseudoHeader> {
     let length = at.layer.end.saturating_sub(at.layer.start);
-    let network = at.packet.network(at.index)?;
     let ends = match network.layer.protocol {
         Protocol::Ipv4 => Ends::V4(network.array(12)?, network.array(16)?),
-        _ => Ends::V6(network.array(8)?, final_destination(at, &network)?),
+        _ => Ends::V6(network.array(8)?, final_destination(at, network)?),
     };
     Some(PseudoHeader { ends, protocol, length })
 }
@@ -159,13 +163,14 @@ fn transport(at: &At<'_>, protocol: u8, stored: u16) -> Option<Check> {
     if at.layer.quoted {
         return Some(Check::cannot_tell(stored, Why::Quoted));
     }
-    if fragmented(at) {
+    let network = at.packet.network(at.index)?;
+    if fragmented_under(at, &network) {
         return Some(Check::cannot_tell(stored, Why::Fragment));
     }
     if at.layer.end as usize > at.packet.frame.data.len() {
         return Some(Check::cannot_tell(stored, Why::Cut));
     }
-    let pseudo = pseudo_header(at, protocol)?;
+    let pseudo = pseudo_header_under(at, &network, protocol)?;
     let sum = folded(pseudo.sum().add_slice(at.bytes()));
     let verdict = match sum {
         0xffff => Verdict::Good,
@@ -184,7 +189,11 @@ fn expected(sum: u16, stored: u16) -> u16 {
 
 /// Whether the carrying IP packet is a fragment.
 pub fn fragmented(at: &At<'_>) -> bool {
-    let Some(network) = at.packet.network(at.index) else { return false };
+    at.packet.network(at.index).is_some_and(|network| fragmented_under(at, &network))
+}
+
+#[inline]
+fn fragmented_under(at: &At<'_>, network: &At<'_>) -> bool {
     match network.layer.protocol {
         Protocol::Ipv4 => network.u16(6).is_some_and(|word| word & 0x3fff != 0),
         _ => at.packet.each().skip(network.index).take(at.index.saturating_sub(network.index)).any(|layer| {

@@ -702,10 +702,21 @@ fn identification(at: &At<'_>) -> Vec<u8> {
     out
 }
 
+/// Bytes that no text has: control characters but for line ends, tabs and escape sequences.
+const ACTS: [bool; 256] = {
+    let mut acts = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        acts[byte] = matches!(byte, 0..=8 | 11 | 12 | 14..=26 | 28..=31 | 127);
+        byte += 1;
+    }
+    acts
+};
+
 /// Whether bytes look like text: nothing but printable characters, line ends and tabs in what a line would show.
 fn is_text(content: &[u8]) -> bool {
     let Some(shown) = content.get(..content.len().min(TEXT)) else { return false };
-    if shown.is_empty() || shown.iter().any(|byte| matches!(byte, 0..=8 | 11 | 12 | 14..=26 | 28..=31 | 127)) {
+    if shown.is_empty() || shown.iter().any(|byte| ACTS[usize::from(*byte)]) {
         return false;
     }
     shown.is_ascii() || std::str::from_utf8(whole_characters(shown, content)).is_ok()

@@ -63,7 +63,8 @@ const NARROW: usize = 100;
 impl<W: Write> Lines<W> {
     pub fn new(out: W, options: Options) -> Self {
         let (buffer, ends) = (Vec::with_capacity(BUFFER + 4096), Vec::with_capacity(128));
-        Self { out, options, buffer, parts: Parts::default(), ends, ends_width: ENDS }
+        let parts = Parts::new(options.palette, options.width.is_some());
+        Self { out, options, buffer, parts, ends, ends_width: ENDS }
     }
 
     fn line(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
@@ -80,7 +81,8 @@ impl<W: Write> Lines<W> {
         self.ends.clear();
         let described = describe::packet(packet, known, words, &mut self.ends, &mut self.parts);
 
-        let ends_columns = parts::width(&self.ends);
+        // ASCII but for the arrow, which is three bytes and one column.
+        let ends_columns = self.ends.len().saturating_sub(if self.ends.len() > 1 { 2 } else { 0 });
         let most = if narrow { ENDS } else { ENDS_MOST };
         self.ends_width = self.ends_width.max(ends_columns.min(most));
         self.buffer.extend_from_slice(if narrow { b" " } else { b"  " });
@@ -96,8 +98,8 @@ impl<W: Write> Lines<W> {
         columns += described.protocol.len().max(column);
         if !self.parts.is_empty() {
             self.buffer.push(b' ');
-            let room = width.map(|width| width.saturating_sub(columns + 1));
-            self.parts.write(room, palette, &mut self.buffer);
+            let room = width.map_or(0, |width| width.saturating_sub(columns + 1));
+            self.parts.write(room, &mut self.buffer);
         }
         while self.buffer.len() > start && self.buffer.last() == Some(&b' ') {
             self.buffer.pop();
@@ -107,24 +109,21 @@ impl<W: Write> Lines<W> {
 
     /// Writes the time right-aligned in `column` columns; tells how many it took.
     fn time(&mut self, packet: &Packet<'_>, known: &Known<'_>, column: usize) -> usize {
-        let start = self.buffer.len();
-        pad(column, &mut self.buffer);
-        let written = self.buffer.len();
-        let stamp = packet.frame.time;
+        let (stamp, text) = (packet.frame.time, &mut self.ends);
+        text.clear();
         match self.options.time {
-            Time::Relative => known.facts.time_relative.map(|time| text::seconds(time, 6, &mut self.buffer)),
-            Time::Delta => known.facts.time_delta.map(|time| text::seconds(time, 6, &mut self.buffer)),
-            Time::Epoch => stamp.map(|time| text::seconds(time.0, 6, &mut self.buffer)),
-            Time::Clock(zone) => stamp.map(|time| clock(time, zone(time), &mut self.buffer)),
+            Time::Relative => known.facts.time_relative.map(|time| text::seconds(time, 6, text)),
+            Time::Delta => known.facts.time_delta.map(|time| text::seconds(time, 6, text)),
+            Time::Epoch => stamp.map(|time| text::seconds(time.0, 6, text)),
+            Time::Clock(zone) => stamp.map(|time| clock(time, zone(time), text)),
         };
-        if self.buffer.len() == written {
-            self.buffer.push(b'-');
+        if text.is_empty() {
+            text.push(b'-');
         }
-        // What was written moves left over the padding that it makes needless, but one space stays.
-        let length = self.buffer.len() - written;
-        let needless = length.min(column.saturating_sub(1));
-        self.buffer.drain(start..start + needless);
-        column - needless + length
+        let padding = column.saturating_sub(text.len()).max(1);
+        pad(padding, &mut self.buffer);
+        self.buffer.extend_from_slice(&self.ends);
+        padding + self.ends.len()
     }
 
     fn write_out(&mut self) -> std::io::Result<()> {
@@ -160,8 +159,7 @@ fn number(number: u64, column: usize, out: &mut Vec<u8>) -> usize {
 
 #[inline]
 fn pad(columns: usize, out: &mut Vec<u8>) {
-    const SPACES: &[u8; 64] = &[b' '; 64];
-    out.extend_from_slice(&SPACES[..columns.min(64)]);
+    out.resize(out.len() + columns, b' ');
 }
 
 /// The time of day, `12:34:56.000001`.

@@ -27,13 +27,21 @@ struct Part {
 }
 
 /// The pieces of one line, their storage reused for the next.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Parts {
+    palette: Palette,
+    /// Whether a line must fit a terminal. Where not, pieces are joined as they come: most of what is read goes into
+    /// pipes and files, and speed matters there.
+    fitted: bool,
     text: Vec<u8>,
     parts: Vec<Part>,
 }
 
 impl Parts {
+    pub fn new(palette: Palette, fitted: bool) -> Self {
+        Self { palette, fitted, text: Vec::with_capacity(512), parts: Vec::new() }
+    }
+
     pub fn clear(&mut self) {
         self.text.clear();
         self.parts.clear();
@@ -42,29 +50,37 @@ impl Parts {
     /// Adds a piece; `write` must write escaped text, and a piece of nothing is left out.
     #[inline]
     pub fn add(&mut self, keep: Keep, role: Role, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.text.len();
+        if !self.fitted {
+            self.text.extend_from_slice(&b"  "[..gap(keep, before == 0)]);
+            self.palette.begin(role, &mut self.text);
+        }
         let start = self.text.len();
         write(&mut self.text);
         let end = self.text.len();
-        if end > start {
+        if end == start {
+            self.text.truncate(before);
+        } else if self.fitted {
             self.parts.push(Part { start, end, keep, role, dropped: false });
+        } else {
+            self.palette.end(role, &mut self.text);
         }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parts.is_empty()
+        self.text.is_empty()
     }
 
-    /// Writes the pieces with a space between them, two before words; where `room` columns are given, what matters least
-    /// is left out until the rest fits, and the last piece is cut if it must be.
+    /// Writes the pieces with a space between them, two before words; where they are to fit, what matters least is left
+    /// out until the rest fits `room` columns, and the last piece is cut if it must be.
     #[inline]
-    pub fn write(&mut self, room: Option<usize>, palette: Palette, out: &mut Vec<u8>) {
-        let mut left = match room {
-            None => usize::MAX,
-            Some(room) => {
-                self.fit(room);
-                room
-            }
-        };
+    pub fn write(&mut self, room: usize, out: &mut Vec<u8>) {
+        if !self.fitted {
+            out.extend_from_slice(&self.text);
+            return;
+        }
+        self.fit(room);
+        let mut left = room;
         let mut first = true;
         for part in self.parts.iter().filter(|part| !part.dropped) {
             let gap = gap(part.keep, first);
@@ -74,14 +90,9 @@ impl Parts {
             left -= gap;
             out.extend_from_slice(&b"  "[..gap]);
             first = false;
-            palette.begin(part.role, out);
-            let text = &self.text[part.start..part.end];
-            if room.is_none() {
-                out.extend_from_slice(text);
-            } else {
-                left -= cut(text, left, out);
-            }
-            palette.end(part.role, out);
+            self.palette.begin(part.role, out);
+            left -= cut(&self.text[part.start..part.end], left, out);
+            self.palette.end(part.role, out);
         }
     }
 
@@ -90,21 +101,14 @@ impl Parts {
         for (place, part) in self.parts.iter().enumerate() {
             needs += width(&self.text[part.start..part.end]) + gap(part.keep, place == 0);
         }
-        while needs > room {
+        let mut left = self.parts.len();
+        while needs > room && left > 1 {
+            // Of those that matter least, the last; words are never left out, and one piece stays to be cut.
             let least = self.parts.iter_mut().filter(|part| !part.dropped).rev().min_by_key(|part| part.keep);
-            let Some(part) = least else { return };
-            // One piece of the matter stays, cut: a line that says nothing helps nobody.
-            if part.keep >= Keep::Matter && self.parts.iter().filter(|part| !part.dropped).count() == 1 {
-                return;
-            }
-            let least = self.parts.iter_mut().filter(|part| !part.dropped).rev().min_by_key(|part| part.keep);
-            let Some(part) = least else { return };
-            // Words are worth more whole than matter is; but text of the application is cut rather than left out.
-            if part.keep == Keep::Words {
-                return;
-            }
+            let Some(part) = least.filter(|part| part.keep < Keep::Words) else { return };
             part.dropped = true;
-            needs -= (width(&self.text[part.start..part.end]) + gap(part.keep, false)).min(needs);
+            left -= 1;
+            needs = needs.saturating_sub(width(&self.text[part.start..part.end]) + gap(part.keep, false));
         }
     }
 }
@@ -148,13 +152,13 @@ mod tests {
     use super::*;
 
     fn line(room: Option<usize>) -> String {
-        let mut parts = Parts::default();
+        let mut parts = Parts::new(Palette::new(false), room.is_some());
         parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"SYN"));
         parts.add(Keep::Number, Role::Plain, |out| out.extend_from_slice(b"seq 0"));
         parts.add(Keep::Detail, Role::Plain, |out| out.extend_from_slice(b"win 100"));
         parts.add(Keep::Words, Role::Plain, |out| out.extend_from_slice("otvaranje: klijent pita".as_bytes()));
         let mut out = Vec::new();
-        parts.write(room, Palette::new(false), &mut out);
+        parts.write(room.unwrap_or(0), &mut out);
         String::from_utf8(out).unwrap()
     }
 
