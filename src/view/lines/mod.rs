@@ -73,8 +73,8 @@ impl<W: Write> Lines<W> {
         let start = self.buffer.len();
 
         palette.begin(Role::Faint, &mut self.buffer);
-        let mut columns = number(packet.frame.number, if narrow { 4 } else { 6 }, &mut self.buffer);
-        columns += self.time(packet, known, if narrow { 9 } else { 11 });
+        let mut columns = number(packet.frame.number, if narrow { 4 } else { 5 }, &mut self.buffer);
+        columns += if narrow { self.time(packet, known, 3, 6) } else { self.time(packet, known, 6, 11) };
         palette.end(Role::Faint, &mut self.buffer);
 
         self.parts.clear();
@@ -85,16 +85,16 @@ impl<W: Write> Lines<W> {
         let ends_columns = self.ends.len().saturating_sub(if self.ends.len() > 1 { 2 } else { 0 });
         let most = if narrow { ENDS } else { ENDS_MOST };
         self.ends_width = self.ends_width.max(ends_columns.min(most));
-        self.buffer.extend_from_slice(if narrow { b" " } else { b"  " });
+        self.buffer.push(b' ');
         self.buffer.extend_from_slice(&self.ends);
         pad(self.ends_width.saturating_sub(ends_columns), &mut self.buffer);
-        self.buffer.extend_from_slice(if narrow { b" " } else { b"  " });
+        self.buffer.push(b' ');
         palette.begin(described.role, &mut self.buffer);
         self.buffer.extend_from_slice(described.protocol.as_bytes());
         palette.end(described.role, &mut self.buffer);
         let column = if narrow { 4 } else { 6 };
         pad(column - described.protocol.len().min(column), &mut self.buffer);
-        columns += ends_columns.max(self.ends_width) + if narrow { 2 } else { 4 };
+        columns += ends_columns.max(self.ends_width) + 2;
         columns += described.protocol.len().max(column);
         if !self.parts.is_empty() {
             self.buffer.push(b' ');
@@ -108,14 +108,14 @@ impl<W: Write> Lines<W> {
     }
 
     /// Writes the time right-aligned in `column` columns; tells how many it took.
-    fn time(&mut self, packet: &Packet<'_>, known: &Known<'_>, column: usize) -> usize {
+    fn time(&mut self, packet: &Packet<'_>, known: &Known<'_>, decimals: u32, column: usize) -> usize {
         let (stamp, text) = (packet.frame.time, &mut self.ends);
         text.clear();
         match self.options.time {
-            Time::Relative => known.facts.time_relative.map(|time| text::seconds(time, 6, text)),
-            Time::Delta => known.facts.time_delta.map(|time| text::seconds(time, 6, text)),
-            Time::Epoch => stamp.map(|time| text::seconds(time.0, 6, text)),
-            Time::Clock(zone) => stamp.map(|time| clock(time, zone(time), text)),
+            Time::Relative => known.facts.time_relative.map(|time| text::seconds(time, decimals, text)),
+            Time::Delta => known.facts.time_delta.map(|time| text::seconds(time, decimals, text)),
+            Time::Epoch => stamp.map(|time| text::seconds(time.0, decimals, text)),
+            Time::Clock(zone) => stamp.map(|time| clock(time, zone(time), decimals, text)),
         };
         if text.is_empty() {
             text.push(b'-');
@@ -163,7 +163,7 @@ fn pad(columns: usize, out: &mut Vec<u8>) {
 }
 
 /// The time of day, `12:34:56.000001`.
-fn clock(time: Timestamp, east: i64, out: &mut Vec<u8>) {
+fn clock(time: Timestamp, east: i64, decimals: u32, out: &mut Vec<u8>) {
     let seconds = time.0.div_euclid(1_000_000_000).saturating_add(east).rem_euclid(86_400);
     for (place, part) in [seconds / 3600, seconds / 60 % 60, seconds % 60].into_iter().enumerate() {
         if place > 0 {
@@ -172,6 +172,6 @@ fn clock(time: Timestamp, east: i64, out: &mut Vec<u8>) {
         out.extend_from_slice(&[b'0' + (part / 10) as u8, b'0' + (part % 10) as u8]);
     }
     let mut fraction = Vec::new();
-    text::seconds(time.0.rem_euclid(1_000_000_000), 6, &mut fraction);
+    text::seconds(time.0.rem_euclid(1_000_000_000), decimals, &mut fraction);
     out.extend_from_slice(fraction.get(1..).unwrap_or_default());
 }

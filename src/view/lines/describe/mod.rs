@@ -1,0 +1,340 @@
+//! What a line says of a packet: its ends, its protocol, the fields that matter and the words for what happened.
+
+mod control;
+mod multicast;
+mod transport;
+
+use super::parts::{Keep, Parts};
+use crate::field::text;
+use crate::flow::{Event, Known};
+use crate::view::style::Role;
+use crate::view::words::{Words, fill};
+use crate::wire::checksum::{self, Verdict};
+use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
+
+/// What the columns before the pieces need.
+pub struct Described {
+    pub protocol: &'static str,
+    pub role: Role,
+}
+
+/// Describes a packet: writes its ends to `ends` and the rest to `parts`.
+pub fn packet(
+    packet: &Packet<'_>,
+    known: &Known<'_>,
+    words: &Words,
+    ends: &mut Vec<u8>,
+    parts: &mut Parts,
+) -> Described {
+    // The innermost layer that is the packet's own: not what an error quotes, not an application's bytes.
+    let own = |at: &At<'_>| !at.layer.quoted && at.layer.protocol != Protocol::Data;
+    let Some(at) = packet.each().filter(own).last() else {
+        ends.push(b'-');
+        stop(packet, words, parts);
+        return Described { protocol: "?", role: Role::Plain };
+    };
+    self::ends(packet, &at, ends);
+    let mut line = Line { packet, known, words, parts, role: Role::Plain };
+    let protocol = line.layer(&at);
+    line.datagram();
+    stop(packet, words, line.parts);
+    Described { protocol, role: line.role }
+}
+
+struct Line<'a> {
+    packet: &'a Packet<'a>,
+    known: &'a Known<'a>,
+    words: &'a Words,
+    parts: &'a mut Parts,
+    role: Role,
+}
+
+impl<'a> Line<'a> {
+    /// Describes the innermost layer; its name as the protocol column shows it.
+    #[inline]
+    fn layer(&mut self, at: &At<'a>) -> &'static str {
+        match at.layer.protocol {
+            Protocol::Tcp => self.tcp(at),
+            Protocol::Udp => self.udp(at),
+            Protocol::Arp => self.arp(at),
+            Protocol::Icmp => self.icmp(at),
+            Protocol::Icmpv6 => self.icmpv6(at),
+            Protocol::Igmp => self.igmp(at),
+            Protocol::Mld => self.mld(at),
+            Protocol::Ndp => self.ndp(at),
+            Protocol::Ipv4 | Protocol::Ipv6 | Protocol::Fragment => self.ip(at),
+            protocol => {
+                self.carried(at);
+                return short(protocol);
+            }
+        }
+        short(at.layer.protocol)
+    }
+
+    fn say(&mut self, role: Role, template: &str, values: &[&[u8]]) {
+        if role != Role::Plain && self.role != Role::Trouble {
+            self.role = role;
+        }
+        self.parts.add(Keep::Words, role, |out| fill(template, values, out));
+    }
+
+    fn number(&mut self, keep: Keep, name: &'static str, number: impl Into<u64>) {
+        let number = number.into();
+        self.parts.add(keep, Role::Faint, |out| {
+            out.extend_from_slice(name.as_bytes());
+            out.push(b' ');
+            text::decimal(number, out);
+        });
+    }
+
+    fn matter(&mut self, matter: &str) {
+        self.parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(matter.as_bytes()));
+    }
+
+    fn checksum(&mut self, check: Option<checksum::Check>) {
+        if let Some(Verdict::Bad(expected)) = check.map(checksum::Check::verdict) {
+            let mut right = Vec::new();
+            text::hex(expected.into(), 4, &mut right);
+            self.say(Role::Trouble, self.words.checksum_bad, &[&right]);
+        }
+    }
+
+    /// An IP packet whose content is not decoded: a fragment, or a protocol that we do not know.
+    fn ip(&mut self, at: &At<'a>) {
+        self.carried(at);
+        if self.packet.stop == Stop::Fragment {
+            let length = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
+            self.number(Keep::Number, "offset", offset(at));
+            self.number(Keep::Number, "len", length);
+            self.say(Role::Plain, self.words.fragment_later, &[&identification(at)]);
+        }
+    }
+
+    /// Marks of how the packet is carried: fragments, VLANs, tunnels.
+    fn carried(&mut self, at: &At<'a>) {
+        let packet = self.packet;
+        if packet.layers.len() <= 3 && !matches!(packet.layers, [_, vlan, ..] if vlan.protocol == Protocol::Vlan) {
+            if let Some(network) = packet.layers.get(1)
+                && network.protocol == Protocol::Ipv4
+            {
+                self.first_fragment(at);
+            }
+            return;
+        }
+        for at in packet.each() {
+            match at.layer.protocol {
+                Protocol::Vlan => self.number(Keep::Detail, "vlan", at.u16(0).unwrap_or_default() & 0xfff),
+                Protocol::Vxlan => self.number(Keep::Detail, "in vxlan", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Geneve => self.number(Keep::Detail, "in geneve", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Gre => self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"in gre")),
+                _ => {}
+            }
+        }
+        self.first_fragment(at);
+    }
+
+    fn first_fragment(&mut self, at: &At<'a>) {
+        if self.packet.stop == Stop::Fragment || !checksum::fragmented(at) {
+            return;
+        }
+        let network = self.packet.network(at.index);
+        let header = self.packet.each().take(at.index).filter(|at| at.layer.protocol == Protocol::Fragment).last();
+        if let Some(carrier) = header.or(network) {
+            self.say(Role::Plain, self.words.fragment_first, &[&identification(&carrier)]);
+        }
+    }
+
+    /// A datagram that this frame completed: what it holds.
+    fn datagram(&mut self) {
+        for event in self.known.events {
+            let Event::Datagram(whole) = event else { continue };
+            let (fragments, bytes) = (decimal(whole.fragments), decimal(whole.bytes.len() as u32));
+            self.say(Role::Data, self.words.datagram_whole, &[&fragments, &bytes]);
+            let mut layers = crate::wire::Layers::new();
+            let frame = whole.frame(&self.packet.frame);
+            let inner = crate::wire::decode(frame, &mut layers);
+            if let Some(at) = inner.each().filter(|at| at.layer.protocol == Protocol::Udp).last() {
+                self.parts.add(Keep::Number, Role::Faint, |out| {
+                    out.extend_from_slice(b"UDP ");
+                    ends(&inner, &at, out);
+                });
+                self.checksum(checksum::udp(&at));
+                self.text(at.content());
+            }
+        }
+    }
+}
+
+/// Why decoding ended, where that is worth saying.
+fn stop(packet: &Packet<'_>, words: &Words, parts: &mut Parts) {
+    let mut say =
+        |role, template: &str, values: &[&[u8]]| parts.add(Keep::Words, role, |out| fill(template, values, out));
+    match packet.stop {
+        Stop::End | Stop::Payload | Stop::Fragment => {}
+        Stop::TooDeep => say(Role::Trouble, words.too_deep, &[]),
+        Stop::Unknown { space: "link type", .. } => {
+            say(Role::Plain, words.unknown_link, &[packet.frame.link.to_string().as_bytes()]);
+        }
+        Stop::Unknown { space, number } => {
+            let name = match space {
+                "EtherType" => numbers::ether_type(number.into()),
+                "IP protocol" => numbers::protocol(number.into()),
+                _ => None,
+            };
+            let mut shown = Vec::new();
+            match name {
+                Some(name) => shown.extend_from_slice(name.as_bytes()),
+                None => text::hex(number.into(), 2, &mut shown),
+            }
+            say(Role::Plain, words.unknown, &[space.as_bytes(), &shown]);
+        }
+        Stop::Truncated { protocol, needs, has, by } => {
+            let template = match by {
+                Cut::SnapLength => words.truncated_by_capture,
+                Cut::LengthField => words.truncated,
+            };
+            say(Role::Trouble, template, &[short(protocol).as_bytes(), &decimal(needs), &decimal(has)]);
+        }
+        Stop::Malformed { protocol, why } => {
+            say(Role::Trouble, words.malformed, &[short(protocol).as_bytes(), why.as_bytes()]);
+        }
+    }
+}
+
+/// The protocol column: at most six letters.
+fn short(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::Tcp => "TCP",
+        Protocol::Udp => "UDP",
+        Protocol::Icmp => "ICMP",
+        Protocol::Icmpv6 => "ICMPv6",
+        Protocol::Ndp => "NDP",
+        Protocol::Mld => "MLD",
+        Protocol::Igmp => "IGMP",
+        Protocol::Arp => "ARP",
+        Protocol::Ipv4 => "IPv4",
+        Protocol::Ipv6 | Protocol::HopByHop | Protocol::Routing | Protocol::DestinationOptions => "IPv6",
+        Protocol::Fragment => "IPv6",
+        Protocol::Authentication => "AH",
+        Protocol::Ethernet => "ETH",
+        Protocol::Llc => "LLC",
+        Protocol::Vlan => "VLAN",
+        Protocol::Sll | Protocol::Sll2 => "SLL",
+        Protocol::Null => "NULL",
+        Protocol::Mpls => "MPLS",
+        Protocol::Pppoe => "PPPoE",
+        Protocol::Ppp => "PPP",
+        Protocol::Gre => "GRE",
+        Protocol::Vxlan => "VXLAN",
+        Protocol::Geneve => "Geneve",
+        Protocol::Frame | Protocol::Data => "?",
+    }
+}
+
+/// Who to whom: addresses and ports, or what the link has.
+#[inline]
+fn ends(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) {
+    const ARROW: &[u8] = " → ".as_bytes();
+    // An IP layer that is the innermost carries itself.
+    let index = at.index + usize::from(matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
+    let carried = packet.addresses(index).filter(|_| at.layer.protocol != Protocol::Arp);
+    if let Some((source, destination)) = carried {
+        let ports = matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp)
+            .then(|| Some((at.u16(0)?, at.u16(2)?)))
+            .flatten();
+        endpoint(source, ports.map(|ports| ports.0), out);
+        out.extend_from_slice(ARROW);
+        endpoint(destination, ports.map(|ports| ports.1), out);
+        return;
+    }
+    let (source, destination) = match at.layer.protocol {
+        Protocol::Arp => {
+            let [source, destination, ..] = first_values(at, arp::ADDRESSES);
+            (source, destination)
+        }
+        _ => match packet.layers.first().map(|layer| layer.protocol) {
+            Some(Protocol::Ethernet) => {
+                let first = packet.at(0);
+                let mac = |place| first.and_then(|first| first.array(place)).map(Value::Mac);
+                (mac(6), mac(0))
+            }
+            _ => (None, None),
+        },
+    };
+    match (source, destination) {
+        (Some(_), Some(_)) => {
+            write_value(source, out);
+            out.extend_from_slice(ARROW);
+            write_value(destination, out);
+        }
+        _ => out.push(b'-'),
+    }
+}
+
+#[inline]
+fn endpoint(ip: Address, port: Option<u16>, out: &mut Vec<u8>) {
+    match (ip, port) {
+        (Address::V6(_), Some(_)) => {
+            out.push(b'[');
+            address(ip, out);
+            out.push(b']');
+        }
+        _ => address(ip, out),
+    }
+    if let Some(port) = port {
+        out.push(b':');
+        text::decimal(port.into(), out);
+    }
+}
+
+fn address(ip: Address, out: &mut Vec<u8>) {
+    match ip {
+        Address::V4(ip) => text::ipv4(ip, out),
+        Address::V6(ip) => text::ipv6(ip, out),
+    }
+}
+
+fn ipv4(ip: [u8; 4]) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::ipv4(ip, &mut out);
+    out
+}
+
+fn ipv6(ip: [u8; 16]) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::ipv6(ip, &mut out);
+    out
+}
+
+fn decimal(number: impl Into<u64>) -> Vec<u8> {
+    let mut out = Vec::new();
+    text::decimal(number.into(), &mut out);
+    out
+}
+
+fn write_value(value: Option<Value<'_>>, out: &mut Vec<u8>) {
+    if let Some(value) = value {
+        text::write(value, crate::wire::Kind::Text, out);
+    }
+}
+
+fn first_values<'a, const N: usize>(at: &At<'a>, names: [&str; N]) -> [Option<Value<'a>>; N] {
+    names.map(|name| at.layer.protocol.fields().iter().find(|field| field.name == name)?.first(at))
+}
+
+/// Where a fragment begins in its datagram, in bytes.
+fn offset(at: &At<'_>) -> u32 {
+    match at.layer.protocol {
+        Protocol::Ipv4 => u32::from(at.u16(6).unwrap_or_default() & 0x1fff) * 8,
+        _ => u32::from(at.u16(2).unwrap_or_default() & !7),
+    }
+}
+
+fn identification(at: &At<'_>) -> Vec<u8> {
+    let mut out = Vec::new();
+    match at.layer.protocol {
+        Protocol::Ipv4 => text::hex(at.u16(4).unwrap_or_default().into(), 4, &mut out),
+        _ => text::hex(at.u32(4).unwrap_or_default().into(), 8, &mut out),
+    }
+    out
+}

@@ -1,0 +1,159 @@
+//! TCP segments, UDP datagrams and the text in them.
+
+use super::{Keep, Line};
+use crate::field::text;
+use crate::flow::Event;
+use crate::view::escape;
+use crate::view::style::Role;
+use crate::wire::checksum;
+use crate::wire::{At, tcp};
+
+/// Bytes of application text that a line shows at most.
+const TEXT: usize = 60;
+
+impl<'a> Line<'a> {
+    pub(super) fn tcp(&mut self, at: &At<'a>) {
+        let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return };
+        let flags = header.flags();
+        self.parts.add(Keep::Matter, Role::Plain, |out| {
+            for (place, name) in flags.names().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(name.as_bytes());
+            }
+        });
+        let marks = flags.any(tcp::Flags::SYN | tcp::Flags::FIN | tcp::Flags::RST);
+        if header.length > 0 || marks {
+            self.number(Keep::Number, "seq", facts.sequence);
+        }
+        if flags.any(tcp::Flags::ACK) {
+            self.number(Keep::Number, "ack", facts.acknowledgment);
+        }
+        if header.length > 0 {
+            self.role = Role::Data;
+            self.number(Keep::Number, "len", header.length);
+        }
+        if header.length == 0 || marks {
+            self.number(Keep::Detail, "win", facts.window);
+        }
+        if flags.any(tcp::Flags::SYN) {
+            self.options(&header);
+        }
+        self.checksum(checksum::tcp(at));
+        self.text(at.content());
+        self.carried(at);
+        self.events();
+        if facts.oversized {
+            self.say(Role::Plain, self.words.oversized, &[]);
+        }
+    }
+
+    pub(super) fn options(&mut self, header: &tcp::Header<'_>) {
+        for option in tcp::options(header.options) {
+            match (option.kind, option.data) {
+                (tcp::MAXIMUM_SEGMENT_SIZE, [high, low]) => {
+                    self.number(Keep::Detail, "mss", u16::from_be_bytes([*high, *low]));
+                }
+                (tcp::WINDOW_SCALE, [shift]) => self.number(Keep::Detail, "wscale", *shift),
+                (tcp::SACK_PERMITTED, _) => {
+                    self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"sack"));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The words for what the flow table says happened.
+    pub(super) fn events(&mut self) {
+        let words = self.words;
+        for event in self.known.events {
+            match event {
+                Event::Opening { step, after } => {
+                    let told = match step {
+                        1 => words.opening_asks,
+                        2 => words.opening_accepts,
+                        _ => words.opening_done,
+                    };
+                    if let Some(after) = after {
+                        self.parts.add(Keep::Detail, Role::Faint, |out| {
+                            out.extend_from_slice(b"after ");
+                            text::seconds(*after, 6, out);
+                            out.extend_from_slice(b" s");
+                        });
+                    }
+                    self.say(Role::Opening, told, &[]);
+                }
+                Event::Refused => self.say(Role::Trouble, words.refused, &[]),
+                Event::Closing { by_client: true, second: false } => {
+                    self.say(Role::Closing, words.client_closes, &[]);
+                }
+                Event::Closing { by_client: false, second: false } => {
+                    self.say(Role::Closing, words.server_closes, &[]);
+                }
+                Event::Closing { by_client: true, second: true } => {
+                    self.say(Role::Closing, words.client_closes_too, &[]);
+                }
+                Event::Closing { by_client: false, second: true } => {
+                    self.say(Role::Closing, words.server_closes_too, &[]);
+                }
+                Event::Closed => self.say(Role::Closing, words.closed, &[]),
+                Event::Reset { by_client: true } => self.say(Role::Trouble, words.client_resets, &[]),
+                Event::Reset { by_client: false } => self.say(Role::Trouble, words.server_resets, &[]),
+                Event::Datagram(_) => {}
+            }
+        }
+    }
+
+    pub(super) fn udp(&mut self, at: &At<'a>) {
+        self.role = Role::Data;
+        self.number(Keep::Number, "len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
+        self.checksum(checksum::udp(at));
+        self.text(at.content());
+        self.carried(at);
+    }
+
+    /// Application text, quoted and escaped; bytes that are not text are not shown.
+    pub(super) fn text(&mut self, content: &[u8]) {
+        if !is_text(content) {
+            return;
+        }
+        self.parts.add(Keep::Matter, Role::Data, |out| {
+            out.push(b'"');
+            let shown = content.get(..TEXT).unwrap_or(content);
+            escape::write(whole_characters(shown, content), out);
+            out.extend_from_slice(if shown.len() < content.len() { "…\"".as_bytes() } else { b"\"" });
+        });
+    }
+}
+
+/// Bytes that no text has: control characters but for line ends, tabs and escape sequences.
+const ACTS: [bool; 256] = {
+    let mut acts = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        acts[byte] = matches!(byte, 0..=8 | 11 | 12 | 14..=26 | 28..=31 | 127);
+        byte += 1;
+    }
+    acts
+};
+
+/// Whether bytes look like text: nothing but printable characters, line ends and tabs in what a line would show.
+fn is_text(content: &[u8]) -> bool {
+    let Some(shown) = content.get(..content.len().min(TEXT)) else { return false };
+    if shown.is_empty() || shown.iter().any(|byte| ACTS[usize::from(*byte)]) {
+        return false;
+    }
+    shown.is_ascii() || std::str::from_utf8(whole_characters(shown, content)).is_ok()
+}
+
+/// `shown` without the character that the limit cuts in two.
+fn whole_characters<'a>(shown: &'a [u8], content: &[u8]) -> &'a [u8] {
+    if shown.len() == content.len() {
+        return shown;
+    }
+    match std::str::from_utf8(shown) {
+        Err(error) if error.error_len().is_none() => shown.get(..error.valid_up_to()).unwrap_or(shown),
+        _ => shown,
+    }
+}
