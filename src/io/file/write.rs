@@ -4,7 +4,8 @@
 //! is cut back to the last whole packet, so that the file can be read.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::fchown;
 use std::path::Path;
 
@@ -60,9 +61,17 @@ impl Writer {
         Self::new(Box::new(file), target, format, regular)
     }
 
-    /// Writes to standard output, as pcapng.
+    /// Writes to standard output, as pcapng; refuses a terminal.
     pub fn to_stdout() -> Result<Self, Error> {
-        Self::new(Box::new(io::stdout()), "standard output".into(), Format::Pcapng, None)
+        let target = "standard output".to_owned();
+        let refused = |source, remedy| Error::System { operation: "write to", target: target.clone(), source, remedy };
+        if io::stdout().is_terminal() {
+            let why = io::Error::new(io::ErrorKind::InvalidInput, "it is a terminal, and a capture is not text");
+            return Err(refused(why, Some("send it on with | or >".into())));
+        }
+        // A descriptor of our own: `io::stdout` looks for the ends of lines.
+        let own = io::stdout().as_fd().try_clone_to_owned().map_err(|error| refused(error, None))?;
+        Self::new(Box::new(File::from(own)), target, Format::Pcapng, None)
     }
 
     pub(super) fn new(
