@@ -1,0 +1,291 @@
+//! What the fuzzers run: bytes in, and nothing may panic, hang, or act on a terminal. The same functions run under
+//! proptest in `cargo test` (tests/fuzz.rs), so that every machine runs them.
+#![allow(dead_code)]
+
+use std::io::{self, Cursor, Read, Write};
+
+use netlab::field::{self, Resolved};
+use netlab::flow::{FlowTable, Known};
+use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
+use netlab::io::file::Capture;
+use netlab::pipeline::{self, Next, Sink};
+use netlab::view::hex::Hex;
+use netlab::view::json::Json;
+use netlab::view::lines::{self, Lines};
+use netlab::view::style::Palette;
+use netlab::view::tree::Tree;
+use netlab::view::values::Values;
+use netlab::view::words;
+use netlab::wire::Packet;
+
+/// Frames of one input at most, so that a compressed file of a million empty packets is no 'hang'.
+const MOST_FRAMES: u64 = 512;
+
+/// Every link type through decode, the flow table and all views.
+///
+/// `input` is a list of frames: one byte that chooses the link type (low four bits) and oddities (high four bits),
+/// two bytes of length, big-endian, then the frame, which may end early.
+pub fn decode(input: &[u8]) {
+    for colored in [false, true] {
+        show(&mut Frames::new(input), colored);
+    }
+}
+
+/// A capture file of any bytes, read at once and in drips: the same frames, the same ending.
+pub fn files(input: &[u8]) {
+    let whole = opened(Box::new(Cursor::new(input.to_vec())));
+    let drips = opened(Box::new(Drips(Cursor::new(input.to_vec()))));
+    match (whole, drips) {
+        (Ok(mut whole), Ok(mut drips)) => assert_eq!(digest(&mut whole), digest(&mut drips), "drips read otherwise"),
+        (Err(whole), Err(drips)) => assert_eq!(whole.to_string(), drips.to_string(), "drips fail otherwise"),
+        (whole, drips) => panic!("at once {:?}, in drips {:?}", whole.err(), drips.err()),
+    }
+    if let Ok(mut capture) = opened(Box::new(Cursor::new(input.to_vec()))) {
+        show(&mut capture, false);
+    }
+}
+
+fn opened(input: Box<dyn Read + Send>) -> Result<Capture, Error> {
+    Capture::new(input, "the input".into(), None, false)
+}
+
+/// All that a reader hands out, as text that can be compared.
+fn digest(source: &mut dyn Source) -> Vec<String> {
+    let mut told = Vec::new();
+    while told.len() < MOST_FRAMES as usize {
+        match source.advance() {
+            Ok(Some(time)) => told.push(format!("{time:?} {:?}", source.frame())),
+            Ok(None) => break,
+            Err(error) => {
+                told.push(error.to_string());
+                break;
+            }
+        }
+    }
+    told.push(format!("{:?}", source.interfaces()));
+    told
+}
+
+/// Hands out a byte or a few at a time, as a pipe may.
+struct Drips(Cursor<Vec<u8>>);
+
+impl Read for Drips {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = 1 + self.0.position() as usize % 7;
+        let room = buffer.len().min(most);
+        self.0.read(&mut buffer[..room])
+    }
+}
+
+fn show(source: &mut dyn Source, colored: bool) {
+    let palette = Palette::new(colored);
+    let page = |width| Page { colored, width, json: false, text: Vec::new() };
+    let mut all = All {
+        views: vec![
+            Box::new(Lines::new(page(None), options(palette, None, lines::Time::Relative))),
+            Box::new(Lines::new(page(Some(80)), options(palette, Some(80), lines::Time::Delta))),
+            Box::new(Tree::new(page(None), palette).width(80).with_hex(true)),
+            Box::new(Hex::new(page(None), palette)),
+            Box::new(Json::new(Page { colored: false, width: None, json: true, text: Vec::new() })),
+            Box::new(Values::new(page(None), every_field())),
+        ],
+        packets: 0,
+    };
+    // Writing to a Page cannot fail, and a source that ends early is no fault here.
+    pipeline::run(source, &mut FlowTable::new(), &mut all).expect("a page takes everything");
+}
+
+fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::Options {
+    lines::Options { time, palette, width, words: &words::ENGLISH }
+}
+
+fn every_field() -> Vec<Resolved> {
+    let mut names: Vec<&str> = field::all().map(|entry| entry.name()).collect();
+    names.dedup();
+    names.into_iter().filter_map(|name| field::resolve(name).ok()).collect()
+}
+
+/// All views of one run.
+struct All {
+    views: Vec<Box<dyn Sink>>,
+    packets: u64,
+}
+
+impl Sink for All {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        for view in &mut self.views {
+            view.packet(packet, known)?;
+        }
+        for layer in packet.each() {
+            for entry in field::of(layer.layer.protocol) {
+                entry.each_in_layer(&layer, known.facts, &mut |value| {
+                    std::hint::black_box(value);
+                    true
+                });
+            }
+        }
+        self.packets += 1;
+        Ok(if self.packets == MOST_FRAMES { Next::Stop } else { Next::GoOn })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.views.iter_mut().try_for_each(|view| view.flush())
+    }
+}
+
+/// A terminal that trusts nobody: it panics at what would act on a real one, and at lines that are too long.
+struct Page {
+    colored: bool,
+    width: Option<usize>,
+    /// Every line has to be a JSON object.
+    json: bool,
+    text: Vec<u8>,
+}
+
+impl Page {
+    fn check(&self) {
+        let text = std::str::from_utf8(&self.text).expect("output is UTF-8");
+        let text = if self.colored { without_colors(text) } else { text.to_owned() };
+        for line in text.lines() {
+            let acts = |c: char| {
+                let bidirectional =
+                    matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+                (c.is_control() && c != '\t') || bidirectional
+            };
+            assert!(!line.contains(acts), "acts on a terminal: {line:?}");
+            if self.json {
+                let object = serde_json::from_str::<serde_json::Value>(line);
+                assert!(object.as_ref().is_ok_and(serde_json::Value::is_object), "{object:?}: {line}");
+            }
+            if let Some(width) = self.width {
+                let columns = unicode_width::UnicodeWidthStr::width(line);
+                assert!(columns <= width.max(needed(line)), "{columns} columns, not {width}: {line}");
+            }
+        }
+    }
+}
+
+/// Columns up to the protocol: two long IPv6 addresses do not fit into 80, and cutting an address would be a lie.
+fn needed(line: &str) -> usize {
+    let Some((before, after)) = line.split_once(" → ") else { return 0 };
+    let column = after.split_inclusive(' ').scan(0, |words, part| {
+        *words += usize::from(part != " ");
+        (*words <= 2).then_some(part)
+    });
+    unicode_width::UnicodeWidthStr::width(before) + 3 + column.map(unicode_width::UnicodeWidthStr::width).sum::<usize>()
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.text.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.check();
+        self.text.clear();
+        Ok(())
+    }
+}
+
+/// Takes out what our own palette writes: ESC [ digits and semicolons m.
+fn without_colors(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        plain.push_str(&rest[..at]);
+        let code = &rest[at + 2..];
+        let end = code.find(|c: char| !(c.is_ascii_digit() || c == ';')).unwrap_or(code.len());
+        assert!(code[end..].starts_with('m'), "an escape sequence that is no colour");
+        rest = &code[end + 1..];
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The link types that `decode` chooses from; the last is one that nobody decodes.
+pub const LINKS: [LinkType; 9] = [
+    LinkType::ETHERNET,
+    LinkType::LINUX_SLL2,
+    LinkType::LINUX_SLL,
+    LinkType::NULL,
+    LinkType::LOOP,
+    LinkType::RAW,
+    LinkType::IPV4,
+    LinkType::IPV6,
+    LinkType(147),
+];
+
+/// The frames that an input of `decode` describes.
+struct Frames<'a> {
+    rest: &'a [u8],
+    data: &'a [u8],
+    odd: u8,
+    link: LinkType,
+    time: Timestamp,
+    interfaces: Vec<Interface>,
+}
+
+impl<'a> Frames<'a> {
+    fn new(input: &'a [u8]) -> Self {
+        let interface = |link: &LinkType| Interface { name: None, link: *link, snap_length: 0 };
+        Self {
+            rest: input,
+            data: &[],
+            odd: 0,
+            link: LINKS[0],
+            time: Timestamp(1_700_000_000_000_000_000),
+            interfaces: LINKS.iter().map(interface).collect(),
+        }
+    }
+}
+
+impl Source for Frames<'_> {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        let Some(([kind, high, low], rest)) = self.rest.split_first_chunk::<3>() else { return Ok(None) };
+        let length = usize::from(u16::from_be_bytes([*high, *low])).min(rest.len());
+        (self.data, self.rest) = rest.split_at(length);
+        self.link = LINKS[usize::from(kind & 0x0F) % LINKS.len()];
+        self.odd = kind >> 4;
+        let step = match self.odd & 3 {
+            0 => 1_000,
+            1 => 250_000_000,
+            2 => -1_000_000,
+            _ => 40_000_000_000,
+        };
+        self.time = Timestamp(self.time.0.saturating_add(step));
+        Ok(Some(self.time))
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        // Cut by a snap length, or without a time.
+        let (cut, timeless) = (self.odd & 4 != 0, self.odd & 8 != 0);
+        Frame {
+            number: 0,
+            time: (!timeless).then_some(self.time),
+            link: self.link,
+            interface: LINKS.iter().position(|link| *link == self.link).unwrap_or(0) as u32,
+            length: self.data.len() as u32 + if cut { 100 } else { 0 },
+            data: self.data,
+            comment: &[],
+        }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interfaces
+    }
+}
+
+/// The input of `decode` that holds the frames of a capture: what the fuzzers begin with.
+pub fn as_frames(source: &mut dyn Source) -> Vec<u8> {
+    let mut input = Vec::new();
+    while let Ok(Some(_)) = source.advance() {
+        let frame = source.frame();
+        let link = LINKS.iter().position(|link| *link == frame.link).unwrap_or(LINKS.len() - 1) as u8;
+        let cut = if frame.length as usize > frame.data.len() { 4 << 4 } else { 0 };
+        input.push(link | cut);
+        input.extend_from_slice(&(frame.data.len().min(0xFFFF) as u16).to_be_bytes());
+        input.extend_from_slice(&frame.data[..frame.data.len().min(0xFFFF)]);
+    }
+    input
+}

@@ -1,0 +1,7 @@
+//! Frames of every link type through decode, the flow table and all views.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::decode(input));

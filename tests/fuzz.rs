@@ -1,0 +1,138 @@
+//! The fuzzers' functions (fuzz/bodies.rs) over arbitrary bytes, and over our captures with bytes changed, cut and cut
+//! out. PROPTEST_CASES says how many; `make fuzz` runs the same functions with coverage.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+fn captures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures");
+    let entries = std::fs::read_dir(&folder).expect("captures/").flatten();
+    let mut files: Vec<_> =
+        entries.map(|entry| entry.path()).filter(|path| path.to_string_lossy().contains(".pcap")).collect();
+    files.sort();
+    assert!(!files.is_empty(), "no captures");
+    files
+}
+
+fn frames_of(path: &Path) -> Vec<u8> {
+    bodies::as_frames(&mut netlab::io::file::open(path).expect("a capture of ours"))
+}
+
+fn pick(which: prop::sample::Index) -> PathBuf {
+    let mut captures = captures();
+    captures.swap_remove(which.index(captures.len()))
+}
+
+/// Changes to a capture: where (as a share of its length), and what: a byte set, the rest cut off, bytes cut out.
+#[derive(Clone, Debug)]
+struct Change {
+    place: prop::sample::Index,
+    what: What,
+}
+
+#[derive(Clone, Debug)]
+enum What {
+    Set(u8),
+    Flip(u8),
+    CutOff,
+    CutOut(u8),
+    Repeat(u8),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    // Bytes that lengths and counts are sensitive to come more often.
+    let byte = prop_oneof![Just(0u8), Just(1), Just(0x7F), Just(0x80), Just(0xFF), any::<u8>()];
+    let what = prop_oneof![
+        6 => byte.prop_map(What::Set),
+        6 => (0u8..8).prop_map(|bit| What::Flip(1 << bit)),
+        1 => Just(What::CutOff),
+        2 => (1u8..40).prop_map(What::CutOut),
+        2 => (1u8..40).prop_map(What::Repeat),
+    ];
+    (any::<prop::sample::Index>(), what).prop_map(|(place, what)| Change { place, what })
+}
+
+fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
+    for change in changes {
+        if bytes.is_empty() {
+            break;
+        }
+        let at = change.place.index(bytes.len());
+        match change.what {
+            What::Set(value) => bytes[at] = value,
+            What::Flip(bits) => bytes[at] ^= bits,
+            What::CutOff => bytes.truncate(at),
+            What::CutOut(count) => drop(bytes.drain(at..bytes.len().min(at + usize::from(count)))),
+            What::Repeat(count) => {
+                let again = bytes[at..bytes.len().min(at + usize::from(count))].to_vec();
+                bytes.splice(at..at, again);
+            }
+        }
+    }
+    bytes
+}
+
+/// Enough to notice a careless change, little enough for every `cargo test`; PROPTEST_CASES overrides.
+fn cases() -> ProptestConfig {
+    let asked = std::env::var_os("PROPTEST_CASES").is_some();
+    let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if asked { config } else { ProptestConfig { cases: 64, ..config } }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    #[test]
+    fn frames_of_arbitrary_bytes_are_shown(input in prop::collection::vec(any::<u8>(), 0..2048)) {
+        bodies::decode(&input);
+    }
+
+    #[test]
+    fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
+        bodies::files(&input);
+    }
+
+    #[test]
+    fn changed_frames_are_shown(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..12)) {
+        bodies::decode(&changed(frames_of(&pick(which)), &changes));
+    }
+
+    #[test]
+    fn changed_files_are_read(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..6)) {
+        let bytes = std::fs::read(pick(which)).expect("a capture of ours");
+        bodies::files(&changed(bytes, &changes));
+    }
+}
+
+#[test]
+fn every_capture_is_shown_whole_and_cut_anywhere() {
+    for path in captures() {
+        bodies::decode(&frames_of(&path));
+        let bytes = std::fs::read(&path).expect("a capture of ours");
+        bodies::files(&bytes);
+        // Everywhere in one file of each format; a few places in the others.
+        let everywhere = path.ends_with("udp.pcap") || path.ends_with("sync.pcapng");
+        let step = if everywhere { 1 } else { 1 + bytes.len() / 7 };
+        for cut in (0..bytes.len().min(700)).step_by(step) {
+            bodies::files(&bytes[..cut]);
+        }
+    }
+}
+
+#[test]
+#[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
+fn seeds_are_written() {
+    let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
+    for target in ["decode", "files"] {
+        std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
+    }
+    for path in captures() {
+        let name = path.file_name().expect("a capture has a name");
+        std::fs::copy(&path, corpus.join("files").join(name)).expect("a seed");
+        std::fs::write(corpus.join("decode").join(name), frames_of(&path)).expect("a seed");
+    }
+}
