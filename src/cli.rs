@@ -16,6 +16,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Show packets as they pass, and save them
+    Capture(cmd::capture::Args),
     /// Show the packets of capture files
     Read(cmd::read::Args),
     /// List the exercises of the course, or show the page of one
@@ -38,6 +40,7 @@ impl Command {
     /// Runs the command that was chosen.
     pub fn run(self) -> anyhow::Result<cmd::Exit> {
         match self {
+            Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),

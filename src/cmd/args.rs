@@ -22,6 +22,24 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A number of bytes as `4096`, `64KiB`, `100MB` or `2GiB` (KB is 1000 bytes, KiB and a bare K are 1024).
+pub fn size(text: &str) -> Result<u64, String> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "kb" => 1000,
+        "mb" => 1_000_000,
+        "gb" => 1_000_000_000,
+        "k" | "kib" => 1 << 10,
+        "m" | "mib" => 1 << 20,
+        "g" | "gib" => 1 << 30,
+        _ => return Err("write it as 4096, 64KiB, 100MB or 2GiB".to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| "write it as 4096, 64KiB, 100MB or 2GiB".to_owned())?;
+    number.checked_mul(factor).ok_or_else(|| "that is more than there can be".to_owned())
+}
+
 /// Columns of the terminal; 80 where there is none.
 pub fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
@@ -46,6 +64,17 @@ pub fn visible(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sizes_may_have_a_unit() {
+        assert_eq!(size("4096"), Ok(4096));
+        assert_eq!(size("64KiB"), Ok(64 << 10));
+        assert_eq!(size("100MB"), Ok(100_000_000));
+        assert_eq!(size("2g"), Ok(2 << 30));
+        for wrong in ["", "MB", "-1", "1.5MB", "10 MB", "5x", "99999999999G"] {
+            assert!(size(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
 
     #[test]
     fn durations_are_written_with_their_unit() {

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod args;
+pub mod capture;
 pub mod client;
 pub mod completions;
 pub mod demo;
@@ -13,6 +14,8 @@ pub mod interfaces;
 pub mod output;
 pub mod progress;
 pub mod read;
+pub mod save;
+pub mod selection;
 pub mod serve;
 
 use std::process::ExitCode;

@@ -16,11 +16,12 @@ impl Interrupt {
     /// From now on SIGINT, SIGTERM and SIGHUP write to each descriptor `wake` makes; a second signal ends the process
     /// at once with 130, for when what is to be finished does not finish.
     ///
-    /// A signal that was ignored when the process started (`nohup`) stays ignored.
+    /// SIGHUP stays ignored where it was when the process started (`nohup`). SIGINT does not: shells ignore it for what
+    /// they start in the background, and scripts send it to end a capture.
     pub fn install(mut wake: impl FnMut() -> io::Result<OwnedFd>) -> io::Result<Self> {
         let asked = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM, SIGHUP] {
-            if ignored(signal) {
+            if signal == SIGHUP && ignored(signal) {
                 continue;
             }
             flag::register_conditional_shutdown(signal, 130, Arc::clone(&asked))?;

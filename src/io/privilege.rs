@@ -37,7 +37,7 @@ pub enum Standing {
 pub fn give_up() -> io::Result<Standing> {
     single_thread()?;
     let standing = if geteuid().is_root() {
-        match sudo_user() {
+        match owner() {
             Some(owner) => {
                 become_user(&owner)?;
                 Standing::Became(owner)
@@ -52,6 +52,11 @@ pub fn give_up() -> io::Result<Standing> {
     // Nothing started from here (a pager, a helper) gains a privilege again through set-user-ID bits.
     prctl::set_no_new_privs()?;
     Ok(standing)
+}
+
+/// Who called sudo, as long as this is root: whose the files are that are made now.
+pub fn owner() -> Option<Owner> {
+    if geteuid().is_root() { sudo_user() } else { None }
 }
 
 fn single_thread() -> io::Result<()> {

@@ -100,6 +100,11 @@ impl Live {
         }
     }
 
+    /// What was counted on each interface; empty until the end.
+    pub fn counts_by_interface(&self) -> Vec<Counts> {
+        self.end.as_ref().map_or_else(Vec::new, |end| end.counts.clone())
+    }
+
     /// Takes the next message; at the end, or where the thread died, sets `end`.
     fn take(&mut self) {
         let message = self.full.recv();
@@ -119,7 +124,7 @@ impl Live {
             Err(_) => {
                 let why = "its thread ended by a fault of netlab's own".to_owned();
                 let error = Some(Error::Ended { target: "the interfaces".to_owned(), why });
-                self.end = Some(End { counts: Counts::default(), error });
+                self.end = Some(End { counts: Vec::new(), error });
             }
         }
     }
@@ -169,7 +174,16 @@ impl Source for Live {
     }
 
     fn counts(&self) -> Counts {
-        self.end.as_ref().map_or_else(Counts::default, |end| end.counts)
+        let mut sum = Counts::default();
+        for counts in self.counts_by_interface() {
+            let add = |sum: &mut Option<u64>, more: Option<u64>| {
+                *sum = more.map(|more| sum.unwrap_or(0).saturating_add(more)).or(*sum);
+            };
+            add(&mut sum.received, counts.received);
+            add(&mut sum.dropped_kernel, counts.dropped_kernel);
+            add(&mut sum.dropped_interface, counts.dropped_interface);
+        }
+        sum
     }
 }
 

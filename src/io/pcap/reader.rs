@@ -78,7 +78,8 @@ impl Batch {
 
 /// The last word of the thread.
 pub(super) struct End {
-    pub counts: Counts,
+    /// Of each interface.
+    pub counts: Vec<Counts>,
     pub error: Option<Error>,
 }
 
@@ -280,14 +281,15 @@ impl Reader {
     }
 
     fn end(&mut self) -> End {
-        let mut counts = Counts { received: Some(0), dropped_kernel: Some(0), dropped_interface: Some(0) };
+        let mut counts = Vec::new();
         let mut error = None;
         for ring in &mut self.rings {
             ring.count();
-            let add = |sum: &mut Option<u64>, more: u64| *sum = sum.map(|sum| sum.saturating_add(more));
-            add(&mut counts.received, ring.received_once());
-            add(&mut counts.dropped_kernel, ring.dropped);
-            add(&mut counts.dropped_interface, ring.missed);
+            counts.push(Counts {
+                received: Some(ring.received_once()),
+                dropped_kernel: Some(ring.dropped),
+                dropped_interface: Some(ring.missed),
+            });
             if let (None, Some(why)) = (&error, ring.failure.take()) {
                 let target = ring.tap.interface.name.clone().unwrap_or_default();
                 error = Some(Error::Ended { target, why });

@@ -1,0 +1,229 @@
+//! `netlab capture`: packets from the wire, as they pass.
+//!
+//! The order is the point: open the interfaces (which needs the privilege), make the file, give the privilege up, then
+//! start the first thread and say READY.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::time::Duration;
+
+use anyhow::Context;
+
+use super::output::{Counted, Limited, Output};
+use super::save::{Save, Saved, Saving, Unseen};
+use super::selection::Selection;
+use super::{Exit, args};
+use crate::flow::FlowTable;
+use crate::frame::{Error, Interface, Source};
+use crate::io::interrupt::Interrupt;
+use crate::io::pcap::{self, Live};
+use crate::io::privilege::{self, Standing};
+use crate::pipeline::{self, Next, Sink};
+use crate::view::escape;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Interface to capture on (repeatable; `netlab interfaces` lists them); by default all of them, as `any`
+    #[arg(short, long, value_name = "IF")]
+    interface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
+    /// Stop after this many packets
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Stop after this time, as in 10s
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
+    duration: Option<Duration>,
+    #[command(flatten)]
+    output: Output,
+    /// Show no packets, only the summary
+    #[arg(short, long)]
+    quiet: bool,
+    #[command(flatten)]
+    save: Save,
+    /// Say READY on standard error once every packet from then on is captured
+    #[arg(long)]
+    ready: bool,
+    /// Room in the kernel for packets not yet read, for each interface
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = args::size)]
+    buffer: u64,
+    /// Capture also what is not meant for this machine; needs -i
+    #[arg(long, requires = "interface")]
+    promiscuous: bool,
+    /// Keep only this many bytes of each packet
+    #[arg(long, value_name = "BYTES", default_value_t = 262_144, value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    snaplen: u32,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let opened = pcap::open(&pcap::Options {
+        interfaces: args.interface.clone(),
+        selection: args.selection.to_bpf(),
+        buffer: u32::try_from(args.buffer).unwrap_or(u32::MAX),
+        promiscuous: args.promiscuous,
+        snap_length: args.snaplen,
+    })?;
+    let interfaces: Vec<Interface> = opened.interfaces().cloned().collect();
+    let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
+    let mut saving = args.save.open(owner, &interfaces)?;
+    // Nobody sees what goes to /dev/null.
+    let unseen = args.quiet || args.save.to_stdout() || goes_nowhere();
+    let view: Box<dyn Sink> = if unseen { Box::new(Unseen) } else { args.output.sink()? };
+
+    let standing = privilege::give_up().context("cannot give up privileges")?;
+    let stop = pcap::Stop::new().context("cannot make a pipe")?;
+    let interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
+    let mut talk = Talk { quiet: args.quiet };
+    opened.notes().iter().for_each(|note| talk.say(note));
+    if standing == Standing::StillRoot {
+        talk.say("running as root, and not through sudo: there is no other user to become");
+    }
+    let mut live = opened.start(stop, args.duration)?;
+    talk.say(&listening(&interfaces));
+    if args.ready {
+        eprintln!("READY");
+    }
+
+    let only_saved = if unseen { saving.as_mut() } else { None };
+    let run = match only_saved {
+        Some(saving) => save_only(&mut live, saving, args.count),
+        None => show(&mut live, saving.as_mut(), view, args.count),
+    };
+    live.finish();
+    let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
+    talk.end();
+    eprintln!("{}", summary(run.shown, run.seen, &live));
+    run.failure.map_or(Ok(()), Err)?;
+    saved?;
+    Ok(if interrupt.happened() && run.shown == 0 { Exit::Interrupted } else { Exit::Done })
+}
+
+/// What became of the packets.
+struct Run {
+    /// Packets that passed every filter, and were shown or saved.
+    shown: u64,
+    /// Packets that the capture handed over.
+    seen: u64,
+    failure: Option<anyhow::Error>,
+}
+
+/// Every packet decoded, saved and shown.
+fn show(live: &mut Live, saving: Option<&mut Saving>, view: Box<dyn Sink>, count: Option<u64>) -> Run {
+    let mut sink = Counted::new(Limited::new(Saved::new(saving, view), count));
+    let mut table = FlowTable::new();
+    let mut seen = Seen { live, seen: 0 };
+    let failure = match pipeline::run(&mut seen, &mut table, &mut sink) {
+        Ok(summary) => summary.failure.map(anyhow::Error::from),
+        Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
+    };
+    Run { shown: sink.packets, seen: seen.seen, failure }
+}
+
+/// Every packet to the file and nowhere else: no need to decode it.
+fn save_only(live: &mut Live, saving: &mut Saving, count: Option<u64>) -> Run {
+    let mut seen = 0;
+    let mut failure = None;
+    while count.is_none_or(|count| seen < count) {
+        if !live.ready() && saving.flush() == Next::Stop {
+            break;
+        }
+        match live.advance() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                failure = Some(error.into());
+                break;
+            }
+        }
+        seen += 1;
+        if saving.frame(&live.frame()) == Next::Stop {
+            break;
+        }
+    }
+    Run { shown: seen, seen, failure }
+}
+
+/// Counts what the capture hands over, also where the run ends in an error.
+struct Seen<'a> {
+    live: &'a mut Live,
+    seen: u64,
+}
+
+impl Source for Seen<'_> {
+    fn advance(&mut self) -> Result<Option<crate::frame::Timestamp>, Error> {
+        let moved = self.live.advance();
+        self.seen += u64::from(matches!(moved, Ok(Some(_))));
+        moved
+    }
+
+    fn frame(&self) -> crate::frame::Frame<'_> {
+        self.live.frame()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.live.interfaces()
+    }
+
+    fn ready(&self) -> bool {
+        self.live.ready()
+    }
+
+    fn counts(&self) -> crate::frame::Counts {
+        self.live.counts()
+    }
+}
+
+/// What is said on standard error beside the summary.
+struct Talk {
+    quiet: bool,
+}
+
+impl Talk {
+    fn say(&mut self, what: &str) {
+        if !self.quiet {
+            eprintln!("netlab: {what}");
+        }
+    }
+
+    /// The terminal has shown `^C` at the beginning of a line: the summary gets one of its own.
+    fn end(&self) {
+        let _ = std::io::stdout().flush();
+        if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+            eprintln!();
+        }
+    }
+}
+
+fn listening(interfaces: &[Interface]) -> String {
+    let each = interfaces.iter().map(|interface| {
+        let name = interface.name.as_deref().unwrap_or("?");
+        let link = interface.link.name().map_or_else(|| interface.link.to_string(), str::to_owned);
+        format!("{} ({link})", escape::text(name))
+    });
+    format!("capturing on {}; Ctrl-C ends", each.collect::<Vec<_>>().join(", "))
+}
+
+fn summary(shown: u64, seen: u64, live: &Live) -> String {
+    let counts = live.counts();
+    let figure = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
+    let mut text = format!("{seen} packet{} seen", if seen == 1 { "" } else { "s" });
+    if shown != seen {
+        text.push_str(&format!(", {shown} of them shown"));
+    }
+    text.push_str(&format!(
+        "; {} received by the filter, {} dropped by the kernel, {} dropped by the interface",
+        figure(counts.received),
+        figure(counts.dropped_kernel),
+        figure(counts.dropped_interface)
+    ));
+    text
+}
+
+/// Whether standard output is /dev/null.
+fn goes_nowhere() -> bool {
+    let Ok(descriptor) = std::io::stdout().as_fd().try_clone_to_owned() else { return false };
+    let (Ok(out), Ok(null)) = (File::from(descriptor).metadata(), std::fs::metadata("/dev/null")) else { return false };
+    out.file_type().is_char_device() && out.rdev() == null.rdev()
+}

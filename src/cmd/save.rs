@@ -1,0 +1,145 @@
+//! `-w`, `--rotate` and `--keep`: packets into a file, beside whatever shows them.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use super::args;
+use crate::flow::Known;
+use crate::frame::{Counts, Error, Frame, Interface};
+use crate::io::file::{Rotation, Saver, Writer};
+use crate::pipeline::{Next, Sink};
+use crate::wire::Packet;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Saving")]
+pub struct Save {
+    /// Write the packets to a file, .pcap or .pcapng by its ending; - is standard output (pcapng)
+    #[arg(short, long, value_name = "FILE")]
+    pub write: Option<PathBuf>,
+    /// Begin another file (name-00002.pcapng, ...) when one is this large, as in 100MB
+    #[arg(long, value_name = "SIZE", requires = "write", value_parser = args::size)]
+    pub rotate: Option<u64>,
+    /// Keep this many of the files, delete the oldest
+    #[arg(long, value_name = "N", requires = "rotate")]
+    pub keep: Option<usize>,
+}
+
+impl Save {
+    /// Whether standard output is taken by the file.
+    pub fn to_stdout(&self) -> bool {
+        self.write.as_deref().is_some_and(|path| path == Path::new("-"))
+    }
+
+    /// Creates the file, for the user and group `owner` where this is root on their behalf.
+    pub fn open(&self, owner: Option<(u32, u32)>, interfaces: &[Interface]) -> anyhow::Result<Option<Saving>> {
+        let Some(path) = &self.write else { return Ok(None) };
+        let rotation = self.rotate.map(|bytes| Rotation { bytes, keep: self.keep });
+        let mut output = if !self.to_stdout() {
+            Output::Files(Saver::create(path, owner, rotation)?)
+        } else if rotation.is_some() {
+            bail!("standard output cannot be rotated: give -w a name");
+        } else if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+            bail!("a capture is not for a terminal: give -w a name, or send standard output elsewhere");
+        } else {
+            Output::Stdout(Writer::to_stdout()?)
+        };
+        match &mut output {
+            Output::Files(saver) => saver.describe(interfaces)?,
+            Output::Stdout(writer) => writer.describe(interfaces)?,
+        }
+        Ok(Some(Saving { output, interfaces: interfaces.to_vec(), failure: None }))
+    }
+}
+
+enum Output {
+    Files(Saver),
+    Stdout(Writer),
+}
+
+/// A file being written.
+pub struct Saving {
+    output: Output,
+    interfaces: Vec<Interface>,
+    failure: Option<Error>,
+}
+
+impl Saving {
+    /// Adds a frame; after a failure, which [`finish`](Self::finish) tells, there is no use in going on.
+    #[inline]
+    pub fn frame(&mut self, frame: &Frame<'_>) -> Next {
+        let result = match &mut self.output {
+            Output::Files(saver) => saver.write(frame, &self.interfaces),
+            Output::Stdout(writer) => writer.write(frame, &self.interfaces),
+        };
+        self.went(result)
+    }
+
+    /// What was added can be read by others now.
+    pub fn flush(&mut self) -> Next {
+        let result = match &mut self.output {
+            Output::Files(saver) => saver.flush(),
+            Output::Stdout(writer) => writer.flush(),
+        };
+        self.went(result)
+    }
+
+    /// Ends the file; the error is the first of all that happened to it.
+    pub fn finish(mut self, counts: &[Counts]) -> Result<(), Error> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        match &mut self.output {
+            Output::Files(saver) => saver.finish(counts),
+            Output::Stdout(writer) => writer.finish(counts),
+        }
+    }
+
+    fn went(&mut self, result: Result<(), Error>) -> Next {
+        match result {
+            Ok(()) if self.failure.is_none() => Next::GoOn,
+            Ok(()) => Next::Stop,
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                Next::Stop
+            }
+        }
+    }
+}
+
+/// Saves each packet, then passes it on.
+pub struct Saved<'a, S> {
+    saving: Option<&'a mut Saving>,
+    inner: S,
+}
+
+impl<'a, S: Sink> Saved<'a, S> {
+    pub fn new(saving: Option<&'a mut Saving>, inner: S) -> Self {
+        Self { saving, inner }
+    }
+}
+
+impl<S: Sink> Sink for Saved<'_, S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        let saved = self.saving.as_mut().map_or(Next::GoOn, |saving| saving.frame(&packet.frame));
+        let shown = self.inner.packet(packet, known)?;
+        Ok(if saved == Next::Stop { Next::Stop } else { shown })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if let Some(saving) = &mut self.saving {
+            // A failure is told by the next packet, and at the end.
+            let _ = saving.flush();
+        }
+        self.inner.flush()
+    }
+}
+
+/// Shows nothing.
+pub struct Unseen;
+
+impl Sink for Unseen {
+    fn packet(&mut self, _: &Packet<'_>, _: &Known<'_>) -> std::io::Result<Next> {
+        Ok(Next::GoOn)
+    }
+}

@@ -1,0 +1,94 @@
+//! `--port`, `--host` and `-f`: which frames to take at all. Live the kernel does it, for files we do.
+
+use std::net::{IpAddr, ToSocketAddrs};
+
+use crate::flow::Known;
+use crate::frame::LinkType;
+use crate::io::bpf;
+use crate::io::pcap::Program;
+use crate::pipeline::{Next, Sink};
+use crate::wire::Packet;
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Which packets")]
+pub struct Selection {
+    /// TCP, UDP or SCTP port, either end; with later fragments, VLAN-tagged frames and ICMP errors about it
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    port: Vec<u16>,
+    /// Address, either end
+    #[arg(long, value_name = "A", value_delimiter = ',', value_parser = addresses)]
+    host: Vec<Addresses>,
+    /// Capture filter in the language of pcap-filter(7), as tcpdump takes it
+    #[arg(short, long, value_name = "BPF")]
+    filter: Option<String>,
+}
+
+/// What one `--host` stands for: an address, or all that a name has.
+#[derive(Clone, Debug)]
+struct Addresses(Vec<IpAddr>);
+
+fn addresses(text: &str) -> Result<Addresses, String> {
+    if let Ok(address) = text.parse() {
+        return Ok(Addresses(vec![address]));
+    }
+    let found = (text, 0).to_socket_addrs().map_err(|error| format!("not an address, and as a name: {error}"))?;
+    Ok(Addresses(found.map(|socket| socket.ip()).collect()))
+}
+
+impl Selection {
+    pub fn to_bpf(&self) -> bpf::Selection {
+        bpf::Selection {
+            ports: self.port.clone(),
+            hosts: self.host.iter().flat_map(|addresses| addresses.0.iter().copied()).collect(),
+            expression: self.filter.clone(),
+        }
+    }
+
+    /// A sink that passes on only what is selected, for frames that did not come through the kernel's filter.
+    ///
+    /// Fails where libpcap refuses the expression for Ethernet, before a packet is read.
+    pub fn before<S: Sink>(&self, inner: S) -> anyhow::Result<Selected<S>> {
+        let selection = self.to_bpf();
+        let mut selected = Selected { inner, selection, programs: Vec::new() };
+        selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
+        Ok(selected)
+    }
+}
+
+/// Passes on the packets that the selection takes. The flow table has seen the others too: numbers stay the file's.
+pub struct Selected<S> {
+    inner: S,
+    selection: bpf::Selection,
+    /// By link type; `None` takes every frame.
+    programs: Vec<(LinkType, Option<Program>)>,
+}
+
+impl<S> Selected<S> {
+    fn compile(&mut self, link: LinkType) -> Result<usize, String> {
+        if let Some(place) = self.programs.iter().position(|(known, _)| *known == link) {
+            return Ok(place);
+        }
+        let text = self.selection.text(link);
+        let program = text.map(|text| Program::compile(link, &text)).transpose().map_err(|why| {
+            let expression = self.selection.expression.as_deref().unwrap_or("--port or --host");
+            format!("the filter '{expression}' is refused for frames of {link}: {why}")
+        })?;
+        self.programs.push((link, program));
+        Ok(self.programs.len() - 1)
+    }
+}
+
+impl<S: Sink> Sink for Selected<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        let place = self.compile(packet.frame.link).map_err(std::io::Error::other)?;
+        let program = self.programs.get(place).and_then(|(_, program)| program.as_ref());
+        if program.is_none_or(|program| program.matches(packet.frame.data)) {
+            return self.inner.packet(packet, known);
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
