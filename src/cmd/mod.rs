@@ -50,10 +50,19 @@ pub fn finish(result: anyhow::Result<Exit>) -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) if is_closed_pipe(&error) => Exit::Done.into(),
         Err(error) => {
-            eprintln!("netlab: {error:#}");
+            eprintln!("netlab: {}", told(&error));
             Exit::CouldNot.into()
         }
     }
+}
+
+/// The error and its causes in one text; a cause that the text before it has already told is not told again.
+fn told(error: &anyhow::Error) -> String {
+    error
+        .chain()
+        .skip(1)
+        .map(ToString::to_string)
+        .fold(error.to_string(), |text, cause| if text.contains(&cause) { text } else { format!("{text}: {cause}") })
 }
 
 /// A reader that went away (`| head`) is success: it has all it wanted.
@@ -62,4 +71,22 @@ fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .chain()
         .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
         .any(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let system = crate::frame::Error::System {
+            operation: "create",
+            target: "x.pcap".into(),
+            source: std::io::ErrorKind::NotFound.into(),
+            remedy: Some("look there".into()),
+        };
+        assert_eq!(told(&system.into()), "cannot create x.pcap: entity not found\nlook there");
+        let plain = anyhow::Error::msg("inner").context("outer");
+        assert_eq!(told(&plain), "outer: inner");
+    }
 }
