@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Exit, args, exercises};
 use crate::exercise::{Answers, Transcript, Visit};
+use crate::view::escape;
 
 /// Plays the client's part once. What it is asked for comes from the arguments where there are some, else from the
 /// terminal or from a pipe.
@@ -33,7 +34,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let exercise = exercises::known(&args.name)?;
-    let transcript = Transcript::new(args::visible, args.stamp);
+    let transcript = Transcript::new(escape::text, args.stamp);
     let mut visit = Visit {
         host: args.host,
         port: args.port.unwrap_or(exercise.port),

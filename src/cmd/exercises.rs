@@ -1,19 +1,24 @@
 //! `netlab exercises [NAME]`: what the course has, and the page of one exercise.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use anyhow::bail;
 use clap::builder::PossibleValuesParser;
 
 use super::Exit;
+use super::output::Color;
 use crate::exercise::{self, Exercise};
 use crate::view::markdown;
+use crate::view::style::Palette;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The exercise whose page to show
     #[arg(value_name = "NAME")]
     name: Option<String>,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
@@ -21,7 +26,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.name {
         Some(name) => {
             let exercise = known(&name)?;
-            markdown::render(&mut out, exercise.brief, super::args::width().min(100), out_is_for_a_person())?;
+            markdown::render(
+                &mut out,
+                exercise.brief,
+                super::args::width().min(100),
+                Palette::new(args.color.on_stdout()),
+            )?;
         }
         None => {
             for exercise in exercise::ALL {
@@ -31,10 +41,6 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         }
     }
     Ok(Exit::Done)
-}
-
-fn out_is_for_a_person() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// The names that `serve`, `client` and `demo` take, for clap: a wrong one is answered with the list.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Exit, args, exercises};
 use crate::exercise::{Error, Service, Stop, Transcript};
+use crate::view::escape;
 
 /// Serves client after client until Ctrl-C. Prints on standard output what the course's server prints; where it
 /// listens, and what is wrong with a client, on standard error.
@@ -34,7 +35,7 @@ pub struct Args {
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let exercise = exercises::known(&args.name)?;
-    let transcript = Transcript::new(args::visible, args.stamp);
+    let transcript = Transcript::new(escape::text, args.stamp);
     let service = Service {
         host: args.host,
         port: args.port.unwrap_or(exercise.port),

@@ -45,6 +45,8 @@ pub struct Exercise {
     pub serve: fn(&Service, &Transcript) -> Result<u64, Error>,
     /// Runs the client once.
     pub client: fn(&mut Visit, &Transcript) -> Result<(), Error>,
+    /// The demonstration's packets, recorded: pcapng, shown where none can be captured.
+    pub recorded: &'static [u8],
     /// What the client is told in `netlab demo`.
     pub script: &'static [&'static str],
 }

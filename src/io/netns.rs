@@ -10,6 +10,7 @@ use std::io::{self, Read};
 use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -32,10 +33,10 @@ pub enum Error {
 }
 
 /// On which side of the fork the caller goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Side {
     /// In the namespaces, as PID 1, with `lo` up: do the work and exit.
-    Inside,
+    Inside(Leash),
     /// Outside, after the inside ended with this exit code (128 + the signal's number where a signal ended it).
     Outside(i32),
 }
@@ -58,10 +59,11 @@ pub fn enter() -> Result<Side, Error> {
         }
         Ok(None) => {
             drop(held);
-            die_withheld(alive).map_err(failed("ask to die with the parent"))?;
+            let leash = Leash(alive);
+            leash.fasten()?;
             own_mounts();
             raise_loopback().map_err(|errno| Error::of("raise the loopback interface", errno))?;
-            Ok(Side::Inside)
+            Ok(Side::Inside(leash))
         }
     }
 }
@@ -117,15 +119,23 @@ fn outlive(child: Pid) -> Result<i32, Error> {
     }
 }
 
-/// Asks for SIGKILL when the parent ends, and looks whether it ended before the asking.
-fn die_withheld(mut alive: io::PipeReader) -> nix::Result<()> {
-    prctl::set_pdeathsig(Signal::SIGKILL)?;
-    // getppid(2) is 0 in PID 1 whether the parent lives or not, so the pipe is asked: end of file means it is gone.
-    nix::fcntl::fcntl(&alive, nix::fcntl::FcntlArg::F_SETFL(nix::fcntl::OFlag::O_NONBLOCK))?;
-    if matches!(alive.read(&mut [0]), Ok(0)) {
-        std::process::exit(128 + Signal::SIGKILL as i32);
+/// What ends the inside with the outside.
+#[derive(Debug)]
+pub struct Leash(io::PipeReader);
+
+impl Leash {
+    /// Asks for SIGKILL when the parent ends, and ends at once where it has. The kernel forgets the asking when a
+    /// process changes its user (prctl(2)): fasten it again then.
+    pub fn fasten(&self) -> Result<(), Error> {
+        let operation = "ask to end with the parent";
+        prctl::set_pdeathsig(Signal::SIGKILL).map_err(failed(operation))?;
+        // getppid(2) is 0 in PID 1 whether the parent lives or not, so the pipe is asked: end of file means it is gone.
+        fcntl(&self.0, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed(operation))?;
+        if matches!((&self.0).read(&mut [0]), Ok(0)) {
+            std::process::exit(128 + Signal::SIGKILL as i32);
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// Makes the mounts private and shows the new namespaces in /proc and /sys. Containers often forbid the last two;

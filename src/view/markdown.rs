@@ -6,13 +6,11 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
-const BOLD: &str = "\x1b[1m";
-const CODE: &str = "\x1b[36m";
-const PLAIN: &str = "\x1b[0m";
+use super::style::{Palette, Role};
 
-/// Writes `page`, prose wrapped to `width` columns; code and tables keep their shape. `colour`: with escape sequences.
-pub fn render(out: &mut impl Write, page: &str, width: usize, colour: bool) -> io::Result<()> {
-    let mut view = View { out, width: width.max(20), colour };
+/// Writes `page`, prose wrapped to `width` columns; code and tables keep their shape.
+pub fn render(out: &mut impl Write, page: &str, width: usize, palette: Palette) -> io::Result<()> {
+    let mut view = View { out, width: width.max(20), palette };
     let mut paragraph = Paragraph::default();
     let mut table: Vec<Vec<&str>> = Vec::new();
     let mut in_code = false;
@@ -67,7 +65,7 @@ impl Paragraph {
 struct View<'a, W: Write> {
     out: &'a mut W,
     width: usize,
-    colour: bool,
+    palette: Palette,
 }
 
 impl<W: Write> View<'_, W> {
@@ -76,11 +74,13 @@ impl<W: Write> View<'_, W> {
     }
 
     fn heading(&mut self, text: &str) -> io::Result<()> {
-        if self.colour { writeln!(self.out, "{BOLD}{text}{PLAIN}") } else { writeln!(self.out, "{text}") }
+        let bold = self.palette.style(Role::Heading);
+        writeln!(self.out, "{bold}{text}{bold:#}")
     }
 
     fn code(&mut self, text: &str) -> io::Result<()> {
-        if self.colour { writeln!(self.out, "    {CODE}{text}{PLAIN}") } else { writeln!(self.out, "    {text}") }
+        let colour = self.palette.style(Role::Data);
+        writeln!(self.out, "    {colour}{text}{colour:#}")
     }
 
     fn paragraph(&mut self, paragraph: &mut Paragraph) -> io::Result<()> {
@@ -123,13 +123,14 @@ impl<W: Write> View<'_, W> {
     /// A line of prose: `code` in colour where there is some, else with its backticks.
     fn inline(&mut self, text: &str) -> io::Result<()> {
         let balanced = text.matches('`').count().is_multiple_of(2);
-        if !self.colour || !balanced {
+        if !self.palette.is_colored() || !balanced {
             return self.line(&if balanced { text.replace('`', "") } else { text.to_owned() });
         }
+        let colour = self.palette.style(Role::Data);
         for (at, part) in text.split('`').enumerate() {
             match at % 2 {
                 0 => write!(self.out, "{part}")?,
-                _ => write!(self.out, "{CODE}{part}{PLAIN}")?,
+                _ => write!(self.out, "{colour}{part}{colour:#}")?,
             }
         }
         self.line("")
@@ -157,7 +158,7 @@ mod tests {
 
     fn rendered(page: &str, width: usize) -> String {
         let mut out = Vec::new();
-        render(&mut out, page, width, false).unwrap();
+        render(&mut out, page, width, Palette::new(false)).unwrap();
         String::from_utf8(out).unwrap()
     }
 
@@ -182,7 +183,7 @@ mod tests {
     #[test]
     fn colours_only_where_asked() {
         let mut out = Vec::new();
-        render(&mut out, "# H\na `b`\n", 80, true).unwrap();
+        render(&mut out, "# H\na `b`\n", 80, Palette::new(true)).unwrap();
         assert_eq!(out, b"\x1b[1mH\x1b[0m\na \x1b[36mb\x1b[0m\n");
     }
 }

@@ -6,6 +6,7 @@ pub mod json;
 pub mod lines;
 pub mod markdown;
 pub mod stop;
+pub mod story;
 pub mod style;
 pub mod table;
 pub mod tree;

@@ -149,7 +149,8 @@ fn stamped(line: &str) -> Option<Line> {
     let (stamp, text) = line.split_once(' ')?;
     let (seconds, nanoseconds) = stamp.split_once('.')?;
     let time = Timestamp::new(seconds.parse().ok()?, nanoseconds.parse().ok()?);
-    Some(Line { time, text: text.to_owned() })
+    // The program has escaped what it heard; should it not have, nothing reaches the terminal all the same.
+    Some(Line { time, text: text.replace(char::is_control, "\u{fffd}") })
 }
 
 #[cfg(test)]

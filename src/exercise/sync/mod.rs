@@ -13,7 +13,8 @@ pub static EXERCISE: Exercise = Exercise {
     roles: Roles { server: "server", client: "client" },
     teaches: "a connection from handshake to close, turn by turn",
     brief: include_str!("brief.md"),
+    recorded: include_bytes!("../../../captures/sync.pcapng"),
     serve: serve::run,
     client: client::run,
-    script: &["Hi, nice to meet you"],
+    script: &["Good morning"],
 };
