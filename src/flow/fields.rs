@@ -1,13 +1,20 @@
 //! The fields that need the past: times between frames, streams, relative numbers.
 
 use super::Facts;
+use super::analysis::Marks;
 use super::tcp::Scale;
 use crate::wire::{Bits, Field, Kind, Protocol, Value, Words};
 
 /// Reads a field of flow.
 pub type Read = fn(&Facts) -> Option<Value<'static>>;
 
+const GUIDE: &str = "Wireshark User's Guide, TCP Analysis";
 const RFC: &str = "RFC 9293 §3.4";
+
+/// A mark of the TCP analysis: present and true, or absent.
+fn mark(facts: &Facts, mark: u32) -> Option<Value<'static>> {
+    facts.tcp?.analysis.marks.any(mark).then_some(Value::Bool(true))
+}
 
 const fn field(name: &'static str, label: &'static str, kind: Kind, read: Read) -> Field<Read> {
     let (bits, words): (Option<Bits>, Option<Words>) = (None, None);
@@ -75,6 +82,86 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 }))
             })
             .about("What the window is multiplied by; -1 unknown, -2 not used", "RFC 7323 §2"),
+            field("tcp.analysis.retransmission", "Retransmission", Kind::Bool, |facts| {
+                mark(facts, Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION)
+            })
+            .about("Data that was sent before", GUIDE),
+            field("tcp.analysis.fast_retransmission", "Fast retransmission", Kind::Bool, |facts| {
+                mark(facts, Marks::FAST_RETRANSMISSION)
+            })
+            .about("Data sent again because duplicate acknowledgments asked for it", GUIDE),
+            field("tcp.analysis.spurious_retransmission", "Spurious retransmission", Kind::Bool, |facts| {
+                mark(facts, Marks::SPURIOUS_RETRANSMISSION)
+            })
+            .about("Data sent again that had been acknowledged", GUIDE),
+            field("tcp.analysis.out_of_order", "Out of order", Kind::Bool, |facts| mark(facts, Marks::OUT_OF_ORDER))
+                .about("Data that newer data overtook on the way", GUIDE),
+            field("tcp.analysis.lost_segment", "Previous segment not captured", Kind::Bool, |facts| {
+                mark(facts, Marks::LOST_SEGMENT)
+            })
+            .about("Data before this was not seen", GUIDE),
+            field("tcp.analysis.ack_lost_segment", "Acknowledges unseen segment", Kind::Bool, |facts| {
+                mark(facts, Marks::ACK_LOST_SEGMENT)
+            })
+            .about("Acknowledges data that was not seen", GUIDE),
+            field("tcp.analysis.duplicate_ack", "Duplicate acknowledgment", Kind::Bool, |facts| {
+                mark(facts, Marks::DUPLICATE_ACK)
+            })
+            .about("Says again what is expected next: something is missing", GUIDE),
+            field("tcp.analysis.zero_window", "Zero window", Kind::Bool, |facts| mark(facts, Marks::ZERO_WINDOW))
+                .about("The sender's receive buffer is full", GUIDE),
+            field("tcp.analysis.zero_window_probe", "Zero window probe", Kind::Bool, |facts| {
+                mark(facts, Marks::ZERO_WINDOW_PROBE)
+            })
+            .about("One byte to find out whether there is room again", GUIDE),
+            field("tcp.analysis.zero_window_probe_ack", "Zero window probe's answer", Kind::Bool, |facts| {
+                mark(facts, Marks::ZERO_WINDOW_PROBE_ACK)
+            })
+            .about("Still no room", GUIDE),
+            field("tcp.analysis.window_update", "Window update", Kind::Bool, |facts| mark(facts, Marks::WINDOW_UPDATE))
+                .about("Nothing new but the room in the buffer", GUIDE),
+            field("tcp.analysis.window_full", "Window full", Kind::Bool, |facts| mark(facts, Marks::WINDOW_FULL))
+                .about("Fills all the room that the receiver has offered", GUIDE),
+            field("tcp.analysis.keep_alive", "Keep-alive", Kind::Bool, |facts| mark(facts, Marks::KEEP_ALIVE))
+                .about("Asks whether the other side is still there", GUIDE),
+            field("tcp.analysis.keep_alive_ack", "Keep-alive's answer", Kind::Bool, |facts| {
+                mark(facts, Marks::KEEP_ALIVE_ACK)
+            })
+            .about("Still there", GUIDE),
+            field("tcp.analysis.reused_ports", "Ports reused", Kind::Bool, |facts| mark(facts, Marks::REUSED_PORTS))
+                .about("A new conversation between the same ports", GUIDE),
+            field("tcp.analysis.duplicate_ack_num", "Duplicate number", Kind::Dec, |facts| {
+                Some(Value::Uint(facts.tcp?.analysis.duplicate?.0.into()))
+            })
+            .about("How many duplicates of this acknowledgment there have been", GUIDE),
+            field("tcp.analysis.duplicate_ack_frame", "Duplicate of frame", Kind::Dec, |facts| {
+                Some(Value::Uint(facts.tcp?.analysis.duplicate?.1))
+            })
+            .about("The frame that said it first", GUIDE),
+            field("tcp.analysis.acks_frame", "Acknowledges frame", Kind::Dec, |facts| {
+                Some(Value::Uint(facts.tcp?.analysis.acks_frame?))
+            })
+            .about("The frame whose data this acknowledges", GUIDE),
+            field("tcp.analysis.ack_rtt", "Round trip to acknowledgment", Kind::Seconds, |facts| {
+                Some(Value::Nanoseconds(facts.tcp?.analysis.ack_rtt?))
+            })
+            .about("Seconds from that frame to this", GUIDE),
+            field("tcp.analysis.initial_rtt", "Round trip of the handshake", Kind::Seconds, |facts| {
+                Some(Value::Nanoseconds(facts.tcp?.analysis.initial_rtt?))
+            })
+            .about("Seconds from SYN to the end of the handshake", GUIDE),
+            field("tcp.analysis.bytes_in_flight", "Bytes in flight", Kind::Dec, |facts| {
+                Some(Value::Uint(facts.tcp?.analysis.bytes_in_flight?.into()))
+            })
+            .about("Bytes sent and not yet acknowledged", GUIDE),
+            field("tcp.analysis.push_bytes_sent", "Bytes since PSH", Kind::Dec, |facts| {
+                Some(Value::Uint(facts.tcp?.analysis.push_bytes?.into()))
+            })
+            .about("Bytes sent since the last segment with PSH", GUIDE),
+            field("tcp.analysis.rto", "Retransmission delay", Kind::Seconds, |facts| {
+                Some(Value::Nanoseconds(facts.tcp?.analysis.rto?))
+            })
+            .about("Seconds from the first transmission to this one", GUIDE),
         ],
     ),
     (

@@ -5,6 +5,7 @@
 //! ask back. Tables are bounded and count what they drop.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod analysis;
 pub mod datagram;
 pub mod event;
 pub mod fields;
@@ -71,7 +72,7 @@ impl FlowTable {
                 }
                 Protocol::Udp => {
                     if let Some((key, _)) = Key::new(&at) {
-                        let (stream, ()) = *self.udp.at(key, |()| false);
+                        let (&mut (stream, ()), _) = self.udp.at(key, |()| false);
                         self.facts.udp_stream.get_or_insert(stream);
                     }
                 }
@@ -123,9 +124,9 @@ impl<S> Default for Streams<S> {
 
 impl<S: Default> Streams<S> {
     /// The conversation between these endpoints and its index, a new one where there was none, or where the one there
-    /// was is `over`.
+    /// was is `over` (and then `true`).
     #[inline]
-    fn at(&mut self, key: Key, over: impl Fn(&S) -> bool) -> &mut (u32, S) {
+    fn at(&mut self, key: Key, over: impl Fn(&S) -> bool) -> (&mut (u32, S), bool) {
         if self.young.len() >= GENERATION {
             self.forgotten += self.old.len() as u64;
             self.old = std::mem::take(&mut self.young);
@@ -139,9 +140,10 @@ impl<S: Default> Streams<S> {
             Entry::Occupied(found) => found.into_mut(),
             Entry::Vacant(place) => place.insert(old.remove(&key).unwrap_or_else(&mut begin)),
         };
-        if over(&found.1) {
+        let renewed = over(&found.1);
+        if renewed {
             *found = begin();
         }
-        found
+        (found, renewed)
     }
 }

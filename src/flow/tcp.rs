@@ -3,11 +3,14 @@
 //! Numbers have Wireshark's meaning. A direction that was first seen in the middle counts from 1, as after a SYN.
 
 use super::Streams;
+use super::analysis::{Analysis, Marks, Segment, Side, analyse};
 use super::event::Event;
 use super::key::{Direction, Key};
+use arrayvec::ArrayVec;
+
 use crate::frame::Timestamp;
 use crate::wire::At;
-use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, WINDOW_SCALE, options};
+use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, WINDOW_SCALE, options};
 
 /// What a conversation says about one segment.
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +32,7 @@ pub struct Facts {
     pub completeness: u8,
     /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
     pub oversized: bool,
+    pub analysis: Analysis,
 }
 
 /// What is known of window scaling for one direction (RFC 7323 §2).
@@ -68,10 +72,14 @@ struct End {
 }
 
 /// A conversation, as far as it has gone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Connection {
     /// By [`Direction::sender`].
     ends: [End; 2],
+    sides: [Side; 2],
+    /// When the last SYN was sent, and how long after it the first segment without one came.
+    opened: Option<Timestamp>,
+    initial_rtt: Option<i64>,
     /// The side that opened, once that is known.
     client: Option<Direction>,
     completeness: u8,
@@ -86,8 +94,13 @@ impl Streams<Connection> {
     pub(super) fn segment(&mut self, at: &At<'_>, time: Option<Timestamp>, events: &mut Vec<Event>) -> Option<Facts> {
         let (key, direction) = Key::new(at)?;
         let header = Header::new(at)?;
-        let (stream, connection) = self.at(key, |connection| connection.is_over_for(&header, direction));
-        Some(connection.segment(*stream, &header, direction, time, events))
+        let ((stream, connection), reused) = self.at(key, |connection| connection.is_over_for(&header, direction));
+        let frame = at.packet.frame.number;
+        let mut facts = connection.segment(*stream, &header, direction, frame, time, events);
+        if reused {
+            facts.analysis.marks.0 |= Marks::REUSED_PORTS;
+        }
+        Some(facts)
     }
 }
 
@@ -109,6 +122,7 @@ impl Connection {
         stream: u32,
         header: &Header<'_>,
         direction: Direction,
+        frame: u64,
         time: Option<Timestamp>,
         events: &mut Vec<Event>,
     ) -> Facts {
@@ -150,7 +164,24 @@ impl Connection {
         };
         let phantom = u32::from(syn) + u32::from(flags.any(Flags::FIN));
         let relative = sequence.wrapping_sub(base);
-        let facts = Facts {
+        let sack: ArrayVec<(u32, u32), 4> =
+            if header.options.is_empty() { ArrayVec::new() } else { sack_blocks(header) };
+        let [low, high] = &mut self.sides;
+        let (sending, receiving) = if direction == Direction::Up { (low, high) } else { (high, low) };
+        let segment = Segment {
+            frame,
+            time: time.unwrap_or_default(),
+            flags,
+            sequence,
+            acknowledgment: header.acknowledgment(),
+            length: header.length,
+            window,
+            scaled: sender.scale != Scale::Unknown,
+            sack: &sack,
+        };
+        let analysis = analyse(sending, receiving, &segment, self.initial_rtt);
+        let mut facts = Facts {
+            analysis,
             stream,
             from_client: client == direction,
             sequence: relative,
@@ -166,6 +197,16 @@ impl Connection {
         };
         self.completeness |= seen(flags, header.length);
         self.tell(header, direction, client, time, events);
+        match (syn, ack) {
+            (true, false) => self.opened = time,
+            (false, _) if self.initial_rtt.is_none() => {
+                self.initial_rtt = time.zip(self.opened).map(|(now, then)| now.since(then)).filter(|rtt| *rtt != 0);
+            }
+            _ => {}
+        }
+        if facts.analysis.says_something() {
+            facts.analysis.initial_rtt = self.initial_rtt;
+        }
         facts
     }
 
@@ -214,6 +255,17 @@ impl Connection {
             events.push(Event::Closed);
         }
     }
+}
+
+/// The blocks of a SACK option; a header has room for four.
+fn sack_blocks(header: &Header<'_>) -> ArrayVec<(u32, u32), 4> {
+    let blocks =
+        options(header.options).filter(|option| option.kind == SACK).flat_map(|option| option.data.chunks_exact(8));
+    let edges = blocks.filter_map(|block| {
+        let (left, right) = (block.first_chunk::<4>()?, block.last_chunk::<4>()?);
+        Some((u32::from_be_bytes(*left), u32::from_be_bytes(*right)))
+    });
+    edges.take(4).collect()
 }
 
 /// The completeness bits that one segment adds.
