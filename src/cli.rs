@@ -26,7 +26,7 @@ pub enum Command {
     Serve(cmd::serve::Args),
     /// Run the client of an exercise
     Client(cmd::client::Args),
-    /// Run an exercise's server and client in a private network, and show their packets beside what they print
+    /// Run both programs of an exercise, and show their packets beside what they print; without root
     Demo(cmd::demo::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),

@@ -9,8 +9,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use netlab::flow::FlowTable;
 use netlab::frame::Source;
 use netlab::io::file;
+use netlab::pipeline;
+use netlab::view::story::{Look, Story};
+use netlab::view::style::Palette;
 use netlab::view::words::ENGLISH;
 use netlab::wire::tcp::{Flags, Header};
 use netlab::wire::{self, Layers, Protocol};
@@ -109,6 +113,30 @@ fn a_file_it_cannot_write_is_told_before_anything_is_run() {
     let Some(output) = demo(&["sync", "-w", "/nowhere/demo.pcap"]) else { return };
     assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""));
     assert!(text(&output.stderr).contains("/nowhere/demo.pcap"), "{output:?}");
+}
+
+/// The story of a capture of this repository, without colour, 80 columns wide.
+fn story_of(capture: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(capture);
+    let (mut story, mut told) = (Story::new(), Vec::new());
+    let mut source = file::open(&path).expect("a capture");
+    pipeline::run(&mut source, &mut FlowTable::new(), &mut story).expect("a story");
+    let look = Look { width: 80, palette: Palette::new(false) };
+    story.draw(&mut told, "client", "server", look).and_then(|()| story.summary(&mut told)).expect("drawn");
+    text(&told)
+}
+
+#[test]
+fn a_refusal_and_a_reset_are_told_as_such() {
+    let refused = story_of("refused.pcap");
+    in_order(&refused, &["│─ 1 SYN seq 0", ENGLISH.opening_asks, "│◀", "RST·ACK", ENGLISH.refused, "1 break off"]);
+    let reset = story_of("reset.pcap");
+    in_order(&reset, &[ENGLISH.opening_done, "RST", "broken off by", "1 break off"]);
+}
+
+#[test]
+fn a_close_in_four_steps_has_its_acknowledgment_told() {
+    in_order(&story_of("sync.pcapng"), &[ENGLISH.server_closes, ENGLISH.close_arrived, ENGLISH.client_closes_too]);
 }
 
 /// Runs netlab where no user namespace may be made: in one whose own limit is 0, and without any capability there.

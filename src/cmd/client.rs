@@ -8,9 +8,14 @@ use super::{Exit, args, exercises};
 use crate::exercise::{Answers, Transcript, Visit};
 use crate::view::escape;
 
-/// Plays the client's part once. What it is asked for comes from the arguments where there are some, else from the
-/// terminal or from a pipe.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Plays the client's part once. What it asks for comes from the arguments where there are some, else from the terminal or \
+from a pipe; the end of input ends it. Exit code 1: the server refused, broke off or did not answer.
+
+  netlab client sync                    asks for the message
+  netlab client sync \"Hi there\"         sends this one
+  echo Hi | netlab client sync --host fe80::1%eth0 --port 9000")]
 pub struct Args {
     /// The exercise; `netlab exercises` lists them
     #[arg(value_name = "NAME", value_parser = exercises::names())]

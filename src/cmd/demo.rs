@@ -30,6 +30,12 @@ const RING: u32 = 4 << 20;
 const WIDEST: usize = 100;
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The programs and the network are real, and nothing of them reaches the machine's own network or outlives the command. \
+Times are milliseconds since the first row; numbers are relative, as Wireshark shows them.
+
+  netlab demo sync
+  netlab demo sync -w sync.pcapng       then: netlab read -v sync.pcapng, or Wireshark")]
 pub struct Args {
     /// The exercise; `netlab exercises` lists them
     #[arg(value_name = "NAME", value_parser = exercises::names())]

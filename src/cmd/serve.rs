@@ -6,9 +6,14 @@ use super::{Exit, args, exercises};
 use crate::exercise::{Error, Service, Stop, Transcript};
 use crate::view::escape;
 
-/// Serves client after client until Ctrl-C. Prints on standard output what the course's server prints; where it
-/// listens, and what is wrong with a client, on standard error.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Serves client after client until Ctrl-C, then says how many. What the course's server prints goes to standard output; \
+where it listens, and what is wrong with a client, to standard error.
+
+  netlab serve sync                     on 127.0.0.1:8005
+  netlab serve sync --host ::1          over IPv6
+  netlab serve sync --port 0 --once     any free port, one client")]
 pub struct Args {
     /// The exercise; `netlab exercises` lists them
     #[arg(value_name = "NAME", value_parser = exercises::names())]

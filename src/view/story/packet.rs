@@ -74,12 +74,15 @@ impl Story {
         let before = std::mem::replace(&mut self.acknowledged[own], facts.acknowledgment);
         let grown = facts.acknowledgment.saturating_sub(before);
         let close = grown > 0 && self.closing[other] == Some(facts.acknowledgment);
-        match (grown - u32::from(close), close) {
-            (0, false) => String::new(),
-            (bytes, false) => format!("{bytes} bytes arrived"),
-            (0, true) => "the close arrived".to_owned(),
-            (bytes, true) => format!("{bytes} bytes and the close arrived"),
-        }
+        let bytes = grown - u32::from(close);
+        let template = match (bytes, close) {
+            (0, false) => return String::new(),
+            (1, false) => ENGLISH.byte_arrived,
+            (_, false) => ENGLISH.bytes_arrived,
+            (0, true) => ENGLISH.close_arrived,
+            (_, true) => ENGLISH.bytes_and_close_arrived,
+        };
+        template.replace("{}", &bytes.to_string())
     }
 
     fn count(&mut self, from: Side, header: &Header<'_>, time: crate::frame::Timestamp, role: Role) {
