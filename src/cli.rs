@@ -20,6 +20,8 @@ pub enum Command {
     Capture(cmd::capture::Args),
     /// Show the packets of capture files
     Read(cmd::read::Args),
+    /// Explain a packet: headers drawn as their RFCs draw them, every field in words, checksums worked out
+    Explain(cmd::explain::Args),
     /// List the exercises of the course, or show the page of one
     Exercises(cmd::exercises::Args),
     /// Run the server of an exercise
@@ -42,6 +44,7 @@ impl Command {
         match self {
             Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
+            Self::Explain(args) => cmd::explain::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),

@@ -40,8 +40,12 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "that is more than there can be".to_owned())
 }
 
-/// Columns of the terminal; 80 where there is none.
+/// Columns: as `COLUMNS` says, else of the terminal; 80 where there is none.
 pub fn width() -> usize {
+    let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    if let Some(columns) = told.filter(|columns| *columns > 0) {
+        return columns;
+    }
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 

@@ -9,6 +9,7 @@ pub mod client;
 pub mod completions;
 pub mod demo;
 pub mod exercises;
+pub mod explain;
 pub mod inside;
 pub mod interfaces;
 pub mod output;

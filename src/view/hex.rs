@@ -129,7 +129,7 @@ fn write_line(offset: usize, bytes: &[u8], marks: &mut Marks<'_>, palette: Palet
             digits.same(b" ");
         }
         digits.push(layer, format!("{byte:02x}").as_bytes());
-        letters.push(layer, &[if byte.is_ascii_graphic() || *byte == b' ' { *byte } else { b'.' }]);
+        letters.push(layer, &[letter(*byte)]);
     }
     out.extend_from_slice(&digits.finish());
     let missing = LINE - bytes.len();
@@ -137,6 +137,25 @@ fn write_line(offset: usize, bytes: &[u8], marks: &mut Marks<'_>, palette: Palet
     out.extend(std::iter::repeat_n(b' ', gap));
     out.extend_from_slice(&letters.finish());
     out.push(b'\n');
+}
+
+/// One line in one colour, for bytes without layers.
+pub fn plain_line(offset: usize, bytes: &[u8], style: Style, palette: Palette, out: &mut Vec<u8>) {
+    let faint = palette.style(Role::Faint);
+    let mut digits = String::new();
+    for (place, byte) in bytes.iter().enumerate() {
+        digits.push_str(if place == LINE / 2 { "  " } else { " " });
+        digits.push_str(&format!("{byte:02x}"));
+    }
+    let text: String = bytes.iter().map(|byte| char::from(letter(*byte))).collect();
+    let width = LINE * 3 + 1;
+    let line = format!("  {faint}{offset:04x}{faint:#} {style}{digits:width$}  {text}{style:#}\n");
+    out.extend_from_slice(line.as_bytes());
+}
+
+/// The byte as ASCII shows it.
+fn letter(byte: u8) -> u8 {
+    if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'.' }
 }
 
 /// Text whose colour changes only where the layer does.

@@ -1,6 +1,8 @@
 //! Values to text over `impl Write`.
 
 pub mod escape;
+pub mod explain;
+pub mod grid;
 pub mod hex;
 pub mod json;
 pub mod lines;

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::style::Palette;
-use super::{hex, json, tree};
+use super::{explain, hex, json, tree};
 use crate::flow::FlowTable;
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::pipeline::Sink;
@@ -131,8 +131,66 @@ proptest! {
             hex::write(packet, plain, out);
         });
         prop_assert!(is_printable(&text), "{:?}", text);
+        for (width, ascii) in [(80, false), (120, true)] {
+            let options = explain::Options { palette: plain, width, ascii, only: Vec::new() };
+            let text = shown(link, &data, |packet, known, out| {
+                explain::write(packet, known, &options, out);
+            });
+            prop_assert!(is_printable(&text), "{:?}", text);
+            let text = explain::ascii(text.as_bytes());
+            prop_assert!(text.is_ascii());
+        }
         let text = object(link, &data);
         prop_assert!(is_printable(&text), "{:?}", text);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+    }
+}
+
+/// What the worked-out sum of each checksum ends with.
+fn sums(data: &[u8]) -> Vec<String> {
+    let options = explain::Options { palette: Palette::new(false), width: 100, ascii: false, only: Vec::new() };
+    let text = shown(LinkType::ETHERNET, data, |packet, known, out| {
+        explain::write(packet, known, &options, out);
+    });
+    let results = text.lines().filter(|line| line.starts_with("    complement") || line.contains("the field holds"));
+    results.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_sum_worked_out_agrees_with_the_verdict() {
+    let good = ["    complement: 0xffff - 0xf58b = 0x0a74", "    good: the field holds 0x0a74"];
+    assert_eq!(sums(SYN)[..2], good);
+    assert_eq!(sums(SYN)[3], "    good: the field holds 0x799e");
+    let mut wrong = SYN.to_vec();
+    wrong[14 + 10] = 0;
+    wrong[14 + 20 + 17] = 0;
+    let bad = "    bad: the field holds 0x0074, it should be 0x0a74";
+    assert_eq!(sums(&wrong)[..2], [good[0], bad]);
+    assert_eq!(sums(&wrong)[3], "    bad: the field holds 0x7900, it should be 0x799e");
+}
+
+proptest! {
+    #[test]
+    fn the_complement_is_the_field_wherever_the_verdict_is_good(payload in proptest::collection::vec(any::<u8>(), 0..100)) {
+        // UDP from 10.0.0.1 to 10.0.0.2: wherever the verdict is bad, putting in what it says makes it good.
+        let mut data = SYN[..34].to_vec();
+        let length = (8 + payload.len()) as u16;
+        data[16..18].copy_from_slice(&(20 + length).to_be_bytes());
+        data[23] = 17;
+        for word in [40000, 8005, length, 0x1234] {
+            data.extend_from_slice(&word.to_be_bytes());
+        }
+        data.extend_from_slice(&payload);
+        let first = sums(&data);
+        let value = |line: &str| u16::from_str_radix(line.rsplit("0x").next().unwrap(), 16).unwrap();
+        let (complement, verdict) = (value(&first[2]), &first[3]);
+        if verdict.contains("bad") {
+            prop_assert_eq!(value(verdict), complement);
+        }
+        data[40..42].copy_from_slice(&complement.to_be_bytes());
+        if complement != 0 {
+            let last = sums(&data).pop().unwrap();
+            prop_assert!(last.contains("good"), "{}", last);
+        }
     }
 }

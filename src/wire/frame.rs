@@ -18,6 +18,7 @@ pub static FIELDS: &[Field] = &[
     Field::one("frame.interface_id", "Interface", Kind::Dec, |at| Some(Value::Uint(at.packet.frame.interface.into())))
         .about("Interface of the capture, from 0", CAPTURE),
     Field::one("frame.encap_type", "Link type", Kind::Dec, |at| Some(Value::Uint(at.packet.frame.link.0.into())))
+        .words(|number| crate::frame::LinkType(u16::try_from(number).ok()?).name())
         .about("Link type of the capture (LINKTYPE number)", "pcap-linktype(7)"),
     Field::one("frame.comment", "Comment", Kind::Text, |at| {
         let comment = at.packet.frame.comment;

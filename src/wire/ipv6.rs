@@ -85,7 +85,7 @@ pub fn options(bytes: &[u8]) -> impl Iterator<Item = Opt<'_>> {
     })
 }
 
-fn option(number: u64) -> Option<&'static str> {
+pub fn option(number: u64) -> Option<&'static str> {
     Some(match number {
         0 => "one byte of padding",
         1 => "padding",

@@ -14,7 +14,7 @@ pub const NEIGHBOUR_ADVERTISEMENT: u8 = 136;
 pub const REDIRECT: u8 = 137;
 
 /// Bytes before the options, by type, behind the ICMPv6 header's four.
-fn fixed(kind: u8) -> usize {
+pub fn fixed(kind: u8) -> usize {
     match kind {
         ROUTER_ADVERTISEMENT => 12,
         NEIGHBOUR_SOLICITATION | NEIGHBOUR_ADVERTISEMENT => 20,

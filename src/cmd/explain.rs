@@ -1,0 +1,193 @@
+//! `netlab explain`: one packet, its headers drawn as their RFCs draw them, every field in words, checksums worked out.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail};
+
+use super::output::{self, Color};
+use super::{Exit, args};
+use crate::flow::FlowTable;
+use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
+use crate::io::file;
+use crate::pipeline;
+use crate::view::explain::{Explain, Found, Options};
+use crate::view::style::Palette;
+use crate::wire::Protocol;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Capture file (pcap, pcapng, gzip of either); - is standard input
+    #[arg(value_name = "FILE", required_unless_present = "hex", conflicts_with = "hex")]
+    file: Option<PathBuf>,
+    /// Number of the packet in the file, from 1
+    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    packet: u64,
+    /// The packet's bytes as hexadecimal digits; spaces, colons and 0x are skipped
+    #[arg(long, value_name = "DIGITS")]
+    hex: Option<String>,
+    /// What the bytes of --hex begin with: ethernet, ip, sll, sll2, null, loop, or a link type's number
+    #[arg(long, value_name = "LINK", value_parser = link, requires = "hex")]
+    link: Option<LinkType>,
+    /// Explain only the layers of these protocols (repeat, or separate by commas): eth, ip, tcp, udp, ...
+    #[arg(long = "layer", value_name = "PROTOCOL", value_delimiter = ',', value_parser = protocols)]
+    layers: Vec<Protocols>,
+    /// Draw with + - | as the RFCs do
+    #[arg(long)]
+    ascii: bool,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+}
+
+/// The protocols of one name: `sll` is two.
+#[derive(Clone, Debug)]
+struct Protocols(Vec<Protocol>);
+
+fn protocols(name: &str) -> Result<Protocols, String> {
+    let found: Vec<Protocol> = Protocol::ALL.iter().copied().filter(|protocol| protocol.name() == name).collect();
+    if !found.is_empty() {
+        return Ok(Protocols(found));
+    }
+    let mut names: Vec<&str> = Protocol::ALL.iter().map(|protocol| protocol.name()).collect();
+    names.dedup();
+    Err(format!("no protocol is named so; there are {}", names.join(", ")))
+}
+
+fn link(name: &str) -> Result<LinkType, String> {
+    Ok(match name {
+        "ethernet" | "eth" => LinkType::ETHERNET,
+        "ip" | "raw" => LinkType::RAW,
+        "sll" => LinkType::LINUX_SLL,
+        "sll2" => LinkType::LINUX_SLL2,
+        "null" => LinkType::NULL,
+        "loop" => LinkType::LOOP,
+        number => LinkType(number.parse().map_err(|_| "ethernet, ip, sll, sll2, null, loop, or a number".to_owned())?),
+    })
+}
+
+/// The most bytes that `--hex` takes.
+const MOST_BYTES: usize = 262_144;
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    match (&args.hex, &args.file) {
+        (Some(digits), _) => {
+            let bytes = bytes(digits).context("--hex")?;
+            let link = args.link.unwrap_or_else(|| by_first_digit(&bytes));
+            let mut source = Single::new(bytes, link);
+            explain(&args, &mut source, 1, "--hex")
+        }
+        (None, Some(path)) => {
+            let mut source = if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? };
+            explain(&args, &mut source, args.packet, &path.display().to_string())
+        }
+        (None, None) => bail!("name a capture file, or give bytes with --hex"),
+    }
+}
+
+/// Feeds every packet up to the one asked for through the flow table, so that relative numbers and events are right.
+fn explain(args: &Args, source: &mut dyn Source, number: u64, name: &str) -> anyhow::Result<Exit> {
+    let options = Options {
+        palette: Palette::new(args.color.on_stdout()),
+        width: args::width(),
+        ascii: args.ascii,
+        only: args.layers.iter().flat_map(|layer| layer.0.clone()).collect(),
+    };
+    let mut sink = Explain::new(output::stdout()?, options, number);
+    let summary = pipeline::run(source, &mut FlowTable::new(), &mut sink)?;
+    match sink.found {
+        Found::Explained => Ok(Exit::Done),
+        Found::NoSuchLayer(layers) => {
+            let names: Vec<&str> = layers.iter().map(|protocol| protocol.name()).collect();
+            eprintln!("netlab: packet {number} has no such layer; it has {}", names.join(", "));
+            Ok(Exit::No)
+        }
+        Found::NotYet => {
+            if let Some(failure) = summary.failure {
+                return Err(failure.into());
+            }
+            let packets = if sink.seen == 1 { "packet" } else { "packets" };
+            bail!("there is no packet {number}: {name} has {} {packets}", sink.seen)
+        }
+    }
+}
+
+/// Digits to bytes.
+fn bytes(digits: &str) -> anyhow::Result<Vec<u8>> {
+    let skipped = |c: char| c.is_whitespace() || matches!(c, ':' | '-' | ',' | '.');
+    let plain: String = digits.split(skipped).map(|word| word.strip_prefix("0x").unwrap_or(word)).collect();
+    if let Some(wrong) = plain.chars().find(|c| !c.is_ascii_hexdigit()) {
+        bail!("{wrong:?} is not a hexadecimal digit");
+    }
+    if plain.is_empty() {
+        bail!("no digits");
+    }
+    if plain.len() % 2 == 1 {
+        bail!("{} digits: two make a byte, so one is missing", plain.len());
+    }
+    if plain.len() / 2 > MOST_BYTES {
+        bail!("more than {MOST_BYTES} bytes are no packet");
+    }
+    let pair = |at: usize| u8::from_str_radix(&plain[at..at + 2], 16).context("two hexadecimal digits");
+    (0..plain.len()).step_by(2).map(pair).collect()
+}
+
+/// A header of IP begins with its version. Only for `--hex` without `--link`, and said aloud.
+fn by_first_digit(bytes: &[u8]) -> LinkType {
+    let digit = bytes.first().map_or(0, |byte| byte >> 4);
+    let (link, name) = if matches!(digit, 4 | 6) { (LinkType::RAW, "ip") } else { (LinkType::ETHERNET, "ethernet") };
+    eprintln!("taken for --link {name}, because the first digit is {digit:x}");
+    link
+}
+
+/// A source of one frame that no capture knows the time of.
+struct Single {
+    data: Vec<u8>,
+    interface: Interface,
+    /// Frames handed out.
+    given: u8,
+}
+
+impl Single {
+    fn new(data: Vec<u8>, link: LinkType) -> Self {
+        Self { data, interface: Interface { name: None, link, snap_length: 0 }, given: 0 }
+    }
+}
+
+impl Source for Single {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.given = self.given.saturating_add(1);
+        Ok((self.given == 1).then(Timestamp::default))
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        let length = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
+        match self.given {
+            1 => Frame { link: self.interface.link, length, data: &self.data, ..Frame::empty() },
+            _ => Frame::empty(),
+        }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        std::slice::from_ref(&self.interface)
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_digits_however_tools_print_them() {
+        for digits in ["4500aBcD", "45 00 ab cd", "45:00:ab:cd", "0x45, 0x00, 0xab, 0xcd", "4500 abcd\n"] {
+            assert_eq!(bytes(digits).unwrap(), [0x45, 0, 0xab, 0xcd], "{digits}");
+        }
+        for (digits, why) in [("450", "3 digits"), ("45zz", "'z'"), ("", "no digits"), ("čć", "'č'")] {
+            let error = bytes(digits).unwrap_err().to_string();
+            assert!(error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! One packet explained: each header drawn with its values, each field in words with its RFC, checksums worked out.
+
+mod sum;
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::grid::{self, cells, parts::Part};
+use super::style::{Palette, Role};
+use super::{escape, hex, stop, tree};
+use crate::field::{self, Entry};
+use crate::flow::datagram::Datagram;
+use crate::flow::{Event, Facts, Known};
+use crate::frame::Frame;
+use crate::pipeline::{Next, Sink};
+use crate::wire::{self, At, Layers, Packet, Protocol, Stop, Value};
+
+/// Bytes of an application that are shown.
+const MOST_DATA: usize = 128;
+/// Lines of a field that has many values.
+const MOST_VALUES: usize = 16;
+
+/// How a packet is explained.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub palette: Palette,
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Draw with `+`, `-` and `|`.
+    pub ascii: bool,
+    /// Explain only the layers of these protocols; empty: all.
+    pub only: Vec<Protocol>,
+}
+
+/// A sink that explains the packet of one number, and stops the run there.
+pub struct Explain<W> {
+    out: W,
+    options: Options,
+    number: u64,
+    /// Packets seen so far.
+    pub seen: u64,
+    /// Whether the packet came, and had a layer to explain.
+    pub found: Found,
+}
+
+/// What became of the packet that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Found {
+    #[default]
+    NotYet,
+    Explained,
+    /// It came, but has none of the layers asked for; these it has.
+    NoSuchLayer(Vec<Protocol>),
+}
+
+impl<W: Write> Explain<W> {
+    pub fn new(out: W, options: Options, number: u64) -> Self {
+        Self { out, options, number, seen: 0, found: Found::NotYet }
+    }
+}
+
+impl<W: Write> Sink for Explain<W> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        self.seen += 1;
+        if self.seen != self.number {
+            return Ok(Next::GoOn);
+        }
+        let mut out = Vec::new();
+        let any = write(packet, known, &self.options, &mut out);
+        self.found = if any {
+            if self.options.ascii {
+                out = ascii(&out);
+            }
+            self.out.write_all(&out)?;
+            Found::Explained
+        } else {
+            Found::NoSuchLayer(packet.layers.iter().map(|layer| layer.protocol).collect())
+        };
+        Ok(Next::Stop)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Appends the explanation of one packet. `false` where it has none of the layers asked for.
+pub fn write(packet: &Packet<'_>, known: &Known<'_>, options: &Options, out: &mut Vec<u8>) -> bool {
+    tree::headline(packet, known, options.palette, out);
+    let mut view = View { options, out };
+    let mut any = view.packet(packet, known.facts, true);
+    for event in known.events {
+        if let Event::Datagram(datagram) = event {
+            any |= view.datagram(datagram, &packet.frame);
+        }
+    }
+    any
+}
+
+/// The same in ASCII: typographic signs as the RFCs' text writes them, letters of other scripts by their numbers.
+pub fn ascii(text: &[u8]) -> Vec<u8> {
+    let mut out = String::with_capacity(text.len());
+    for c in String::from_utf8_lossy(text).chars() {
+        match c {
+            '§' => out.push_str("sec. "),
+            '→' => out.push_str("->"),
+            '…' => out.push_str("..."),
+            '·' => out.push('.'),
+            c if c.is_ascii() => out.push(c),
+            c => out.extend(c.escape_unicode()),
+        }
+    }
+    out.into_bytes()
+}
+
+struct View<'v> {
+    options: &'v Options,
+    out: &'v mut Vec<u8>,
+}
+
+impl View<'_> {
+    fn wants(&self, protocol: Protocol) -> bool {
+        self.options.only.is_empty() || self.options.only.contains(&protocol)
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, facts: &Facts, with_frame: bool) -> bool {
+        let mut any = false;
+        if with_frame && self.wants(Protocol::Frame) {
+            self.frame(&field::frame(packet), facts);
+            any = true;
+        }
+        for at in
+            packet.each().filter(|at| self.options.only.is_empty() || self.options.only.contains(&at.layer.protocol))
+        {
+            self.layer(&at, facts);
+            any = true;
+        }
+        if let Some(sentence) = stop::sentence(packet) {
+            self.line(Role::Trouble, &format!("\n{sentence}"));
+        }
+        any
+    }
+
+    fn datagram(&mut self, datagram: &Datagram, around: &Frame<'_>) -> bool {
+        let (fragments, length) = (datagram.fragments, datagram.bytes.len());
+        let mut layers = Layers::new();
+        let wire = u32::try_from(length).unwrap_or(u32::MAX);
+        let frame = Frame { link: Datagram::LINK, length: wire, data: &datagram.bytes, ..*around };
+        let packet = wire::decode(frame, &mut layers);
+        if !self.options.only.is_empty() && !packet.each().any(|at| self.options.only.contains(&at.layer.protocol)) {
+            return false;
+        }
+        let title = format!("\nThe datagram that this fragment completes: {fragments} fragments, {length} bytes");
+        self.line(Role::Heading, &title);
+        self.packet(&packet, &Facts::default(), false)
+    }
+
+    fn line(&mut self, role: Role, text: &str) {
+        self.options.palette.begin(role, self.out);
+        self.out.extend_from_slice(text.as_bytes());
+        self.options.palette.end(role, self.out);
+        self.out.push(b'\n');
+    }
+
+    /// A line across the screen with the layer's name.
+    fn heading(&mut self, at: &At<'_>, index: Option<usize>) {
+        let layer = &at.layer;
+        let dash = if self.options.ascii { "-" } else { "─" };
+        let style = match index {
+            Some(index) if self.options.palette.is_colored() => self.options.palette.layer(index).bold(),
+            _ => self.options.palette.style(Role::Heading),
+        };
+        let title = format!("{} ({})", layer.protocol.title(), layer.protocol.name());
+        let header = at.header().len();
+        let mut place = match (index, layer.header) {
+            (None, _) | (_, 0) => String::new(),
+            (_, 1) => format!("byte {} ", layer.start),
+            (_, bytes) => format!("bytes {}-{} ", layer.start, layer.start + bytes - 1),
+        };
+        if layer.quoted {
+            place.insert_str(0, "quoted, ");
+        }
+        if header < layer.header as usize {
+            place.push_str("(cut) ");
+        }
+        let used = 3 + title.width() + 1 + place.width();
+        let rest = dash.repeat(self.options.width.min(110).saturating_sub(used + 3).max(2));
+        let faint = self.options.palette.style(Role::Faint);
+        let line = format!("\n{dash}{dash} {style}{title}{style:#} {faint}{place}{rest}{faint:#}\n");
+        self.out.extend_from_slice(line.as_bytes());
+    }
+
+    fn frame(&mut self, at: &At<'_>, facts: &Facts) {
+        self.heading(at, None);
+        self.fields(at, facts, &[]);
+    }
+
+    fn layer(&mut self, at: &At<'_>, facts: &Facts) {
+        self.heading(at, Some(at.index));
+        if tree::is_data(at.layer.protocol) {
+            return self.data(at);
+        }
+        let parts = cells::parts(at);
+        let Options { palette, width, ascii, .. } = *self.options;
+        let cells = cells::of(at, &parts);
+        grid::write(&cells, grid::Options { palette, width, ascii, index: at.index }, self.out);
+        self.missing(at);
+        self.out.push(b'\n');
+        self.fields(at, facts, &parts);
+        self.parts(&parts);
+        sum::write(at, &cells, self.options, self.out);
+    }
+
+    /// Where the header is cut: what it lacks.
+    fn missing(&mut self, at: &At<'_>) {
+        let last = at.packet.layers.len() == at.index + 1;
+        if let Stop::Truncated { protocol, needs, has, .. } = at.packet.stop
+            && last
+            && protocol == at.layer.protocol
+        {
+            let missing = needs.saturating_sub(has);
+            let bytes = tree::plural(missing as usize, "byte");
+            self.line(Role::Trouble, &format!("     {missing} {bytes} of {needs} missing: not captured, or not there"));
+        }
+    }
+
+    fn data(&mut self, at: &At<'_>) {
+        let bytes = at.bytes();
+        let kept = bytes.get(..MOST_DATA).unwrap_or(bytes);
+        let mut text = Vec::new();
+        escape::write(kept, &mut text);
+        let printable = kept.iter().filter(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()).count();
+        if printable * 4 >= kept.len() * 3 {
+            self.paragraph(4, 4, [(format!("\"{}\"", String::from_utf8_lossy(&text)), Role::Data)].into_iter());
+        }
+        for (line, row) in kept.chunks(16).enumerate() {
+            hex::plain_line(line * 16, row, self.options.palette.layer(at.index), self.options.palette, self.out);
+        }
+        let left = bytes.len() - kept.len();
+        if left > 0 {
+            self.line(Role::Faint, &format!("  and {left} more {}", tree::plural(left, "byte")));
+        }
+    }
+
+    /// Every field one line: name, value, what it means, where that is laid down.
+    fn fields(&mut self, at: &At<'_>, facts: &Facts, parts: &[Part]) {
+        let told_below = parts.iter().any(|part| !part.title.is_empty());
+        for entry in field::of(at.layer.protocol) {
+            if told_below && is_told_by_parts(entry.name()) || is_told_by_sums(entry.name()) {
+                continue;
+            }
+            let mut count = 0;
+            entry.each_in_layer(at, facts, &mut |value| {
+                count += 1;
+                if count <= MOST_VALUES {
+                    self.field(&entry, at, value);
+                }
+                true
+            });
+            if count > MOST_VALUES {
+                self.line(Role::Faint, &format!("  and {} more", count - MOST_VALUES));
+            }
+        }
+    }
+
+    fn field(&mut self, entry: &Entry, at: &At<'_>, value: Value<'_>) {
+        let mut shown = tree::meant(entry, at, value);
+        if self.options.ascii {
+            // Before it is measured; the rest is made ASCII at the end.
+            shown = String::from_utf8_lossy(&ascii(shown.as_bytes())).into_owned();
+        }
+        let shown = if entry.computed() { format!("[{shown}]") } else { shown };
+        // A number that has a name needs no explanation of what the number is for.
+        match tree::in_words(entry, value) {
+            Some(words) => self.row(entry.label(), &shown, &capital(words), "", entry.source()),
+            None => self.row(entry.label(), &shown, "", entry.help(), entry.source()),
+        }
+    }
+
+    fn parts(&mut self, parts: &[Part]) {
+        let told: Vec<&Part> = parts.iter().filter(|part| !part.title.is_empty()).collect();
+        if told.is_empty() {
+            return;
+        }
+        for part in told {
+            let title = capital(&part.title);
+            self.row(&title, &part.value, "", part.meaning.trim_end_matches('.'), part.source);
+        }
+    }
+
+    fn row(&mut self, label: &str, value: &str, words: &str, help: &str, source: &str) {
+        let (values, meaning) = self.columns();
+        let mut line = format!("  {label}");
+        line.extend(std::iter::repeat_n(' ', values.saturating_sub(line.width()).max(1)));
+        self.out.extend_from_slice(line.as_bytes());
+        let mut used = line.width();
+        self.options.palette.begin(Role::Heading, self.out);
+        self.out.extend_from_slice(value.as_bytes());
+        self.options.palette.end(Role::Heading, self.out);
+        used += value.width();
+        let words = words.split_whitespace().map(|word| (word.to_owned(), Role::Data));
+        let help = help.split_whitespace().map(|word| (word.to_owned(), Role::Plain));
+        let mut source = if source.is_empty() || source == "capture" { String::new() } else { format!("({source})") };
+        if self.options.ascii {
+            source = source.replace('§', "sec. ");
+        }
+        let source = Some((source, Role::Faint)).filter(|(source, _)| !source.is_empty());
+        if used + 1 > meaning {
+            self.out.push(b'\n');
+            used = 0;
+        }
+        self.out.extend(std::iter::repeat_n(b' ', meaning - used));
+        self.paragraph(meaning, meaning, words.chain(help).chain(source));
+    }
+
+    /// Where values and meanings begin.
+    fn columns(&self) -> (usize, usize) {
+        if self.options.width >= 100 { (35, 52) } else { (27, 44) }
+    }
+
+    /// Words in lines, the first of which has begun at column `at`, the others begin at `indent`.
+    fn paragraph(&mut self, at: usize, indent: usize, words: impl Iterator<Item = (String, Role)>) {
+        let width = self.options.width.clamp(60, 120);
+        let mut column = at;
+        if at == indent && self.out.last() == Some(&b'\n') {
+            self.out.extend(std::iter::repeat_n(b' ', indent));
+        }
+        let mut first = true;
+        for (word, role) in words {
+            if !first && column + 1 + word.width() > width {
+                self.out.push(b'\n');
+                self.out.extend(std::iter::repeat_n(b' ', indent));
+                column = indent;
+                first = true;
+            }
+            if !first {
+                self.out.push(b' ');
+                column += 1;
+            }
+            self.options.palette.begin(role, self.out);
+            self.out.extend_from_slice(word.as_bytes());
+            self.options.palette.end(role, self.out);
+            column += word.width();
+            first = false;
+        }
+        self.out.push(b'\n');
+    }
+}
+
+/// The first letter of a sentence.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// Fields that the options' or records' own lines tell better.
+fn is_told_by_parts(name: &str) -> bool {
+    let beginnings =
+        ["tcp.option", "ip.opt.", "ipv6.hopopts.opt", "ipv6.dstopts.opt", "icmpv6.opt.", "icmpv6.mldr.mar."];
+    beginnings.iter().any(|beginning| name.starts_with(beginning))
+        || matches!(name, "igmp.record_type" | "igmp.maddr" | "igmp.num_src" | "igmp.saddr")
+}
+
+/// Fields that the worked-out sum tells better.
+fn is_told_by_sums(name: &str) -> bool {
+    name.ends_with(".checksum.status") || name == "netlab.checksum.verdict"
+}
