@@ -33,6 +33,16 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
     }
 }
 
+impl<S: Sink + ?Sized> Sink for &mut S {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        (**self).packet(packet, known)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        (**self).flush()
+    }
+}
+
 /// How a run went.
 #[derive(Debug, Default)]
 pub struct Summary {

@@ -1,27 +1,40 @@
 //! `netlab explain`: one packet, its headers drawn as their RFCs draw them, every field in words, checksums worked out.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
 use super::output::{self, Color};
+use super::selection::Selection;
 use super::{Exit, args};
 use crate::flow::FlowTable;
 use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
-use crate::io::file;
+use crate::io::interrupt::Interrupt;
+use crate::io::{file, pcap, privilege};
 use crate::pipeline;
+use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
 use crate::view::style::Palette;
+use crate::view::tree::plural;
 use crate::wire::Protocol;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Capture file (pcap, pcapng, gzip of either); - is standard input
-    #[arg(value_name = "FILE", required_unless_present = "hex", conflicts_with = "hex")]
+    #[arg(value_name = "FILE", required_unless_present_any = ["hex", "live"], conflicts_with_all = ["hex", "live"])]
     file: Option<PathBuf>,
-    /// Number of the packet in the file, from 1
+    /// Number of the packet in the file, from 1; with --port and the like, the first from there on that they take
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     packet: u64,
+    /// The next packet on the wire that --port, --host and -f take
+    #[arg(long, conflicts_with_all = ["hex", "packet"])]
+    live: bool,
+    /// Interface to wait on with --live (repeatable); by default all of them, as `any`
+    #[arg(short, long, value_name = "IF", requires = "live")]
+    interface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
     /// The packet's bytes as hexadecimal digits; spaces, colons and 0x are skipped
     #[arg(long, value_name = "DIGITS")]
     hex: Option<String>,
@@ -69,46 +82,94 @@ fn link(name: &str) -> Result<LinkType, String> {
 const MOST_BYTES: usize = 262_144;
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.live {
+        return live(&args);
+    }
     match (&args.hex, &args.file) {
         (Some(digits), _) => {
             let bytes = bytes(digits).context("--hex")?;
             let link = args.link.unwrap_or_else(|| by_first_digit(&bytes));
-            let mut source = Single::new(bytes, link);
-            explain(&args, &mut source, 1, "--hex")
+            explain(&args, &mut Single::new(bytes, link), "--hex")
         }
         (None, Some(path)) => {
             let mut source = if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? };
-            explain(&args, &mut source, args.packet, &path.display().to_string())
+            explain(&args, &mut source, &path.display().to_string())
         }
-        (None, None) => bail!("name a capture file, or give bytes with --hex"),
+        (None, None) => bail!("name a capture file, give bytes with --hex, or wait for a packet with --live"),
+    }
+}
+
+impl Args {
+    fn sink(&self) -> anyhow::Result<Explain<impl Write>> {
+        let options = Options {
+            palette: Palette::new(self.color.on_stdout()),
+            width: args::width(),
+            ascii: self.ascii,
+            only: self.layers.iter().flat_map(|layer| layer.0.clone()).collect(),
+        };
+        Ok(Explain::new(output::stdout()?, options, self.packet))
     }
 }
 
 /// Feeds every packet up to the one asked for through the flow table, so that relative numbers and events are right.
-fn explain(args: &Args, source: &mut dyn Source, number: u64, name: &str) -> anyhow::Result<Exit> {
-    let options = Options {
-        palette: Palette::new(args.color.on_stdout()),
-        width: args::width(),
-        ascii: args.ascii,
-        only: args.layers.iter().flat_map(|layer| layer.0.clone()).collect(),
-    };
-    let mut sink = Explain::new(output::stdout()?, options, number);
-    let summary = pipeline::run(source, &mut FlowTable::new(), &mut sink)?;
-    match sink.found {
-        Found::Explained => Ok(Exit::Done),
-        Found::NoSuchLayer(layers) => {
+fn explain(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit> {
+    let mut sink = args.sink()?;
+    let mut selected = args.selection.before(&mut sink)?;
+    let summary = pipeline::run(source, &mut FlowTable::new(), &mut selected)?;
+    if let Some(exit) = ended(&sink.found) {
+        return Ok(exit);
+    }
+    if let Some(failure) = summary.failure {
+        return Err(failure.into());
+    }
+    let (number, frames) = (args.packet, summary.frames);
+    if number > frames {
+        bail!("there is no packet {number}: {name} has {frames} {}", plural(frames as usize, "packet"));
+    }
+    eprintln!("netlab: of the {frames} {} in {name}, none is taken", plural(frames as usize, "packet"));
+    Ok(Exit::No)
+}
+
+/// The exit code where a packet was found.
+fn ended(found: &Found) -> Option<Exit> {
+    match found {
+        Found::Explained => Some(Exit::Done),
+        Found::NoSuchLayer(number, layers) => {
             let names: Vec<&str> = layers.iter().map(|protocol| protocol.name()).collect();
             eprintln!("netlab: packet {number} has no such layer; it has {}", names.join(", "));
-            Ok(Exit::No)
+            Some(Exit::No)
         }
-        Found::NotYet => {
-            if let Some(failure) = summary.failure {
-                return Err(failure.into());
-            }
-            let packets = if sink.seen == 1 { "packet" } else { "packets" };
-            bail!("there is no packet {number}: {name} has {} {packets}", sink.seen)
-        }
+        Found::NotYet => None,
     }
+}
+
+/// Room for the packets that come while nobody reads: one is enough, a burst should not lose it.
+const BUFFER: u32 = 2 << 20;
+
+fn live(args: &Args) -> anyhow::Result<Exit> {
+    let opened = pcap::open(&pcap::Options {
+        interfaces: args.interface.clone(),
+        selection: args.selection.to_bpf(),
+        buffer: BUFFER,
+        promiscuous: false,
+        snap_length: 262_144,
+    })?;
+    privilege::give_up().context("cannot give up privileges")?;
+    let names: Vec<String> =
+        opened.interfaces().filter_map(|interface| interface.name.as_deref()).map(escape::text).collect();
+    let stop = pcap::Stop::new().context("cannot make a pipe")?;
+    let interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
+    opened.notes().iter().for_each(|note| eprintln!("{}", escape::text(note)));
+    let mut source = opened.start(stop, None)?;
+    eprintln!("waiting for a packet on {}, Ctrl-C ends", names.join(", "));
+    let mut sink = args.sink()?;
+    let summary = pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?;
+    source.finish();
+    if let Some(exit) = ended(&sink.found) {
+        return Ok(exit);
+    }
+    summary.failure.map_or(Ok(()), Err)?;
+    Ok(if interrupt.happened() { Exit::Interrupted } else { Exit::No })
 }
 
 /// Digits to bytes.

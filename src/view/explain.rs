@@ -33,13 +33,11 @@ pub struct Options {
     pub only: Vec<Protocol>,
 }
 
-/// A sink that explains the packet of one number, and stops the run there.
+/// A sink that explains the first packet it is given from one number on, and stops the run there.
 pub struct Explain<W> {
     out: W,
     options: Options,
     number: u64,
-    /// Packets seen so far.
-    pub seen: u64,
     /// Whether the packet came, and had a layer to explain.
     pub found: Found,
 }
@@ -50,20 +48,19 @@ pub enum Found {
     #[default]
     NotYet,
     Explained,
-    /// It came, but has none of the layers asked for; these it has.
-    NoSuchLayer(Vec<Protocol>),
+    /// It came, with this number, but has none of the layers asked for; these it has.
+    NoSuchLayer(u64, Vec<Protocol>),
 }
 
 impl<W: Write> Explain<W> {
     pub fn new(out: W, options: Options, number: u64) -> Self {
-        Self { out, options, number, seen: 0, found: Found::NotYet }
+        Self { out, options, number, found: Found::NotYet }
     }
 }
 
 impl<W: Write> Sink for Explain<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.seen += 1;
-        if self.seen != self.number {
+        if packet.frame.number < self.number {
             return Ok(Next::GoOn);
         }
         let mut out = Vec::new();
@@ -75,7 +72,7 @@ impl<W: Write> Sink for Explain<W> {
             self.out.write_all(&out)?;
             Found::Explained
         } else {
-            Found::NoSuchLayer(packet.layers.iter().map(|layer| layer.protocol).collect())
+            Found::NoSuchLayer(packet.frame.number, packet.layers.iter().map(|layer| layer.protocol).collect())
         };
         Ok(Next::Stop)
     }
@@ -232,7 +229,11 @@ impl View<'_> {
         escape::write(kept, &mut text);
         let printable = kept.iter().filter(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()).count();
         if printable * 4 >= kept.len() * 3 {
-            self.paragraph(4, 4, [(format!("\"{}\"", String::from_utf8_lossy(&text)), Role::Data)].into_iter());
+            let quoted: Vec<char> = format!("\"{}\"", String::from_utf8_lossy(&text)).chars().collect();
+            for line in quoted.chunks(self.options.width.clamp(60, 100) - 6) {
+                self.out.extend_from_slice(b"  ");
+                self.line(Role::Data, &line.iter().collect::<String>());
+            }
         }
         for (line, row) in kept.chunks(16).enumerate() {
             hex::plain_line(line * 16, row, self.options.palette.layer(at.index), self.options.palette, self.out);
@@ -274,6 +275,10 @@ impl View<'_> {
         // A number that has a name needs no explanation of what the number is for.
         match tree::in_words(entry, value) {
             Some(words) => self.row(entry.label(), &shown, &capital(words), "", entry.source()),
+            // What a flag says, it says only where it is set.
+            None if value == Value::Bool(false) => {
+                self.row(entry.label(), &shown, "", &format!("If set: {}", uncapital(entry.help())), entry.source());
+            }
             None => self.row(entry.label(), &shown, "", entry.help(), entry.source()),
         }
     }
@@ -305,7 +310,10 @@ impl View<'_> {
         if self.options.ascii {
             source = source.replace('§', "sec. ");
         }
-        let source = Some((source, Role::Faint)).filter(|(source, _)| !source.is_empty());
+        // Kept together where it fits in a line.
+        let fits = source.width() <= self.options.width.clamp(60, 120) - meaning;
+        let source = source.split(move |c| c == ' ' && !fits).filter(|word| !word.is_empty());
+        let source: Vec<(String, Role)> = source.map(|word| (word.to_owned(), Role::Faint)).collect();
         if used + 1 > meaning {
             self.out.push(b'\n');
             used = 0;
@@ -352,6 +360,15 @@ impl View<'_> {
 fn capital(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// The sentence after a colon; a word in capitals stays.
+fn uncapital(text: &str) -> String {
+    let mut letters = text.chars();
+    match (letters.next(), letters.clone().next()) {
+        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(letters).collect(),
+        _ => text.to_owned(),
+    }
 }
 
 /// Fields that the options' or records' own lines tell better.

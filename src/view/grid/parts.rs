@@ -34,7 +34,7 @@ fn cell(start: usize, length: usize, name: &str, value: impl Into<String>) -> Ce
 }
 
 fn hex(bytes: &[u8]) -> String {
-    tree::readable(Value::Bytes(bytes), Kind::Bytes)
+    if bytes.is_empty() { String::new() } else { tree::readable(Value::Bytes(bytes), Kind::Bytes) }
 }
 
 fn number(bytes: &[u8]) -> u64 {
