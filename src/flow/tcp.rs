@@ -153,7 +153,11 @@ impl Connection {
                 .find(|option| option.kind == MAXIMUM_SEGMENT_SIZE)
                 .and_then(|option| Some(u16::from_be_bytes(*option.data.first_chunk()?)));
             // RFC 7323 §2.3: a shift above 14 is taken as 14.
-            sender.scale = shift.map_or(Scale::Unused, |shift| Scale::Shift(shift.min(14)));
+            sender.scale = match shift {
+                Some(shift) => Scale::Shift(shift.min(14)),
+                None if header.is_cut() => Scale::Unknown,
+                None => Scale::Unused,
+            };
             if ack && (sender.scale == Scale::Unused || receiver.scale == Scale::Unused) {
                 (sender.scale, receiver.scale) = (Scale::Unused, Scale::Unused);
             }

@@ -134,7 +134,8 @@ impl View<'_> {
             any = true;
         }
         if let Some(sentence) = stop::sentence(packet) {
-            self.line(Role::Trouble, &format!("\n{sentence}"));
+            self.out.push(b'\n');
+            self.paragraph(0, 0, sentence.split_whitespace().map(|word| (word.to_owned(), Role::Trouble)));
         }
         any
     }

@@ -46,7 +46,7 @@ pub struct Options {
 
 /// Appends the drawing of `cells`, which are in order and do not overlap.
 pub fn write(cells: &[Cell], options: Options, out: &mut Vec<u8>) {
-    let columns = if options.width >= MARGIN + ROW * 3 + 1 { 3 } else { 2 };
+    let columns = if options.width > MARGIN + ROW * 3 { 3 } else { 2 };
     let (cells, rows, left) = folded(cells);
     let drawing = Drawing { cells: &cells, rows: &rows, columns, options };
     drawing.ruler(out);

@@ -15,7 +15,7 @@ pub fn sentence(packet: &Packet<'_>) -> Option<String> {
             format!("cut by the snap length: {} needs {needs} bytes, the capture kept {has}", protocol.title())
         }
         Stop::Truncated { protocol, needs, has, by: Cut::LengthField } => {
-            format!("too short: {} needs {needs} bytes, a length field leaves it {has}", protocol.title())
+            format!("too short: {} needs {needs} bytes, by the lengths around it there are {has}", protocol.title())
         }
         Stop::Malformed { protocol, why } => format!("malformed {}: {why}", protocol.title()),
         Stop::TooDeep => {
@@ -77,7 +77,7 @@ mod tests {
         );
         assert_eq!(
             said(101, 4, &[0x45, 0, 0, 60]).as_deref(),
-            Some("too short: Internet Protocol version 4 needs 20 bytes, a length field leaves it 4")
+            Some("too short: Internet Protocol version 4 needs 20 bytes, by the lengths around it there are 4")
         );
     }
 }

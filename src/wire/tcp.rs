@@ -74,8 +74,16 @@ impl<'a> Header<'a> {
     #[inline]
     pub fn new(at: &At<'a>) -> Option<Self> {
         let (fixed, options) = at.header().split_first_chunk::<HEADER>()?;
-        let length = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
+        // Where the capture cut the options off, the header is longer than what there is of it.
+        let header = at.layer.header.max(u32::from(fixed[12] >> 4) * 4);
+        let length = at.layer.end.saturating_sub(at.layer.start + header);
         Some(Self { fixed, options, length })
+    }
+
+    /// Whether options are missing, because the capture did not keep them.
+    #[inline]
+    pub fn is_cut(&self) -> bool {
+        HEADER + self.options.len() < usize::from(self.fixed[12] >> 4) * 4
     }
 
     #[inline]

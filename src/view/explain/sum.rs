@@ -225,7 +225,7 @@ impl Sheet<'_> {
         } else {
             name.to_owned()
         };
-        self.line(Role::Plain, &format!("{line} {name}").trim_end().to_owned());
+        self.line(Role::Plain, format!("{line} {name}").trim_end());
     }
 
     fn subtotal(&mut self, sum: u64) {
@@ -262,17 +262,13 @@ impl Sheet<'_> {
             Verdict::NotFilledIn => {
                 let begun = pseudo.map_or_else(String::new, |sum| format!("{:#06x}", fold(sum)));
                 self.line(Role::Closing, &format!("    not filled in yet: the field holds {stored:#06x}"));
-                let why = [
-                    format!(
-                        "    {begun} is the folded sum of the pseudo-header alone. The sender's kernel leaves the rest"
-                    ),
-                    "    to the network card, and the packet was captured before the card saw it (on loopback"
-                        .to_owned(),
-                    "    there is no card, and nobody needs the sum). This is normal: nothing is wrong.".to_owned(),
-                ];
-                for line in why {
-                    self.line(Role::Plain, &line);
-                }
+                let why = format!(
+                    "    {begun} is the folded sum of the pseudo-header alone: the sender's kernel\n    \
+                     leaves the rest to the network card, and the packet was captured before\n    \
+                     the card saw it (on loopback there is no card, and nobody needs the sum).\n    \
+                     This is normal: nothing is wrong."
+                );
+                self.line(Role::Plain, &why);
             }
             Verdict::Absent | Verdict::CannotTell(_) => {}
         }

@@ -77,16 +77,16 @@ fn gap(at: &At<'_>, from: usize, to: usize, cells: &mut Vec<Cell>) {
     }
     // Whole bytes are one cell, the bits before and behind them cells of their own.
     let edge = from.next_multiple_of(8);
-    if from % 8 != 0 && edge < to {
+    if !from.is_multiple_of(8) && edge < to {
         gap(at, from, edge, cells);
         return gap(at, edge, to, cells);
     }
     let last = to / 8 * 8;
-    if from % 8 == 0 && last > from && last < to {
+    if from.is_multiple_of(8) && last > from && last < to {
         gap(at, from, last, cells);
         return gap(at, last, to, cells);
     }
-    let value = if from % 8 == 0 && to % 8 == 0 {
+    let value = if from.is_multiple_of(8) && to.is_multiple_of(8) {
         let bytes = at.bytes().get(from / 8..to / 8).unwrap_or_default();
         if bytes.iter().all(|byte| *byte == 0) {
             "0".to_owned()
