@@ -75,7 +75,7 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
             field("tcp.window_size", "Window, scaled", Kind::Dec, |facts| Some(Value::Uint(facts.tcp?.window.into())))
                 .about("Room in the sender's receive buffer, in bytes", "RFC 7323 §2.3"),
             field("tcp.window_size_scalefactor", "Window scale factor", Kind::Int, |facts| {
-                Some(Value::Int(match facts.tcp?.scale {
+                Some(Value::Int(match facts.tcp?.scale? {
                     Scale::Unknown => -1,
                     Scale::Unused => -2,
                     Scale::Shift(shift) => 1 << shift,

@@ -27,7 +27,8 @@ pub struct Facts {
     pub acknowledgment: u32,
     /// In bytes, scaled where the scale is known.
     pub window: u32,
-    pub scale: Scale,
+    /// Of the sender's windows; `None` on a SYN, whose own window is never scaled (RFC 7323 §2.2).
+    pub scale: Option<Scale>,
     /// [`Completeness`] bits before this segment.
     pub completeness: u8,
     /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
@@ -195,7 +196,7 @@ impl Connection {
                 _ => 0,
             },
             window,
-            scale: sender.scale,
+            scale: (!syn).then_some(sender.scale),
             completeness: self.completeness,
             oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
         };
