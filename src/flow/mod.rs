@@ -10,6 +10,7 @@ pub mod datagram;
 pub mod event;
 pub mod fields;
 pub mod key;
+pub mod state;
 pub mod tcp;
 
 use std::collections::HashMap;
