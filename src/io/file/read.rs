@@ -16,6 +16,9 @@ use super::window::Window;
 use super::{pcap, pcapng};
 use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
 
+/// Bytes that tell what a file is that is no capture.
+const HEAD: usize = 64;
+
 /// Opens a capture file: pcap or pcapng, plain or in gzip. `-` is a file of that name; see [`open_stdin`].
 ///
 /// A FIFO works too, and is read as it comes.
@@ -184,7 +187,9 @@ impl Capture {
     }
 
     /// The error for something that is no capture: says what it seems to be instead.
-    fn foreign(&self) -> Error {
+    fn foreign(&mut self) -> Error {
+        // The verdict must not hang on how much a pipe handed over first.
+        self.window.fill(HEAD);
         let bytes = self.window.bytes();
         let seen = match bytes {
             [] => "it is empty (0 bytes)".to_owned(),
@@ -329,7 +334,7 @@ fn kind_of(bytes: &[u8]) -> Option<&'static str> {
         (b"\x7fELF", "a program"),
     ];
     let known = KNOWN.iter().find(|(magic, _)| bytes.starts_with(magic)).map(|(_, kind)| *kind);
-    let head = bytes.get(..bytes.len().min(64)).unwrap_or_default();
+    let head = bytes.get(..bytes.len().min(HEAD)).unwrap_or_default();
     let is_text = || head.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t'));
     known.or_else(|| is_text().then_some("text"))
 }

@@ -301,6 +301,13 @@ fn says_what_a_file_is_that_is_no_capture() {
 }
 
 #[test]
+fn says_the_same_of_a_stranger_that_comes_in_pieces() {
+    let pieces = b"    ".chain(b"   \x7f".as_slice());
+    let error = Capture::new(Box::new(pieces), "pipe".into(), None, true).err().unwrap().to_string();
+    assert!(error.contains("it begins with 20 20 20 20"), "its first piece alone was looked at: {error}");
+}
+
+#[test]
 fn reads_gzip_and_its_members_one_after_another() {
     let file = small_pcap(LITTLE, NANOSECONDS);
     let all = read(&file).0;
