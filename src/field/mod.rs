@@ -2,6 +2,7 @@
 
 pub mod text;
 
+use crate::flow::fields::Read;
 use crate::flow::{self, Facts};
 use crate::wire::{self, Bits, Field, Kind, Packet, Protocol, Value, Words};
 
@@ -103,10 +104,8 @@ impl Entry {
             Declared::Wire(field) => field.each(at, each),
             Declared::Flow(field) => {
                 let earlier = at.packet.layers.iter().take(at.index);
-                if earlier.filter(|layer| layer.protocol == self.protocol).count() == 0
-                    && let Some(value) = (field.read)(facts)
-                {
-                    each(value);
+                if earlier.filter(|layer| layer.protocol == self.protocol).count() == 0 {
+                    field.each(at, facts, &mut |value| each(value));
                 }
             }
         }
@@ -186,7 +185,19 @@ impl Resolved {
     pub fn first<'a>(&self, packet: &'a Packet<'a>, facts: &Facts) -> Option<Value<'a>> {
         if let [Entry { protocol, source }] = self.entries.as_slice() {
             return match source {
-                Declared::Flow(field) => (field.read)(facts),
+                Declared::Flow(field) => match field.read {
+                    Read::Facts(read) => read(facts),
+                    Read::FactsOrQuoted(read, _) if facts.tcp.is_some() => read(facts),
+                    _ => {
+                        let mut first = None;
+                        let at = packet.find(*protocol)?;
+                        field.each(&at, facts, &mut |value| {
+                            first = Some(value);
+                            false
+                        });
+                        first
+                    }
+                },
                 Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
                 Declared::Wire(field) => {
                     packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at))
@@ -221,7 +232,8 @@ impl Resolved {
 /// The frame itself as a layer: all of its bytes.
 pub fn frame<'a>(packet: &'a Packet<'a>) -> wire::At<'a> {
     let end = packet.frame.data.len() as u32;
-    let layer = wire::Layer { protocol: Protocol::Frame, quoted: false, start: 0, header: end, end };
+    let (protocol, quoted, fragment) = (Protocol::Frame, false, false);
+    let layer = wire::Layer { protocol, quoted, fragment, start: 0, header: end, end };
     wire::At { packet, index: 0, layer }
 }
 

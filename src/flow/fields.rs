@@ -3,20 +3,75 @@
 use super::Facts;
 use super::analysis::Marks;
 use super::tcp::Scale;
-use crate::wire::{Bits, Field, Kind, Protocol, Value, Words};
+use crate::wire::tcp::{Flags, drawing, sack_edges};
+use crate::wire::{At, Bits, Field, Kind, Protocol, Value, Words};
 
 /// Reads a field of flow.
-pub type Read = fn(&Facts) -> Option<Value<'static>>;
+#[derive(Clone, Copy)]
+pub enum Read {
+    /// From the facts alone.
+    Facts(fn(&Facts) -> Option<Value<'static>>),
+    /// From the facts, or else as it stands in a segment that an ICMP error quotes.
+    FactsOrQuoted(fn(&Facts) -> Option<Value<'static>>, fn(&At<'_>) -> Option<Value<'static>>),
+    /// From a layer, with the help of the facts: any number of values, until the callback says `false`.
+    Layer(fn(&At<'_>, &Facts, &mut dyn FnMut(Value<'static>) -> bool)),
+}
+
+impl Field<Read> {
+    /// Hands every value to `each`, until that says `false`. `at` is the first layer of the field's protocol.
+    #[inline]
+    pub fn each(&self, at: &At<'_>, facts: &Facts, each: &mut dyn FnMut(Value<'static>) -> bool) {
+        match self.read {
+            Read::Facts(read) => {
+                if let Some(value) = read(facts) {
+                    each(value);
+                }
+            }
+            Read::FactsOrQuoted(read, quoted) => {
+                let quoted = || at.layer.quoted.then(|| quoted(at)).flatten();
+                if let Some(value) = read(facts).or_else(quoted) {
+                    each(value);
+                }
+            }
+            Read::Layer(read) => read(at, facts, each),
+        }
+    }
+}
 
 const GUIDE: &str = "Wireshark User's Guide, TCP Analysis";
 const RFC: &str = "RFC 9293 §3.4";
+const SELECTIVE: &str = "RFC 2018 §3";
 
 /// A mark of the TCP analysis: present and true, or absent.
 fn mark(facts: &Facts, mark: u32) -> Option<Value<'static>> {
     facts.tcp?.analysis.marks.any(mark).then_some(Value::Bool(true))
 }
 
-const fn field(name: &'static str, label: &'static str, kind: Kind, read: Read) -> Field<Read> {
+const fn field(
+    name: &'static str,
+    label: &'static str,
+    kind: Kind,
+    read: fn(&Facts) -> Option<Value<'static>>,
+) -> Field<Read> {
+    declared(name, label, kind, Read::Facts(read))
+}
+
+const fn layered(
+    name: &'static str,
+    label: &'static str,
+    kind: Kind,
+    read: fn(&At<'_>, &Facts, &mut dyn FnMut(Value<'static>) -> bool),
+) -> Field<Read> {
+    declared(name, label, kind, Read::Layer(read))
+}
+
+/// Every second edge of the SACK blocks, from the `first` on.
+fn edges(at: &At<'_>, facts: &Facts, first: usize, each: &mut dyn FnMut(Value<'static>) -> bool) {
+    let base = facts.tcp.and_then(|tcp| tcp.acknowledged).unwrap_or(0);
+    sack_edges(at).skip(first).step_by(2).all(|edge| each(Value::Uint(edge.wrapping_sub(base).into())));
+}
+
+const fn declared(name: &'static str, label: &'static str, kind: Kind, read: Read) -> Field<Read> {
     let (bits, words): (Option<Bits>, Option<Words>) = (None, None);
     Field { name, label, kind, bits, help: "", source: "", words, computed: true, combined: false, read }
 }
@@ -60,12 +115,18 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 "What the conversation had shown: 1 SYN, 2 SYN-ACK, 4 ACK, 8 data, 16 FIN, 32 RST",
                 "Wireshark User's Guide, TCP conversation completeness",
             ),
-            field("tcp.seq", "Sequence number, relative", Kind::Dec, |facts| {
-                Some(Value::Uint(facts.tcp?.sequence.into()))
-            })
+            declared(
+                "tcp.seq",
+                "Sequence number, relative",
+                Kind::Dec,
+                Read::FactsOrQuoted(
+                    |facts| Some(Value::Uint(facts.tcp?.sequence.into())),
+                    |at| at.u32(4).map(|number| Value::Uint(number.into())),
+                ),
+            )
             .about("Counted from the sender's initial sequence number", RFC),
             field("tcp.nxtseq", "Next sequence number, relative", Kind::Dec, |facts| {
-                Some(Value::Uint(facts.tcp?.next.into()))
+                facts.tcp.filter(|tcp| !tcp.unmeasured).map(|tcp| Value::Uint(tcp.next.into()))
             })
             .about("The number behind this segment; SYN and FIN count one each", RFC),
             field("tcp.ack", "Acknowledgment number, relative", Kind::Dec, |facts| {
@@ -162,6 +223,27 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 Some(Value::Nanoseconds(facts.tcp?.analysis.rto?))
             })
             .about("Seconds from the first transmission to this one", GUIDE),
+            layered("tcp.flags.str", "Flags drawn", Kind::Text, |at, facts, each| {
+                if let Some(bits) = at.u16(12) {
+                    each(Value::Text(drawing(Flags(bits & 0xfff), facts.tcp.is_some_and(|tcp| tcp.accurate))));
+                }
+            })
+            .about("The control bits as letters", "RFC 9293 §3.1"),
+            layered("tcp.flags.ace", "ACE", Kind::Dec, |at, facts, each| {
+                if let Some(bits) = at.u16(12)
+                    && facts.tcp.is_some_and(|tcp| tcp.accurate)
+                {
+                    each(Value::Uint(Flags(bits).counter().into()));
+                }
+            })
+            .about(
+                "Accurate ECN: packets that arrived marked, modulo 8, in place of AE, CWR and ECE",
+                "RFC 9768 §3.2.2",
+            ),
+            layered("tcp.options.sack_le", "SACK left edge", Kind::Dec, |at, facts, each| edges(at, facts, 0, each))
+                .about("First number, relative, of a block that was received beyond a gap", SELECTIVE),
+            layered("tcp.options.sack_re", "SACK right edge", Kind::Dec, |at, facts, each| edges(at, facts, 1, each))
+                .about("Number, relative, behind a block that was received beyond a gap", SELECTIVE),
         ],
     ),
     (

@@ -17,7 +17,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use crate::frame::Timestamp;
-use crate::wire::{Packet, Protocol};
+use crate::wire::{Packet, Protocol, udp};
 pub use event::Event;
 pub use fields::FIELDS;
 use key::Key;
@@ -71,7 +71,7 @@ impl FlowTable {
                         self.facts.tcp.get_or_insert(facts);
                     }
                 }
-                Protocol::Udp => {
+                Protocol::Udp if at.layer.header as usize >= udp::HEADER => {
                     if let Some((key, _)) = Key::new(&at) {
                         let (&mut (stream, ()), _) = self.udp.at(key, |()| false);
                         self.facts.udp_stream.get_or_insert(stream);
@@ -127,7 +127,7 @@ impl<S: Default> Streams<S> {
     /// The conversation between these endpoints and its index, a new one where there was none, or where the one there
     /// was is `over` (and then `true`).
     #[inline]
-    fn at(&mut self, key: Key, over: impl Fn(&S) -> bool) -> (&mut (u32, S), bool) {
+    fn at(&mut self, key: Key, over: impl FnOnce(&S) -> bool) -> (&mut (u32, S), bool) {
         if self.young.len() >= GENERATION {
             self.forgotten += self.old.len() as u64;
             self.old = std::mem::take(&mut self.young);

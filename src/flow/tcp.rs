@@ -19,17 +19,24 @@ pub struct Facts {
     pub stream: u32,
     /// Whether the sender is the side that opened, or is taken for it.
     pub from_client: bool,
-    /// Relative to the sender's initial sequence number.
+    /// Relative to the sender's initial sequence number; as it stands where the segment is `unmeasured`.
     pub sequence: u32,
     /// The sequence number behind this segment, relative.
     pub next: u32,
-    /// Relative to the receiver's initial sequence number; 0 where the ACK bit is not set.
+    /// Relative to the receiver's initial sequence number; as it stands where the ACK bit is not set, or the segment is
+    /// `unmeasured`.
     pub acknowledgment: u32,
+    /// What selective acknowledgments are relative to, where that is known.
+    pub acknowledged: Option<u32>,
     /// In bytes, scaled where the scale is known.
     pub window: u32,
     /// Of the sender's windows; `None` on a SYN, whose own window is never scaled (RFC 7323 §2.2).
     pub scale: Option<Scale>,
-    /// [`Completeness`] bits before this segment.
+    /// Nobody knows how much data the segment has (see [`Header::unmeasured`]): it moves the conversation on in nothing.
+    pub unmeasured: bool,
+    /// Both sides have agreed on accurate ECN (RFC 9768), and this segment is behind the handshake's first two.
+    pub accurate: bool,
+    /// [`Completeness`] bits before this segment; a SYN that uses ports again counts itself.
     pub completeness: u8,
     /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
     pub oversized: bool,
@@ -60,6 +67,17 @@ impl Completeness {
     pub const RST: u8 = 32;
 }
 
+/// How far the two sides have come in agreeing on accurate ECN (RFC 9768 §3.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Ecn {
+    #[default]
+    Classic,
+    /// The SYN had all three bits set.
+    Offered,
+    /// The answer said how the offer arrived.
+    Accurate,
+}
+
 /// One side of a connection.
 #[derive(Clone, Copy, Debug, Default)]
 struct End {
@@ -84,6 +102,11 @@ pub struct Connection {
     /// The side that opened, once that is known.
     client: Option<Direction>,
     completeness: u8,
+    /// A packet of it has been seen.
+    begun: bool,
+    /// Between the same ports as a conversation before.
+    again: bool,
+    ecn: Ecn,
     /// Handshake steps seen, and when the last of them was.
     step: u8,
     stepped: Option<Timestamp>,
@@ -95,7 +118,11 @@ impl Streams<Connection> {
     pub(super) fn segment(&mut self, at: &At<'_>, time: Option<Timestamp>, events: &mut Vec<Event>) -> Option<Facts> {
         let (key, direction) = Key::new(at)?;
         let header = Header::new(at)?;
-        let ((stream, connection), reused) = self.at(key, |connection| connection.is_over_for(&header, direction));
+        // What an ICMP error quotes belongs to the conversation, but is not a packet of it.
+        let quoted = at.layer.quoted;
+        let over = |connection: &Connection| !quoted && connection.is_over_for(&header, direction);
+        let ((stream, connection), reused) = self.at(key, over);
+        connection.again |= reused;
         let frame = at.packet.frame.number;
         let mut facts = connection.segment(*stream, &header, direction, frame, time, events);
         if reused {
@@ -111,11 +138,7 @@ impl Connection {
         let flags = header.flags();
         let [low, high] = &self.ends;
         let end = if direction == Direction::Up { low } else { high };
-        flags.any(Flags::SYN)
-            && !flags.any(Flags::ACK)
-            && end.base.is_some_and(|base| {
-                base != header.sequence() || self.completeness & (Completeness::FIN | Completeness::RST) != 0
-            })
+        flags.any(Flags::SYN) && !flags.any(Flags::ACK) && end.base.is_some_and(|base| base != header.sequence())
     }
 
     fn segment(
@@ -133,7 +156,28 @@ impl Connection {
         let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
 
         let sequence = header.sequence();
-        let base = *sender.base.get_or_insert(if syn { sequence } else { sequence.wrapping_sub(1) });
+        if header.unmeasured {
+            self.begun = true;
+            return Facts {
+                stream,
+                from_client: self.client.is_none_or(|client| client == direction),
+                sequence,
+                next: sequence,
+                acknowledgment: header.acknowledgment(),
+                acknowledged: receiver.base,
+                window: header.window().into(),
+                scale: (!syn).then_some(sender.scale),
+                unmeasured: true,
+                accurate: !syn && self.ecn == Ecn::Accurate,
+                completeness: self.completeness,
+                oversized: false,
+                analysis: Analysis::default(),
+            };
+        }
+        let base = match sender.base {
+            Some(base) if !syn => base,
+            _ => *sender.base.insert(if syn { sequence } else { sequence.wrapping_sub(1) }),
+        };
         let receiver_base = match receiver.base {
             None if ack => Some(*receiver.base.insert(header.acknowledgment().wrapping_sub(1))),
             known => known,
@@ -159,15 +203,18 @@ impl Connection {
                 None if header.is_cut() => Scale::Unknown,
                 None => Scale::Unused,
             };
-            if ack && (sender.scale == Scale::Unused || receiver.scale == Scale::Unused) {
+            // Neither side scales unless both have offered to (RFC 7323 §2.2).
+            if sender.scale == Scale::Unused || ack && receiver.scale == Scale::Unused {
                 (sender.scale, receiver.scale) = (Scale::Unused, Scale::Unused);
             }
+            self.ecn = self.ecn.after(flags);
         }
         let window = match sender.scale {
             Scale::Shift(shift) if !syn => u32::from(header.window()) << shift,
             _ => u32::from(header.window()),
         };
-        let phantom = u32::from(syn) + u32::from(flags.any(Flags::FIN));
+        // Beside a SYN, a FIN is not processed (RFC 9293 §3.10.7.4).
+        let phantom = u32::from(flags.any(Flags::SYN | Flags::FIN));
         let relative = sequence.wrapping_sub(base);
         let sack: ArrayVec<(u32, u32), 4> =
             if header.options.is_empty() { ArrayVec::new() } else { sack_blocks(header) };
@@ -193,14 +240,22 @@ impl Connection {
             next: relative.wrapping_add(header.length).wrapping_add(phantom),
             acknowledgment: match receiver_base {
                 Some(base) if ack => header.acknowledgment().wrapping_sub(base),
-                _ => 0,
+                _ => header.acknowledgment(),
             },
+            acknowledged: receiver_base,
             window,
             scale: (!syn).then_some(sender.scale),
-            completeness: self.completeness,
+            unmeasured: false,
+            accurate: !syn && self.ecn == Ecn::Accurate,
+            completeness: if syn && !ack && self.again {
+                self.completeness | Completeness::SYN
+            } else {
+                self.completeness
+            },
             oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
         };
-        self.completeness |= seen(flags, header.length);
+        self.completeness |= seen(flags, header.length, self.begun);
+        self.begun = true;
         self.tell(header, direction, client, time, events);
         match (syn, ack) {
             (true, false) => self.opened = time,
@@ -273,19 +328,33 @@ fn sack_blocks(header: &Header<'_>) -> ArrayVec<(u32, u32), 4> {
     edges.take(4).collect()
 }
 
-/// The completeness bits that one segment adds.
-fn seen(flags: Flags, length: u32) -> u8 {
-    let mut bits = 0;
-    bits |= match (flags.any(Flags::SYN), flags.any(Flags::ACK)) {
-        (true, false) => Completeness::SYN,
-        (true, true) => Completeness::SYN_ACK,
-        (false, true) if length == 0 && !flags.any(Flags::FIN | Flags::RST) => Completeness::ACK,
-        _ => 0,
-    };
-    if length > 0 {
-        bits |= Completeness::DATA;
+impl Ecn {
+    /// What a SYN or its answer makes of it: only four answers mean that the other side understood.
+    fn after(self, flags: Flags) -> Self {
+        match (flags.any(Flags::ACK), flags.counter(), self) {
+            (false, 7, _) => Self::Offered,
+            (true, 2 | 3 | 4 | 6, Self::Offered | Self::Accurate) => Self::Accurate,
+            _ => Self::Classic,
+        }
     }
-    if flags.any(Flags::FIN) {
+}
+
+/// The completeness bits that one segment adds to a conversation that has `begun` before it.
+///
+/// As Wireshark counts: the first packet only where it is the SYN, a SYN only where it is the first packet; and where
+/// neither ACK nor SYN is set, nothing but a reset.
+fn seen(flags: Flags, length: u32, begun: bool) -> u8 {
+    let data = if length > 0 { Completeness::DATA } else { 0 };
+    let mut bits = match (flags.any(Flags::SYN), flags.any(Flags::ACK)) {
+        (true, false) if begun => return 0,
+        (true, false) => return Completeness::SYN | data,
+        _ if !begun => return 0,
+        (true, true) => Completeness::SYN_ACK,
+        (false, true) if length == 0 => Completeness::ACK,
+        (false, true) => data,
+        (false, false) => 0,
+    };
+    if flags.any(Flags::FIN) && flags.any(Flags::ACK) {
         bits |= Completeness::FIN;
     }
     if flags.any(Flags::RST) {

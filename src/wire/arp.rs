@@ -5,12 +5,23 @@ use super::{At, Field, Kind, Protocol, Stop, Value, Walk, numbers};
 
 /// Hardware type, protocol type, both lengths, operation; the four addresses follow.
 pub const FIXED: usize = 8;
+const ATM: [u8; 2] = [0, 19];
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let header = walk.peek::<FIXED>(Protocol::Arp)?;
+    // Inverse ARP over ATM (RFC 2225) has other lengths in other places.
+    if header[..2] == ATM {
+        walk.bound(FIXED);
+        walk.push(Protocol::Arp, FIXED)?;
+        return Err(Stop::End);
+    }
     let needs = FIXED + 2 * (usize::from(header[4]) + usize::from(header[5]));
     if walk.rest().len() < needs {
-        return Err(walk.cut(Protocol::Arp, needs));
+        // Where an address would be is not known: the lengths speak of more than there is.
+        let stop = walk.truncated(Protocol::Arp, needs);
+        walk.bound(FIXED);
+        walk.push(Protocol::Arp, FIXED)?;
+        return Err(stop);
     }
     walk.push(Protocol::Arp, needs)?;
     Err(Stop::End)

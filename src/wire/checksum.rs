@@ -86,6 +86,11 @@ impl Check {
     }
 }
 
+/// The value of a `*.checksum.status` field.
+pub fn status(check: Check) -> super::Value<'static> {
+    super::Value::Uint(check.status() as u64)
+}
+
 /// `Status` in words.
 pub fn status_words(number: u64) -> Option<&'static str> {
     Some(match number {
@@ -160,12 +165,12 @@ fn final_destination(at: &At<'_>, network: &At<'_>) -> Option<[u8; 16]> {
 /// Verifies a checksum over pseudo-header and the whole layer.
 #[inline]
 fn transport(at: &At<'_>, protocol: u8, stored: u16) -> Option<Check> {
-    if at.layer.quoted {
-        return Some(Check::cannot_tell(stored, Why::Quoted));
+    if at.layer.fragment {
+        return Some(Check::cannot_tell(stored, Why::Fragment));
     }
     let network = at.packet.network(at.index)?;
-    if fragmented_under(at, &network) {
-        return Some(Check::cannot_tell(stored, Why::Fragment));
+    if quoted_in_part(at, &network) {
+        return Some(Check::cannot_tell(stored, Why::Quoted));
     }
     if at.layer.end as usize > at.packet.frame.data.len() {
         return Some(Check::cannot_tell(stored, Why::Cut));
@@ -187,19 +192,14 @@ fn expected(sum: u16, stored: u16) -> u16 {
     !((without & 0xffff) + (without >> 16)) as u16
 }
 
-/// Whether the carrying IP packet is a fragment.
-pub fn fragmented(at: &At<'_>) -> bool {
-    at.packet.network(at.index).is_some_and(|network| fragmented_under(at, &network))
-}
-
+/// Whether an ICMP error quotes only the beginning of the packet that this layer is in (RFC 792: 8 bytes of its data).
 #[inline]
-fn fragmented_under(at: &At<'_>, network: &At<'_>) -> bool {
-    match network.layer.protocol {
-        Protocol::Ipv4 => network.u16(6).is_some_and(|word| word & 0x3fff != 0),
-        _ => at.packet.each().skip(network.index).take(at.index.saturating_sub(network.index)).any(|layer| {
-            layer.layer.protocol == Protocol::Fragment && layer.u16(2).is_some_and(|word| word & 0xfff9 != 0)
-        }),
-    }
+fn quoted_in_part(at: &At<'_>, network: &At<'_>) -> bool {
+    let length = || match network.layer.protocol {
+        Protocol::Ipv4 => Some(u32::from(network.u16(2)?)),
+        _ => Some(super::ipv6::HEADER as u32 + u32::from(network.u16(4)?)),
+    };
+    at.layer.quoted && length().is_none_or(|length| network.layer.end - network.layer.start < length)
 }
 
 /// Verifies a checksum over the layer's own bytes alone.
@@ -216,7 +216,8 @@ fn plain(at: &At<'_>, bytes: &[u8], complete: bool, stored: u16) -> Check {
 pub fn ipv4(at: &At<'_>) -> Option<Check> {
     let stored = at.u16(10)?;
     let header = at.header();
-    Some(plain(at, header, header.len() >= 20 && header.len() == at.layer.header as usize, stored))
+    let length = usize::from(at.u8(0)? & 15) * 4;
+    Some(plain(at, header, header.len() >= 20 && header.len() == length, stored))
 }
 
 #[inline]
@@ -226,23 +227,28 @@ pub fn tcp(at: &At<'_>) -> Option<Check> {
 
 pub fn udp(at: &At<'_>) -> Option<Check> {
     let (length, stored) = (at.u16(4)?, at.u16(6)?);
-    let over_ipv4 = at.packet.network(at.index).is_some_and(|network| network.layer.protocol == Protocol::Ipv4);
-    if stored == 0 && over_ipv4 {
+    let network = at.packet.network(at.index)?;
+    if stored == 0 && network.layer.protocol == Protocol::Ipv4 {
         return Some(Check { stored, verdict: Verdict::Absent });
     }
     let carried = at.layer.end - at.layer.start;
-    if length != 0 && u32::from(length) > carried && !at.layer.quoted && !fragmented(at) {
+    if length != 0 && u32::from(length) > carried && !at.layer.quoted && !at.layer.fragment {
         return Some(Check::cannot_tell(stored, Why::Length));
+    }
+    // A datagram shorter than the packet around it may be there as a whole, and its checksum still be over more.
+    if network.layer.end as usize > at.packet.frame.data.len() {
+        return Some(Check::cannot_tell(stored, Why::Cut));
     }
     transport(at, numbers::UDP, stored)
 }
 
 pub fn icmp(at: &At<'_>) -> Option<Check> {
     let stored = at.u16(2)?;
-    if fragmented(at) {
+    if at.layer.fragment {
         return Some(Check::cannot_tell(stored, Why::Fragment));
     }
-    Some(plain(at, at.bytes(), !at.layer.quoted && at.layer.end as usize <= at.packet.frame.data.len(), stored))
+    let part = at.layer.quoted && at.packet.network(at.index).is_none_or(|network| quoted_in_part(at, &network));
+    Some(plain(at, at.bytes(), !part && at.layer.end as usize <= at.packet.frame.data.len(), stored))
 }
 
 pub fn igmp(at: &At<'_>) -> Option<Check> {

@@ -1,6 +1,9 @@
 //! Which decoder comes next: by link type, EtherType, IP protocol number, or the ports of tunnels.
 
-use super::{Stop, Walk, arp, ethernet, icmp, icmpv6, igmp, ipv4, ipv6, numbers, sll, tcp, tunnel, udp, vlan};
+use super::{
+    Protocol, Stop, Walk, arp, ethernet, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mpls, nsh, numbers, pim, ppp, sll,
+    tags, tcp, udp, vlan, vxlan,
+};
 use crate::frame::LinkType;
 
 /// What a decoder found out about the bytes behind its header.
@@ -17,7 +20,10 @@ pub(crate) enum Next {
     Ppp,
     Mpls,
     Vxlan,
+    VxlanGeneric,
     Geneve,
+    L2tp,
+    Isl,
     Payload,
 }
 
@@ -45,7 +51,9 @@ impl Walk<'_, '_> {
             LinkType::LINUX_SLL2 => sll::decode_v2(self),
             LinkType::NULL => sll::decode_null(self, false),
             LinkType::LOOP => sll::decode_null(self, true),
-            LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 | LinkType(12 | 14) => Ok(Next::Ip),
+            LinkType::RAW | LinkType(12 | 14) => Ok(Next::Ip),
+            LinkType::IPV4 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV4)),
+            LinkType::IPV6 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV6)),
             LinkType(number) => Err(Stop::Unknown { space: "link type", number: number.into() }),
         }
     }
@@ -62,18 +70,20 @@ impl Walk<'_, '_> {
             Next::Protocol(number) => self.protocol(number),
             Next::Llc => ethernet::decode_llc(self),
             Next::Ip => self.ip_version(),
-            Next::Ppp => tunnel::decode_ppp(self),
-            Next::Mpls => tunnel::decode_mpls(self),
-            Next::Vxlan => tunnel::decode_vxlan(self),
-            Next::Geneve => tunnel::decode_geneve(self),
+            Next::Ppp => ppp::decode(self),
+            Next::Mpls => mpls::decode(self),
+            Next::Vxlan => vxlan::decode(self),
+            Next::VxlanGeneric => vxlan::decode_generic(self),
+            Next::Geneve => vxlan::decode_geneve(self),
+            Next::L2tp => l2tp::decode(self),
+            Next::Isl => tags::decode_isl(self),
         }
     }
 
     fn ip_version(&mut self) -> Result<Next, Stop> {
         match self.rest().first().map(|byte| byte >> 4) {
-            Some(4) => ipv4::decode(self),
             Some(6) => ipv6::decode(self),
-            Some(version) => Err(Stop::Unknown { space: "IP version", number: version.into() }),
+            Some(_) => ipv4::decode(self),
             None => Err(Stop::End),
         }
     }
@@ -81,11 +91,16 @@ impl Walk<'_, '_> {
     fn ether_type(&mut self, number: u16) -> Result<Next, Stop> {
         match number {
             numbers::ETHERTYPE_IPV6 => ipv6::decode(self),
-            numbers::ETHERTYPE_ARP => arp::decode(self),
-            numbers::ETHERTYPE_VLAN | numbers::ETHERTYPE_QINQ | 0x9100 | 0x9200 => vlan::decode(self),
+            numbers::ETHERTYPE_ARP | numbers::ETHERTYPE_RARP => arp::decode(self),
+            numbers::ETHERTYPE_VLAN | 0x9100 | 0x9200 => vlan::decode(self, Protocol::Vlan),
+            numbers::ETHERTYPE_QINQ => vlan::decode(self, Protocol::ServiceTag),
             numbers::ETHERTYPE_TRANSPARENT_BRIDGING => Ok(Next::Ethernet),
             numbers::ETHERTYPE_MPLS | numbers::ETHERTYPE_MPLS_MULTICAST => Ok(Next::Mpls),
-            numbers::ETHERTYPE_PPPOE_SESSION => tunnel::decode_pppoe(self),
+            numbers::ETHERTYPE_PPPOE_SESSION => ppp::decode_pppoe(self),
+            numbers::ETHERTYPE_MACSEC => tags::decode_macsec(self),
+            numbers::ETHERTYPE_METADATA => tags::decode_metadata(self, false),
+            numbers::ETHERTYPE_NSH => nsh::decode(self),
+            numbers::ETHERTYPE_ARISTA => tags::decode_avsp(self),
             _ => Err(Stop::Unknown { space: "EtherType", number: number.into() }),
         }
     }
@@ -97,10 +112,14 @@ impl Walk<'_, '_> {
             numbers::IPV4 => ipv4::decode(self),
             numbers::IPV6 => ipv6::decode(self),
             numbers::ICMPV6 => icmpv6::decode(self),
-            numbers::GRE => tunnel::decode_gre(self),
-            numbers::HOP_BY_HOP => ipv6::decode_options(self, super::Protocol::HopByHop),
-            numbers::DESTINATION_OPTIONS => ipv6::decode_options(self, super::Protocol::DestinationOptions),
-            numbers::ROUTING => ipv6::decode_options(self, super::Protocol::Routing),
+            numbers::GRE => gre::decode(self),
+            numbers::PIM => pim::decode(self),
+            numbers::ETHERIP => gre::decode_etherip(self),
+            numbers::ETHERNET => Ok(Next::Ethernet),
+            numbers::MPLS => Ok(Next::Mpls),
+            numbers::HOP_BY_HOP => ipv6::decode_options(self, Protocol::HopByHop),
+            numbers::DESTINATION_OPTIONS => ipv6::decode_options(self, Protocol::DestinationOptions),
+            numbers::ROUTING => ipv6::decode_options(self, Protocol::Routing),
             numbers::FRAGMENT => ipv6::decode_fragment(self),
             numbers::AUTHENTICATION => ipv6::decode_authentication(self),
             numbers::NO_NEXT_HEADER => Err(Stop::End),

@@ -1,7 +1,7 @@
 //! Ethernet II, and 802.3 with LLC and SNAP (IEEE 802.3, 802.2).
 
 use super::dispatch::Next;
-use super::{Field, Kind, Protocol, Stop, Walk, numbers};
+use super::{Field, Kind, Protocol, Stop, Walk, numbers, tags};
 
 /// Destination, source, EtherType.
 pub const HEADER: usize = 14;
@@ -9,6 +9,9 @@ pub const HEADER: usize = 14;
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let header = walk.peek::<HEADER>(Protocol::Ethernet)?;
     let number = u16::from_be_bytes([header[12], header[13]]);
+    if tags::is_isl(header) {
+        return Ok(Next::Isl);
+    }
     walk.push(Protocol::Ethernet, HEADER)?;
     // Up to 1500 it is the length of an 802.3 frame; what lies behind that is padding.
     if number <= 1500 {

@@ -1,6 +1,6 @@
 //! The Internet Control Message Protocol (RFC 792, 950, 1122, 1256). An error quotes the packet it is about.
 
-use super::checksum::{self, Status};
+use super::checksum;
 use super::dispatch::Next;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -14,6 +14,8 @@ pub const REDIRECT: u8 = 5;
 pub const ECHO_REQUEST: u8 = 8;
 pub const TIME_EXCEEDED: u8 = 11;
 pub const PARAMETER_PROBLEM: u8 = 12;
+pub const EXTENDED_ECHO_REQUEST: u8 = 42;
+pub const EXTENDED_ECHO_REPLY: u8 = 43;
 
 /// Whether a message of this type quotes the packet that caused it.
 pub fn is_error(kind: u8) -> bool {
@@ -70,6 +72,8 @@ fn kind(number: u64) -> Option<&'static str> {
         16 => "information reply",
         17 => "address mask request",
         18 => "address mask reply",
+        42 => "extended echo request",
+        43 => "extended echo reply",
         _ => return None,
     })
 }
@@ -77,6 +81,11 @@ fn kind(number: u64) -> Option<&'static str> {
 /// Types that carry an identifier and a sequence number.
 fn numbered(at: &At<'_>) -> bool {
     matches!(at.u8(0), Some(ECHO_REPLY | ECHO_REQUEST | 13..=18))
+}
+
+/// Types that carry an identifier: extended echo's sequence number has 8 bits (RFC 8335 §2).
+fn identified(at: &At<'_>) -> bool {
+    numbered(at) || matches!(at.u8(0), Some(EXTENDED_ECHO_REQUEST | EXTENDED_ECHO_REPLY))
 }
 
 const RFC: &str = "RFC 792";
@@ -90,14 +99,12 @@ pub static FIELDS: &[Field] = &[
     .computed()
     .about("Type and code in words", RFC),
     Field::hex("icmp.checksum", "Checksum", 16, 16).about("Over the whole message", RFC),
-    Field::one("icmp.checksum.status", "Checksum status", Kind::Dec, |at| {
-        Some(Value::Uint(checksum::icmp(at).map_or(Status::Unverified, |check| check.status()) as u64))
-    })
-    .words(checksum::status_words)
-    .computed()
-    .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("icmp.checksum.status", "Checksum status", Kind::Dec, |at| checksum::icmp(at).map(checksum::status))
+        .words(checksum::status_words)
+        .computed()
+        .about("0 bad, 1 good, 2 unverified", RFC),
     Field::one("icmp.ident", "Identifier", Kind::Dec, |at| {
-        numbered(at).then(|| at.u16(4).map(|number| Value::Uint(number.into()))).flatten()
+        identified(at).then(|| at.u16(4).map(|number| Value::Uint(number.into()))).flatten()
     })
     .at(32, 16)
     .about("Tells one asking program from another", RFC),
@@ -106,6 +113,12 @@ pub static FIELDS: &[Field] = &[
     })
     .at(48, 16)
     .about("Counts the requests", RFC),
+    Field::one("icmp.ext.echo.seq", "Sequence number", Kind::Dec, |at| {
+        let extended = identified(at) && !numbered(at);
+        extended.then(|| at.u8(6).map(|number| Value::Uint(number.into()))).flatten()
+    })
+    .at(48, 8)
+    .about("Counts the extended requests", "RFC 8335 §2"),
     Field::one("icmp.mtu", "MTU of next hop", Kind::Dec, |at| {
         (at.u16(0)? == 0x0304).then(|| at.u16(6).map(|number| Value::Uint(number.into()))).flatten()
     })

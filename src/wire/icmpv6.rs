@@ -1,6 +1,6 @@
 //! ICMP for IPv6 (RFC 4443): the header that neighbour discovery and MLD share, echo, and errors with what they quote.
 
-use super::checksum::{self, Status};
+use super::checksum;
 use super::dispatch::Next;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk, mld, ndp};
 
@@ -15,6 +15,8 @@ pub const TIME_EXCEEDED: u8 = 3;
 pub const PARAMETER_PROBLEM: u8 = 4;
 pub const ECHO_REQUEST: u8 = 128;
 pub const ECHO_REPLY: u8 = 129;
+pub const EXTENDED_ECHO_REQUEST: u8 = 160;
+pub const EXTENDED_ECHO_REPLY: u8 = 161;
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let [kind, ..] = *walk.peek::<FIXED>(Protocol::Icmpv6)?;
@@ -28,7 +30,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
             walk.quoted = true;
             Ok(Next::Ip)
         }
-        ECHO_REQUEST | ECHO_REPLY => {
+        ECHO_REQUEST | ECHO_REPLY | EXTENDED_ECHO_REQUEST | EXTENDED_ECHO_REPLY => {
             walk.peek::<HEADER>(Protocol::Icmpv6)?;
             walk.push(Protocol::Icmpv6, HEADER)?;
             Ok(Next::Payload)
@@ -81,12 +83,19 @@ fn kind(number: u64) -> Option<&'static str> {
         136 => "neighbour advertisement",
         137 => "redirect",
         143 => "multicast listener report v2",
+        160 => "extended echo request",
+        161 => "extended echo reply",
         _ => return None,
     })
 }
 
+/// The identifier, or the sequence number behind it; extended echo's has 8 bits (RFC 8335 §2).
 fn echo<'a>(at: &At<'a>, place: usize) -> Option<Value<'a>> {
-    let numbered = matches!(at.u8(0)?, ECHO_REQUEST | ECHO_REPLY);
+    let numbered = match at.u8(0)? {
+        ECHO_REQUEST | ECHO_REPLY => true,
+        EXTENDED_ECHO_REQUEST | EXTENDED_ECHO_REPLY => place == 4,
+        _ => false,
+    };
     numbered.then(|| at.u16(place).map(|number| Value::Uint(number.into()))).flatten()
 }
 
@@ -102,12 +111,10 @@ pub static FIELDS: &[Field] = &[
     .computed()
     .about("Type and code in words", RFC),
     Field::hex("icmpv6.checksum", "Checksum", 16, 16).about("Over pseudo-header and message", RFC),
-    Field::one("icmpv6.checksum.status", "Checksum status", Kind::Dec, |at| {
-        Some(Value::Uint(checksum::icmpv6(at).map_or(Status::Unverified, |check| check.status()) as u64))
-    })
-    .words(checksum::status_words)
-    .computed()
-    .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("icmpv6.checksum.status", "Checksum status", Kind::Dec, |at| checksum::icmpv6(at).map(checksum::status))
+        .words(checksum::status_words)
+        .computed()
+        .about("0 bad, 1 good, 2 unverified", RFC),
     Field::one("icmpv6.echo.identifier", "Identifier", Kind::Dec, |at| echo(at, 4))
         .at(32, 16)
         .about("Tells one asking program from another", ECHO),

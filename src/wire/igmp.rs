@@ -1,6 +1,6 @@
 //! The Internet Group Management Protocol: version 1 (RFC 1112), 2 (RFC 2236) and 3 (RFC 3376, 9776).
 
-use super::checksum::{self, Status};
+use super::checksum;
 use super::dispatch::Next;
 use super::reader::Reader;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
@@ -15,8 +15,16 @@ pub const REPORT_V1: u8 = 0x12;
 pub const REPORT_V2: u8 = 0x16;
 pub const LEAVE: u8 = 0x17;
 pub const REPORT_V3: u8 = 0x22;
+/// Multicast traceroute (draft-ietf-idmr-traceroute-ipm).
+pub const TRACE_RESPONSE: u8 = 0x1e;
+pub const TRACE_QUERY: u8 = 0x1f;
+/// Other protocols that share IGMP's number and have numbering of their own behind it: DVMRP and version 1 of PIM.
+const GUESTS: [u8; 2] = [0x13, 0x14];
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    if let Some(kind) = walk.rest().first().filter(|kind| GUESTS.contains(kind)) {
+        return Err(Stop::Unknown { space: "IGMP type", number: (*kind).into() });
+    }
     walk.peek::<HEADER>(Protocol::Igmp)?;
     walk.push(Protocol::Igmp, walk.rest().len())?;
     Err(Stop::End)
@@ -88,10 +96,10 @@ fn kind(number: u64) -> Option<&'static str> {
     Some(match number {
         0x11 => "membership query",
         0x12 => "membership report, version 1",
-        0x13 => "DVMRP",
-        0x14 => "PIM version 1",
         0x16 => "membership report, version 2",
         0x17 => "leave group",
+        0x1e => "traceroute response",
+        0x1f => "traceroute query",
         0x22 => "membership report, version 3",
         _ => return None,
     })
@@ -131,14 +139,12 @@ pub static FIELDS: &[Field] = &[
     .at(8, 8)
     .about("Within how many tenths of a second hosts must report", QUERIES),
     Field::hex("igmp.checksum", "Checksum", 16, 16).about("Over the whole message", RFC),
-    Field::one("igmp.checksum.status", "Checksum status", Kind::Dec, |at| {
-        Some(Value::Uint(checksum::igmp(at).map_or(Status::Unverified, |check| check.status()) as u64))
-    })
-    .words(checksum::status_words)
-    .computed()
-    .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("igmp.checksum.status", "Checksum status", Kind::Dec, |at| checksum::igmp(at).map(checksum::status))
+        .words(checksum::status_words)
+        .computed()
+        .about("0 bad, 1 good, 2 unverified", RFC),
     Field::many("igmp.maddr", "Group", Kind::Ipv4, |at, each| match at.u8(0) {
-        Some(QUERY | REPORT_V1 | REPORT_V2 | LEAVE) => {
+        Some(QUERY | REPORT_V1 | REPORT_V2 | LEAVE | TRACE_QUERY | TRACE_RESPONSE) => {
             if let Some(group) = at.array(4) {
                 each(Value::Ipv4(group));
             }

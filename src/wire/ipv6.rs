@@ -8,18 +8,19 @@ pub const HEADER: usize = 40;
 const JUMBO: u8 = 0xc2;
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    if walk.rest().first().is_some_and(|byte| byte >> 4 != 6) {
+        return Err(walk.malformed(Protocol::Ipv6, 1, "the version is not 6"));
+    }
     let header = walk.peek::<HEADER>(Protocol::Ipv6)?;
     let length = usize::from(u16::from_be_bytes([header[4], header[5]]));
     let next = header[6];
-    if header[0] >> 4 != 6 {
-        return Err(walk.malformed(Protocol::Ipv6, HEADER, "the version is not 6"));
-    }
-    // Zero: a jumbogram, whose length is in a hop-by-hop option, or a super-packet of this machine.
-    if length != 0 {
+    // Zero is what a jumbogram says, whose length is in a hop-by-hop option, and what a card's segmentation leaves to
+    // itself: a TCP super-packet is as long as what was captured, and so is anything too long for the field.
+    let open = matches!(next, numbers::HOP_BY_HOP | numbers::TCP) || walk.length() > HEADER + usize::from(u16::MAX);
+    if length != 0 || !open {
         walk.bound(HEADER + length);
-    } else if next == numbers::NO_NEXT_HEADER {
-        walk.bound(HEADER);
     }
+    walk.fragment = false;
     walk.push(Protocol::Ipv6, HEADER)?;
     Ok(Next::Protocol(next))
 }
@@ -46,6 +47,7 @@ pub(super) fn decode_fragment(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let header = walk.peek::<8>(Protocol::Fragment)?;
     let (next, word) = (header[0], u16::from_be_bytes([header[2], header[3]]));
     walk.push(Protocol::Fragment, 8)?;
+    walk.fragment = word & 1 != 0;
     if word >> 3 != 0 {
         walk.payload();
         return Err(Stop::Fragment);
@@ -101,6 +103,7 @@ const OPTIONS: &str = "RFC 8200 §4.2";
 
 pub static FIELDS: &[Field] = &[
     Field::dec("ipv6.version", "Version", 0, 4).about("6", RFC),
+    Field::dec("ip.version", "Version", 0, 4).combined().about("6; Wireshark gives it IPv4's name too", RFC),
     Field::dec("ipv6.tclass.dscp", "Differentiated services", 4, 6)
         .words(ipv4::SERVICE)
         .about("How routers should treat the packet", "RFC 2474 §3"),

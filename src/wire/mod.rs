@@ -11,202 +11,37 @@ pub mod ethernet;
 pub mod field;
 pub mod fragment;
 pub mod frame;
+pub mod gre;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
 pub mod ipv4;
 pub mod ipv6;
+pub mod l2tp;
 pub mod mld;
+pub mod mpls;
 pub mod ndp;
+pub mod nsh;
 pub mod numbers;
+pub mod pim;
+pub mod ppp;
+mod protocol;
 pub mod reader;
 pub mod sll;
+pub mod tags;
 pub mod tcp;
-pub mod tunnel;
 pub mod udp;
 pub mod vlan;
+pub mod vxlan;
 
 use arrayvec::ArrayVec;
 
 use crate::frame::Frame;
 pub use field::{At, Bits, Field, Kind, Read, Value, Words};
+pub use protocol::Protocol;
 
 /// A packet has at most this many layers; what lies deeper is [`Stop::TooDeep`].
 pub const MAX_LAYERS: usize = 32;
-
-/// The protocols that have a layer of their own.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
-pub enum Protocol {
-    Frame,
-    Ethernet,
-    Llc,
-    Vlan,
-    Sll,
-    Sll2,
-    Null,
-    Mpls,
-    Pppoe,
-    Ppp,
-    Arp,
-    Ipv4,
-    Ipv6,
-    HopByHop,
-    Routing,
-    Fragment,
-    DestinationOptions,
-    Authentication,
-    Icmp,
-    Icmpv6,
-    Ndp,
-    Mld,
-    Igmp,
-    Tcp,
-    Udp,
-    Gre,
-    Vxlan,
-    Geneve,
-    Data,
-}
-
-impl Protocol {
-    /// Wireshark's short name, as it begins field names.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Frame => "frame",
-            Self::Ethernet => "eth",
-            Self::Llc => "llc",
-            Self::Vlan => "vlan",
-            Self::Sll | Self::Sll2 => "sll",
-            Self::Null => "null",
-            Self::Mpls => "mpls",
-            Self::Pppoe => "pppoe",
-            Self::Ppp => "ppp",
-            Self::Arp => "arp",
-            Self::Ipv4 => "ip",
-            Self::Ipv6 => "ipv6",
-            Self::HopByHop => "ipv6.hopopts",
-            Self::Routing => "ipv6.routing",
-            Self::Fragment => "ipv6.fraghdr",
-            Self::DestinationOptions => "ipv6.dstopts",
-            Self::Authentication => "ah",
-            Self::Icmp => "icmp",
-            Self::Icmpv6 => "icmpv6",
-            Self::Ndp => "icmpv6.nd",
-            Self::Mld => "icmpv6.mld",
-            Self::Igmp => "igmp",
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Gre => "gre",
-            Self::Vxlan => "vxlan",
-            Self::Geneve => "geneve",
-            Self::Data => "data",
-        }
-    }
-
-    /// The name a person reads.
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::Frame => "Frame",
-            Self::Ethernet => "Ethernet",
-            Self::Llc => "Logical Link Control",
-            Self::Vlan => "802.1Q VLAN tag",
-            Self::Sll => "Linux cooked capture v1",
-            Self::Sll2 => "Linux cooked capture v2",
-            Self::Null => "Null/Loopback",
-            Self::Mpls => "MPLS label",
-            Self::Pppoe => "PPP over Ethernet",
-            Self::Ppp => "Point-to-Point Protocol",
-            Self::Arp => "Address Resolution Protocol",
-            Self::Ipv4 => "Internet Protocol version 4",
-            Self::Ipv6 => "Internet Protocol version 6",
-            Self::HopByHop => "IPv6 Hop-by-Hop Options",
-            Self::Routing => "IPv6 Routing Header",
-            Self::Fragment => "IPv6 Fragment Header",
-            Self::DestinationOptions => "IPv6 Destination Options",
-            Self::Authentication => "Authentication Header",
-            Self::Icmp => "Internet Control Message Protocol",
-            Self::Icmpv6 => "Internet Control Message Protocol v6",
-            Self::Ndp => "Neighbour Discovery",
-            Self::Mld => "Multicast Listener Discovery",
-            Self::Igmp => "Internet Group Management Protocol",
-            Self::Tcp => "Transmission Control Protocol",
-            Self::Udp => "User Datagram Protocol",
-            Self::Gre => "Generic Routing Encapsulation",
-            Self::Vxlan => "Virtual eXtensible LAN",
-            Self::Geneve => "Generic Network Virtualization Encapsulation",
-            Self::Data => "Data",
-        }
-    }
-
-    /// The fields this protocol declares.
-    pub fn fields(self) -> &'static [Field] {
-        match self {
-            Self::Frame => frame::FIELDS,
-            Self::Ethernet => ethernet::FIELDS,
-            Self::Llc => ethernet::LLC_FIELDS,
-            Self::Vlan => vlan::FIELDS,
-            Self::Sll => sll::FIELDS,
-            Self::Sll2 => sll::FIELDS_V2,
-            Self::Null => sll::NULL_FIELDS,
-            Self::Mpls => tunnel::MPLS_FIELDS,
-            Self::Pppoe => tunnel::PPPOE_FIELDS,
-            Self::Ppp => tunnel::PPP_FIELDS,
-            Self::Arp => arp::FIELDS,
-            Self::Ipv4 => ipv4::FIELDS,
-            Self::Ipv6 => ipv6::FIELDS,
-            Self::HopByHop => ipv6::HOP_BY_HOP_FIELDS,
-            Self::Routing => ipv6::ROUTING_FIELDS,
-            Self::Fragment => ipv6::FRAGMENT_FIELDS,
-            Self::DestinationOptions => ipv6::DESTINATION_FIELDS,
-            Self::Authentication => ipv6::AUTHENTICATION_FIELDS,
-            Self::Icmp => icmp::FIELDS,
-            Self::Icmpv6 => icmpv6::FIELDS,
-            Self::Ndp => ndp::FIELDS,
-            Self::Mld => mld::FIELDS,
-            Self::Igmp => igmp::FIELDS,
-            Self::Tcp => tcp::FIELDS,
-            Self::Udp => udp::FIELDS,
-            Self::Gre => tunnel::GRE_FIELDS,
-            Self::Vxlan => tunnel::VXLAN_FIELDS,
-            Self::Geneve => tunnel::GENEVE_FIELDS,
-            Self::Data => frame::DATA_FIELDS,
-        }
-    }
-
-    /// All of them, in the order of the registry.
-    pub const ALL: &'static [Self] = &[
-        Self::Frame,
-        Self::Ethernet,
-        Self::Llc,
-        Self::Vlan,
-        Self::Sll,
-        Self::Sll2,
-        Self::Null,
-        Self::Mpls,
-        Self::Pppoe,
-        Self::Ppp,
-        Self::Arp,
-        Self::Ipv4,
-        Self::Ipv6,
-        Self::HopByHop,
-        Self::Routing,
-        Self::Fragment,
-        Self::DestinationOptions,
-        Self::Authentication,
-        Self::Icmp,
-        Self::Icmpv6,
-        Self::Ndp,
-        Self::Mld,
-        Self::Igmp,
-        Self::Tcp,
-        Self::Udp,
-        Self::Gre,
-        Self::Vxlan,
-        Self::Geneve,
-        Self::Data,
-    ];
-}
 
 /// One header of a packet: where it lies in the frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,6 +49,8 @@ pub struct Layer {
     pub protocol: Protocol,
     /// Part of a packet that an ICMP error quotes, not of the packet itself.
     pub quoted: bool,
+    /// Part of a datagram's first fragment: the datagram goes on in other packets.
+    pub fragment: bool,
     /// First byte of the header, counted from the frame's first.
     pub start: u32,
     /// Bytes of the header, options included.
@@ -318,7 +155,7 @@ pub enum Address {
 pub fn decode<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Packet<'a> {
     layers.0.clear();
     let wire = (frame.length as usize).max(frame.data.len());
-    let mut walk = Walk { data: frame.data, at: 0, end: wire, quoted: false, layers: &mut layers.0 };
+    let mut walk = Walk { data: frame.data, at: 0, end: wire, quoted: false, fragment: false, layers: &mut layers.0 };
     let stop = walk.run(frame.link);
     Packet { frame, layers: &layers.0, stop }
 }
@@ -333,6 +170,8 @@ pub(crate) struct Walk<'a, 'l> {
     end: usize,
     /// Inside a packet that an ICMP error quotes.
     quoted: bool,
+    /// Behind an IP header that says more fragments follow.
+    fragment: bool,
     layers: &'l mut ArrayVec<Layer, MAX_LAYERS>,
 }
 
@@ -361,17 +200,25 @@ impl<'a> Walk<'a, '_> {
     /// Ends decoding because `protocol` needs `needs` bytes: keeps a layer of what there is.
     #[cold]
     fn cut(&mut self, protocol: Protocol, needs: usize) -> Stop {
-        let has = self.rest().len();
-        let by = if self.length() < needs { Cut::LengthField } else { Cut::SnapLength };
-        if let Err(stop) = self.push(protocol, has) {
-            return stop;
+        let stop = self.truncated(protocol, needs);
+        match self.push(protocol, self.rest().len()) {
+            Ok(()) => stop,
+            Err(deep) => deep,
         }
-        Stop::Truncated { protocol, needs: needs as u32, has: has as u32, by }
     }
 
-    /// Ends decoding because the header of `protocol`, `header` bytes of which make sense, contradicts itself.
+    /// Says that `protocol` needs `needs` bytes, and who took them away.
+    #[cold]
+    fn truncated(&self, protocol: Protocol, needs: usize) -> Stop {
+        let by = if self.length() < needs { Cut::LengthField } else { Cut::SnapLength };
+        Stop::Truncated { protocol, needs: needs as u32, has: self.rest().len() as u32, by }
+    }
+
+    /// Ends decoding because the header of `protocol` contradicts itself: the layer has the `header` bytes that make
+    /// sense and nothing else.
     #[cold]
     fn malformed(&mut self, protocol: Protocol, header: usize, why: &'static str) -> Stop {
+        self.bound(header);
         match self.push(protocol, header) {
             Ok(()) => Stop::Malformed { protocol, why },
             Err(stop) => stop,
@@ -381,11 +228,29 @@ impl<'a> Walk<'a, '_> {
     /// Adds a layer whose header is the next `header` bytes, and moves behind it.
     #[inline]
     fn push(&mut self, protocol: Protocol, header: usize) -> Result<(), Stop> {
-        let layer =
-            Layer { protocol, quoted: self.quoted, start: self.at as u32, header: header as u32, end: self.end as u32 };
+        let layer = Layer {
+            protocol,
+            quoted: self.quoted,
+            fragment: self.fragment,
+            start: self.at as u32,
+            header: header as u32,
+            end: self.end as u32,
+        };
         self.layers.try_push(layer).map_err(|_| Stop::TooDeep)?;
         self.at += header;
         Ok(())
+    }
+
+    /// Whether the last IP header was IPv6's.
+    #[cold]
+    fn over_ipv6(&self) -> bool {
+        let network = self.layers.iter().rfind(|layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
+        network.is_some_and(|layer| layer.protocol == Protocol::Ipv6)
+    }
+
+    /// Moves over bytes that no layer shows.
+    fn skip(&mut self, length: usize) {
+        self.at = self.at.saturating_add(length).min(self.end);
     }
 
     /// What follows ends `length` bytes from here, if that is not beyond the present end.

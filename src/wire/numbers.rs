@@ -4,6 +4,7 @@
 
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 pub const ETHERTYPE_ARP: u16 = 0x0806;
+pub const ETHERTYPE_RARP: u16 = 0x8035;
 pub const ETHERTYPE_TRANSPARENT_BRIDGING: u16 = 0x6558;
 pub const ETHERTYPE_VLAN: u16 = 0x8100;
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
@@ -11,6 +12,10 @@ pub const ETHERTYPE_MPLS: u16 = 0x8847;
 pub const ETHERTYPE_MPLS_MULTICAST: u16 = 0x8848;
 pub const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 pub const ETHERTYPE_QINQ: u16 = 0x88a8;
+pub const ETHERTYPE_MACSEC: u16 = 0x88e5;
+pub const ETHERTYPE_METADATA: u16 = 0x8909;
+pub const ETHERTYPE_NSH: u16 = 0x894f;
+pub const ETHERTYPE_ARISTA: u16 = 0xd28b;
 
 pub const HOP_BY_HOP: u8 = 0;
 pub const ICMP: u8 = 1;
@@ -26,9 +31,16 @@ pub const AUTHENTICATION: u8 = 51;
 pub const ICMPV6: u8 = 58;
 pub const NO_NEXT_HEADER: u8 = 59;
 pub const DESTINATION_OPTIONS: u8 = 60;
+pub const ETHERIP: u8 = 97;
+pub const PIM: u8 = 103;
+pub const MPLS: u8 = 137;
+pub const ETHERNET: u8 = 143;
 
+pub const PORT_L2TP: u16 = 1701;
 pub const PORT_VXLAN: u16 = 4789;
+pub const PORT_VXLAN_GENERIC: u16 = 4790;
 pub const PORT_GENEVE: u16 = 6081;
+pub const PORT_MPLS: u16 = 6635;
 
 /// The name of an EtherType, as IEEE and IANA list it.
 pub fn ether_type(number: u64) -> Option<&'static str> {
@@ -52,6 +64,9 @@ pub fn ether_type(number: u64) -> Option<&'static str> {
         0x88cc => "LLDP",
         0x88e5 => "MACsec",
         0x88f7 => "PTP",
+        0x8909 => "Cisco metadata",
+        0x894f => "Network Service Header",
+        0xd28b => "Arista timestamp",
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! The User Datagram Protocol (RFC 768), and the tunnels known by its ports.
 
-use super::checksum::{self, Status};
+use super::checksum;
 use super::dispatch::Next;
 use super::{Field, Kind, Protocol, Stop, Value, Walk, numbers};
 
@@ -13,9 +13,9 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let port = u16::from_be_bytes([header[2], header[3]]);
     let length = u16::from_be_bytes([header[4], header[5]]);
     match usize::from(length) {
-        // A jumbogram has no room for its length (RFC 2675 §4).
-        0 => {}
-        1..HEADER => return Err(walk.malformed(Protocol::Udp, HEADER, "the length is less than the header's 8 bytes")),
+        // A jumbogram has no room for its length (RFC 2675 §4); nor has what a card is still to cut into packets.
+        0 if walk.over_ipv6() || walk.length() > usize::from(u16::MAX) => {}
+        ..HEADER => return Err(walk.malformed(Protocol::Udp, 6, "the length is less than the header's 8 bytes")),
         length => walk.bound(length),
     }
     walk.push(Protocol::Udp, HEADER)?;
@@ -24,7 +24,10 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     }
     match port {
         numbers::PORT_VXLAN => Ok(Next::Vxlan),
+        numbers::PORT_VXLAN_GENERIC => Ok(Next::VxlanGeneric),
         numbers::PORT_GENEVE => Ok(Next::Geneve),
+        numbers::PORT_MPLS => Ok(Next::Mpls),
+        numbers::PORT_L2TP => Ok(Next::L2tp),
         _ => Ok(Next::Payload),
     }
 }
@@ -44,12 +47,10 @@ pub static FIELDS: &[Field] = &[
     .combined()
     .about("Captured bytes of data, decoded further or not", RFC),
     Field::hex("udp.checksum", "Checksum", 48, 16).about("Over pseudo-header, header and data; 0: none", RFC),
-    Field::one("udp.checksum.status", "Checksum status", Kind::Dec, |at| {
-        Some(Value::Uint(checksum::udp(at).map_or(Status::Unverified, |check| check.status()) as u64))
-    })
-    .words(checksum::status_words)
-    .computed()
-    .about("0 bad, 1 good, 2 unverified, 3 not present", RFC),
+    Field::one("udp.checksum.status", "Checksum status", Kind::Dec, |at| checksum::udp(at).map(checksum::status))
+        .words(checksum::status_words)
+        .computed()
+        .about("0 bad, 1 good, 2 unverified, 3 not present", RFC),
     Field::one("netlab.checksum.verdict", "Checksum verdict", Kind::Text, |at| {
         Some(Value::Text(checksum::udp(at)?.verdict().text().as_bytes()))
     })

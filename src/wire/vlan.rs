@@ -1,15 +1,16 @@
 //! VLAN tags, one layer each: 802.1Q, and 802.1ad for the outer tag of QinQ (IEEE 802.1Q).
 
 use super::dispatch::Next;
-use super::{Field, Protocol, Stop, Walk, numbers};
+use super::{Field, Kind, Protocol, Stop, Value, Walk, numbers};
 
 /// Tag control information and the EtherType of what follows.
 pub const HEADER: usize = 4;
 
-pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
-    let [_, _, high, low] = *walk.peek::<HEADER>(Protocol::Vlan)?;
+/// `protocol`: [`Protocol::Vlan`] or, where a provider's EtherType stands in front, [`Protocol::ServiceTag`].
+pub(super) fn decode(walk: &mut Walk<'_, '_>, protocol: Protocol) -> Result<Next, Stop> {
+    let [_, _, high, low] = *walk.peek::<HEADER>(protocol)?;
     let number = u16::from_be_bytes([high, low]);
-    walk.push(Protocol::Vlan, HEADER)?;
+    walk.push(protocol, HEADER)?;
     if number <= 1500 {
         walk.bound(number.into());
         return Ok(Next::Llc);
@@ -18,20 +19,28 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
 }
 
 const IEEE: &str = "IEEE 802.1Q §9.6";
+const ETYPE: Field = Field::one("", "Type", Kind::Hex(4), |at| {
+    at.u16(2).filter(|number| *number > 1500).map(|number| Value::Uint(number.into()))
+})
+.at(16, 16)
+.words(numbers::ether_type)
+.about("Protocol of the content (EtherType)", IEEE);
 
 pub static FIELDS: &[Field] = &[
     Field::dec("vlan.priority", "Priority", 0, 3).about("Class of service, 0 to 7", IEEE),
     Field::flag("vlan.dei", "Drop eligible", 3).about("May be dropped first where a switch has no room", IEEE),
     Field::dec("vlan.id", "VLAN identifier", 4, 12).about("Virtual LAN that the frame belongs to", IEEE),
-    Field::one("vlan.etype", "Type", super::Kind::Hex(4), |at| {
-        at.u16(2).filter(|number| *number > 1500).map(|number| super::Value::Uint(number.into()))
-    })
-    .at(16, 16)
-    .words(numbers::ether_type)
-    .about("Protocol of the content (EtherType)", IEEE),
-    Field::one("vlan.len", "Length", super::Kind::Dec, |at| {
-        at.u16(2).filter(|number| *number <= 1500).map(|number| super::Value::Uint(number.into()))
+    Field { name: "vlan.etype", ..ETYPE },
+    Field::one("vlan.len", "Length", Kind::Dec, |at| {
+        at.u16(2).filter(|number| *number <= 1500).map(|number| Value::Uint(number.into()))
     })
     .at(16, 16)
     .about("Bytes of content of an 802.3 frame", IEEE),
+];
+
+pub static SERVICE_FIELDS: &[Field] = &[
+    Field::dec("ieee8021ad.priority", "Priority", 0, 3).about("Class of service at the provider, 0 to 7", IEEE),
+    Field::flag("ieee8021ad.dei", "Drop eligible", 3).about("May be dropped first where a switch has no room", IEEE),
+    Field::dec("ieee8021ad.id", "Service VLAN", 4, 12).about("Virtual LAN of the provider's customer", IEEE),
+    Field { name: "netlab.ieee8021ad.etype", ..ETYPE },
 ];

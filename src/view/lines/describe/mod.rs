@@ -123,7 +123,9 @@ impl<'a> Line<'a> {
         }
         for at in packet.each() {
             match at.layer.protocol {
-                Protocol::Vlan => self.number(Keep::Detail, "vlan", at.u16(0).unwrap_or_default() & 0xfff),
+                Protocol::Vlan | Protocol::ServiceTag => {
+                    self.number(Keep::Detail, "vlan", at.u16(0).unwrap_or_default() & 0xfff)
+                }
                 Protocol::Vxlan => self.number(Keep::Detail, "in vxlan", at.u32(4).unwrap_or_default() >> 8),
                 Protocol::Geneve => self.number(Keep::Detail, "in geneve", at.u32(4).unwrap_or_default() >> 8),
                 Protocol::Gre => self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"in gre")),
@@ -134,7 +136,7 @@ impl<'a> Line<'a> {
     }
 
     fn first_fragment(&mut self, at: &At<'a>) {
-        if self.packet.stop == Stop::Fragment || !checksum::fragmented(at) {
+        if self.packet.stop == Stop::Fragment || !at.layer.fragment {
             return;
         }
         let network = self.packet.network(at.index);
@@ -218,13 +220,22 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Authentication => "AH",
         Protocol::Ethernet => "ETH",
         Protocol::Llc => "LLC",
-        Protocol::Vlan => "VLAN",
+        Protocol::Isl => "ISL",
+        Protocol::Vlan | Protocol::ServiceTag => "VLAN",
+        Protocol::Macsec => "MACsec",
+        Protocol::Metadata => "CMD",
+        Protocol::Avsp => "AVSP",
+        Protocol::Nsh => "NSH",
         Protocol::Sll | Protocol::Sll2 => "SLL",
         Protocol::Null => "NULL",
-        Protocol::Mpls => "MPLS",
+        Protocol::Mpls | Protocol::ControlWord => "MPLS",
         Protocol::Pppoe => "PPPoE",
         Protocol::Ppp => "PPP",
+        Protocol::L2tp => "L2TP",
+        Protocol::Pim => "PIM",
         Protocol::Gre => "GRE",
+        Protocol::Erspan => "ERSPAN",
+        Protocol::EtherIp => "EthIP",
         Protocol::Vxlan => "VXLAN",
         Protocol::Geneve => "Geneve",
         Protocol::Frame | Protocol::Data => "?",
