@@ -32,6 +32,8 @@ pub enum Command {
     Demo(cmd::demo::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),
+    /// List the fields that -e, --json and -Y know, and what they mean
+    Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
     Inside(cmd::inside::Args),
     /// Print the completions of a shell
@@ -50,6 +52,7 @@ impl Command {
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
+            Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),
         }

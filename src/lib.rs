@@ -5,6 +5,7 @@ pub mod cli;
 pub mod cmd;
 pub mod exercise;
 pub mod field;
+pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod io;

@@ -1,5 +1,6 @@
 //! The one way a packet goes: source, decoder, flow table, filter, sink. Also the merge of several sources by time.
 
+use crate::filter::Filter;
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
 use crate::wire::{self, Layers, Packet};
@@ -40,6 +41,38 @@ impl<S: Sink + ?Sized> Sink for &mut S {
 
     fn flush(&mut self) -> std::io::Result<()> {
         (**self).flush()
+    }
+}
+
+/// Passes on the packets that a filter wants; all of them where there is none.
+///
+/// The flow table has seen every packet before: what a packet means does not depend on the filter.
+pub struct Filtered<S> {
+    filter: Option<Filter>,
+    inner: S,
+}
+
+impl<S: Sink> Filtered<S> {
+    pub fn new(filter: Option<Filter>, inner: S) -> Self {
+        Self { filter, inner }
+    }
+
+    /// The sink behind the filter, to ask it what it counted.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S: Sink> Sink for Filtered<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        match &self.filter {
+            Some(filter) if !filter.matches(packet, known.facts) => Ok(Next::GoOn),
+            _ => self.inner.packet(packet, known),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
     }
 }
 

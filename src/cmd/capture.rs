@@ -15,12 +15,13 @@ use super::output::{Counted, Limited, Output};
 use super::save::{Save, Saved, Saving, Unseen};
 use super::selection::Selection;
 use super::{Exit, args};
+use crate::filter::Filter;
 use crate::flow::FlowTable;
 use crate::frame::{Error, Interface, Source};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
 use crate::io::privilege::{self, Standing};
-use crate::pipeline::{self, Next, Sink};
+use crate::pipeline::{self, Filtered, Next, Sink};
 use crate::view::escape;
 
 #[derive(Debug, clap::Args)]
@@ -58,6 +59,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let filter = args.output.filter()?;
     let opened = pcap::open(&pcap::Options {
         interfaces: args.interface.clone(),
         selection: args.selection.to_bpf(),
@@ -86,10 +88,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         eprintln!("READY");
     }
 
-    let only_saved = if unseen { saving.as_mut() } else { None };
+    let only_saved = if unseen && filter.is_none() { saving.as_mut() } else { None };
     let run = match only_saved {
         Some(saving) => save_only(&mut live, saving, args.count),
-        None => show(&mut live, saving.as_mut(), view, args.count),
+        None => show(&mut live, saving.as_mut(), view, filter, args.count),
     };
     live.finish();
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
@@ -109,16 +111,22 @@ struct Run {
     failure: Option<anyhow::Error>,
 }
 
-/// Every packet decoded, saved and shown.
-fn show(live: &mut Live, saving: Option<&mut Saving>, view: Box<dyn Sink>, count: Option<u64>) -> Run {
-    let mut sink = Counted::new(Limited::new(Saved::new(saving, view), count));
+/// Every packet decoded; those that the filter wants saved and shown.
+fn show(
+    live: &mut Live,
+    saving: Option<&mut Saving>,
+    view: Box<dyn Sink>,
+    filter: Option<Filter>,
+    count: Option<u64>,
+) -> Run {
+    let mut sink = Filtered::new(filter, Counted::new(Limited::new(Saved::new(saving, view), count)));
     let mut table = FlowTable::new();
     let mut seen = Seen { live, seen: 0 };
     let failure = match pipeline::run(&mut seen, &mut table, &mut sink) {
         Ok(summary) => summary.failure.map(anyhow::Error::from),
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };
-    Run { shown: sink.packets, seen: seen.seen, failure }
+    Run { shown: sink.inner().packets, seen: seen.seen, failure }
 }
 
 /// Every packet to the file and nowhere else: no need to decode it.

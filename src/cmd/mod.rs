@@ -10,6 +10,7 @@ pub mod completions;
 pub mod demo;
 pub mod exercises;
 pub mod explain;
+pub mod fields;
 pub mod inside;
 pub mod interfaces;
 pub mod output;

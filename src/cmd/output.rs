@@ -8,6 +8,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 
 use crate::field;
+use crate::filter::Filter;
 use crate::flow::Known;
 use crate::pipeline::{Next, Sink};
 use crate::view::hex::Hex;
@@ -25,6 +26,9 @@ pub struct Output {
     /// Print the values of these fields, tab-separated (repeat, or separate by commas; `netlab fields` lists them)
     #[arg(short = 'e', long = "field", value_name = "NAME", value_delimiter = ',', conflicts_with_all = ["json", "verbose", "hex"])]
     pub fields: Vec<String>,
+    /// Show only the packets that this display filter wants (Wireshark's language: tcp.flags.syn == 1, ip.addr == 10.0.0.0/8)
+    #[arg(short = 'Y', long = "where", value_name = "FILTER")]
+    pub display_filter: Option<String>,
     /// Print one JSON object a line; its keys are the names of fields
     #[arg(long, conflicts_with_all = ["verbose", "hex"])]
     pub json: bool,
@@ -81,6 +85,11 @@ impl Color {
 }
 
 impl Output {
+    /// The display filter, if one was given.
+    pub fn filter(&self) -> anyhow::Result<Option<Filter>> {
+        Ok(self.display_filter.as_deref().map(Filter::parse).transpose()?)
+    }
+
     /// The sink that the options choose, over standard output.
     pub fn sink(&self) -> anyhow::Result<Box<dyn Sink>> {
         let palette = Palette::new(self.color.on_stdout());

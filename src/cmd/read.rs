@@ -8,7 +8,7 @@ use super::progress::Progress;
 use crate::flow::FlowTable;
 use crate::frame::Source;
 use crate::io::file;
-use crate::pipeline::{self, Merge};
+use crate::pipeline::{self, Filtered, Merge};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -26,7 +26,8 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let mut sink = Limited::new(Counted::new(args.output.sink()?), args.count);
+    let sink = Limited::new(Counted::new(args.output.sink()?), args.count);
+    let mut sink = Filtered::new(args.output.filter()?, sink);
     let mut table = FlowTable::new();
     let mut sources = Vec::new();
     for path in args.files.iter().chain(&args.also) {

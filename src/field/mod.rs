@@ -154,25 +154,54 @@ pub fn resolve(name: &str) -> Result<Resolved, Unknown> {
     let entries: Vec<Entry> = all().filter(|entry| entry.name() == name).collect();
     match entries.first() {
         Some(first) => Ok(Resolved { name: first.name(), kind: first.kind(), entries }),
-        None => Err(Unknown { name: name.into(), near: near(name) }),
+        None => Err(Unknown { name: name.into(), near: near(name, all().map(|entry| entry.name())) }),
     }
 }
 
-/// At most three names that share the most with `name`.
-fn near(name: &str) -> Vec<&'static str> {
-    let last = name.rsplit('.').next().unwrap_or(name);
-    let mut found: Vec<(usize, &'static str)> = all()
-        .map(|entry| entry.name())
-        .filter_map(|known| {
-            let shared = known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
-            let same_end = known.rsplit('.').next() == Some(last);
-            let score = shared + if same_end { 6 } else { 0 };
-            (score >= 6).then_some((score, known))
+/// Longer names than this are nobody's typing mistake.
+const LONGEST_NAME: usize = 64;
+
+/// At most three of `names` that `name` was probably meant to be, the likeliest first.
+pub fn near(name: &str, names: impl Iterator<Item = &'static str>) -> Vec<&'static str> {
+    if name.len() > LONGEST_NAME {
+        return Vec::new();
+    }
+    let first = |name: &str| name.split('.').next().map(str::to_owned);
+    let mut found: Vec<(usize, &'static str)> = names
+        .map(|known| {
+            // A wrong letter in the protocol is rarer than one behind it.
+            let other_protocol = name.contains('.') && first(known) != first(name);
+            (distance(name.as_bytes(), known.as_bytes()) + usize::from(other_protocol), known)
         })
+        .filter(|(distance, known)| *distance <= 1 + known.len().min(name.len()) / 4)
         .collect();
-    found.sort_by_key(|(score, known)| (usize::MAX - score, *known));
+    found.sort_unstable();
     found.dedup_by_key(|(_, known)| *known);
     found.into_iter().take(3).map(|(_, known)| known).collect()
+}
+
+/// How many letters are missing, too many, wrong, or changed places (optimal string alignment).
+fn distance(a: &[u8], b: &[u8]) -> usize {
+    let at = |row: &[usize], place: usize| row.get(place).copied().unwrap_or(usize::MAX / 2);
+    let mut before: Vec<usize> = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut last_a = None;
+    for (i, letter) in a.iter().enumerate() {
+        let mut next = vec![i + 1];
+        let mut last_b = None;
+        for (j, other) in b.iter().enumerate() {
+            let changed = at(&row, j) + usize::from(letter != other);
+            let mut least = changed.min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
+            if last_a == Some(other) && last_b == Some(letter) {
+                least = least.min(at(&before, j.wrapping_sub(1)) + 1);
+            }
+            next.push(least);
+            last_b = Some(other);
+        }
+        last_a = Some(letter);
+        before = std::mem::replace(&mut row, next);
+    }
+    at(&row, b.len())
 }
 
 impl Resolved {
@@ -265,9 +294,19 @@ mod tests {
 
     #[test]
     fn an_unknown_name_suggests_what_was_meant() {
-        let error = resolve("tcp.scrport").err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(error.contains("tcp.srcport") || error.contains("tcp.s"), "{error}");
-        let error = resolve("udp.dport").err();
-        assert!(error.is_some());
+        let near = |name| resolve(name).err().map(|unknown| unknown.near).unwrap_or_default();
+        assert_eq!(near("tcp.scrport").first(), Some(&"tcp.srcport"));
+        assert_eq!(near("udp.dport").first(), Some(&"udp.port"));
+        assert!(near("udp.dport").contains(&"udp.dstport"));
+        assert_eq!(near("ip.tll").first(), Some(&"ip.ttl"));
+        assert_eq!(near("something.else.entirely"), [""; 0]);
+        assert_eq!(near(&"tcp.srcport".repeat(1000)), [""; 0]);
+    }
+
+    #[test]
+    fn letters_that_changed_places_are_one_mistake() {
+        assert_eq!(distance(b"scr", b"src"), 1);
+        assert_eq!(distance(b"", b"abc"), 3);
+        assert_eq!(distance(b"kitten", b"sitting"), 3);
     }
 }

@@ -45,7 +45,7 @@ impl<W: Write> Json<W> {
     pub fn new(out: W) -> Self {
         let mut names: Vec<&'static str> = Vec::new();
         let mut plans: Vec<Plan> = Protocol::ALL.iter().map(|_| Plan { columns: Vec::new(), shares: 0 }).collect();
-        for entry in field::all() {
+        for entry in field::all().filter(|entry| !entry.combined()) {
             let name = names.iter().position(|name| *name == entry.name()).unwrap_or_else(|| {
                 names.push(entry.name());
                 names.len() - 1
@@ -236,7 +236,7 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
 }
 
 /// Bytes as a JSON string.
-fn string(bytes: &[u8], out: &mut Vec<u8>) {
+pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
