@@ -3,12 +3,10 @@
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use crate::io::interrupt::Interrupt;
 
-/// Becomes readable when the program is asked to end (SIGINT, SIGTERM), and stays so for every thread that waits.
+/// Becomes readable when the program is asked to end (SIGINT, SIGTERM, SIGHUP), and stays so for every thread that waits.
 #[derive(Debug)]
 pub struct Stop {
     asked: UnixStream,
@@ -22,15 +20,10 @@ impl Stop {
         Ok(Self { asked, ring })
     }
 
-    /// Takes over SIGINT and SIGTERM; a second one ends the program at once.
+    /// Asked by Ctrl-C and its like as well; a second one ends the program at once.
     pub fn on_interrupt() -> io::Result<Self> {
         let stop = Self::new()?;
-        let second = Arc::new(AtomicBool::new(false));
-        for signal in [SIGINT, SIGTERM] {
-            signal_hook::flag::register_conditional_default(signal, Arc::clone(&second))?;
-            signal_hook::flag::register(signal, Arc::clone(&second))?;
-            signal_hook::low_level::pipe::register(signal, stop.ring.try_clone()?)?;
-        }
+        Interrupt::install(|| Ok(stop.ring.try_clone()?.into()))?;
         Ok(stop)
     }
 
