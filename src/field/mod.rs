@@ -96,6 +96,20 @@ impl Entry {
         }
     }
 
+    /// Whether a layer may have several values of it.
+    pub fn repeats(&self) -> bool {
+        matches!(self.source, Declared::Wire(Field { read: wire::Read::Many(_), .. }))
+    }
+
+    /// The first value in a layer that is the first of its protocol: the quick way where nothing repeats.
+    #[inline]
+    pub fn first_in_layer<'a>(&self, at: &wire::At<'a>, facts: &Facts) -> Option<Value<'a>> {
+        match self.source {
+            Declared::Wire(field) => field.first(at),
+            Declared::Flow(field) => (field.read)(facts),
+        }
+    }
+
     /// Hands the values of this field in one layer to `each`, until that says `false`. Facts belong to the first layer
     /// of their protocol alone.
     #[inline]

@@ -277,7 +277,7 @@ impl View<'_> {
         match tree::in_words(entry, value) {
             Some(words) => self.row(entry.label(), &shown, &capital(words), "", entry.source()),
             // What a flag says, it says only where it is set.
-            None if value == Value::Bool(false) => {
+            None if value == Value::Bool(false) && !entry.help().starts_with("Must") => {
                 self.row(entry.label(), &shown, "", &format!("If set: {}", uncapital(entry.help())), entry.source());
             }
             None => self.row(entry.label(), &shown, "", entry.help(), entry.source()),

@@ -34,8 +34,13 @@ struct Plan {
 }
 
 struct Column {
-    /// `"name":`, ready to be written.
+    /// `,"name":`, ready to be written; the first comma of an object is made its brace.
     key: Box<[u8]>,
+    /// The same with the values of a flag.
+    yes: Box<[u8]>,
+    no: Box<[u8]>,
+    /// A layer may have several values.
+    repeats: bool,
     entry: Entry,
     /// Its name's number.
     name: usize,
@@ -50,9 +55,10 @@ impl<W: Write> Json<W> {
                 names.push(entry.name());
                 names.len() - 1
             });
-            let key = format!("\"{}\":", entry.name()).into_bytes().into_boxed_slice();
+            let key = |value: &str| format!(",\"{}\":{value}", entry.name()).into_bytes().into_boxed_slice();
+            let (key, yes, no, repeats) = (key(""), key("true"), key("false"), entry.repeats());
             if let Some(plan) = plans.get_mut(entry.protocol as usize) {
-                plan.columns.push(Column { key, entry, name });
+                plan.columns.push(Column { key, yes, no, repeats, entry, name });
             }
         }
         for place in 0..plans.len() {
@@ -88,9 +94,21 @@ impl<W: Write> Json<W> {
         let frame = field::frame(packet);
         for at in std::iter::once(frame).chain(packet.each()) {
             for column in Self::plan(&self.plans, &at.layer) {
-                let mut values = Values::new(&mut self.buffer, &column.key);
-                column.entry.each_in_layer(&at, facts, &mut |value| values.push(value));
-                values.end();
+                if column.repeats {
+                    let mut values = Values::new(&mut self.buffer, &column.key);
+                    column.entry.each_in_layer(&at, facts, &mut |value| values.push(value));
+                    values.end();
+                    continue;
+                }
+                match column.entry.first_in_layer(&at, facts) {
+                    None => {}
+                    Some(Value::Bool(true)) => self.buffer.extend_from_slice(&column.yes),
+                    Some(Value::Bool(false)) => self.buffer.extend_from_slice(&column.no),
+                    Some(value) => {
+                        self.buffer.extend_from_slice(&column.key);
+                        write_value(value, &mut self.buffer);
+                    }
+                }
             }
         }
     }
@@ -126,28 +144,29 @@ impl<W: Write> Json<W> {
 
 impl<W: Write> Sink for Json<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.buffer.push(b'{');
+        let start = self.buffer.len();
         if self.is_plain(packet) {
             self.plain(packet, known.facts);
         } else {
             self.merged(packet, known.facts);
         }
         if let Some((first, rest)) = known.events.split_first() {
-            self.buffer.extend_from_slice(b"\"netlab.events\":[\"");
+            self.buffer.extend_from_slice(b",\"netlab.events\":[\"");
             self.buffer.extend_from_slice(identifier(first).as_bytes());
             for event in rest {
                 self.buffer.extend_from_slice(b"\",\"");
                 self.buffer.extend_from_slice(identifier(event).as_bytes());
             }
-            self.buffer.extend_from_slice(b"\"],");
+            self.buffer.extend_from_slice(b"\"]");
         }
         if let Some(sentence) = stop::sentence(packet) {
-            self.buffer.extend_from_slice(b"\"netlab.stop\":");
+            self.buffer.extend_from_slice(b",\"netlab.stop\":");
             string(sentence.as_bytes(), &mut self.buffer);
-            self.buffer.push(b',');
         }
-        // Every object has the frame's number, so a comma is last.
-        self.buffer.pop();
+        // Every object has at least the frame's number, so its first byte is a comma.
+        if let Some(first) = self.buffer.get_mut(start) {
+            *first = b'{';
+        }
         self.buffer.extend_from_slice(b"}\n");
         if self.buffer.len() >= CHUNK {
             self.write_out()?;
@@ -213,9 +232,8 @@ impl<'b> Values<'b> {
     #[inline]
     fn end(self) {
         match self.count {
-            0 => {}
-            1 => self.buffer.push(b','),
-            _ => self.buffer.extend_from_slice(b"],"),
+            0 | 1 => {}
+            _ => self.buffer.push(b']'),
         }
     }
 }
@@ -235,9 +253,28 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
     }
 }
 
+/// ASCII that stands for itself in a JSON string.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 0x20;
+    while byte < 0x7f {
+        plain[byte] = byte != b'"' as usize && byte != b'\\' as usize;
+        byte += 1;
+    }
+    plain
+};
+
 /// Bytes as a JSON string.
 pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'"');
+    // Most text is plain, and can be copied as it is.
+    let plain = bytes.iter().take_while(|byte| PLAIN[usize::from(**byte)]).count();
+    let (plain, bytes) = bytes.split_at(plain);
+    out.extend_from_slice(plain);
+    if bytes.is_empty() {
+        out.push(b'"');
+        return;
+    }
     for chunk in bytes.utf8_chunks() {
         for c in chunk.valid().chars() {
             match c {
@@ -245,6 +282,8 @@ pub fn string(bytes: &[u8], out: &mut Vec<u8>) {
                 '\\' => out.extend_from_slice(b"\\\\"),
                 '\n' => out.extend_from_slice(b"\\n"),
                 ' '..='~' => out.push(c as u8),
+                // The dot of `tcp.flags.str`, many a packet.
+                '·' => out.extend_from_slice("·".as_bytes()),
                 c if escape::acts(c) => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
@@ -280,11 +319,11 @@ mod tests {
     #[test]
     fn several_values_make_an_array() {
         let mut out = Vec::new();
-        let mut values = Values::new(&mut out, b"\"k\":");
+        let mut values = Values::new(&mut out, b",\"k\":");
         values.push(Value::Uint(1));
         values.push(Value::Bool(true));
         values.push(Value::Nanoseconds(1_500_000_000));
         values.end();
-        assert_eq!(out, b"\"k\":[1,true,1.500000000],");
+        assert_eq!(out, b",\"k\":[1,true,1.500000000]");
     }
 }
