@@ -1,7 +1,7 @@
 //! Golden files: what commands print, held against what they printed when somebody looked at it.
 //!
 //! `tests/golden/LIST` has a row a test: a name, the columns of the terminal, the arguments. What is printed lies in
-//! `tests/golden/NAME.txt`. `UPDATE=1 cargo test --test golden` writes the files anew: look at the difference.
+//! `tests/golden/NAME.txt`; a `-` for the columns says that another test keeps that file. `UPDATE=1 cargo test --test golden` writes the files anew: look at the difference.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -64,7 +64,7 @@ fn printed(row: &Row) -> String {
 fn commands_print_what_they_printed() {
     let update = std::env::var_os("UPDATE").is_some_and(|value| value == "1");
     let mut differing = Vec::new();
-    for row in rows() {
+    for row in rows().into_iter().filter(|row| row.columns != "-") {
         let file = folder().join(format!("{}.txt", row.name));
         let now = printed(&row);
         if update {

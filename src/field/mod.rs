@@ -98,7 +98,10 @@ impl Entry {
 
     /// Whether a layer may have several values of it.
     pub fn repeats(&self) -> bool {
-        matches!(self.source, Declared::Wire(Field { read: wire::Read::Many(_), .. }))
+        match self.source {
+            Declared::Wire(field) => matches!(field.read, wire::Read::Many(_)),
+            Declared::Flow(field) => matches!(field.read, flow::fields::Read::Layer(_)),
+        }
     }
 
     /// The first value in a layer that is the first of its protocol: the quick way where nothing repeats.
@@ -106,7 +109,14 @@ impl Entry {
     pub fn first_in_layer<'a>(&self, at: &wire::At<'a>, facts: &Facts) -> Option<Value<'a>> {
         match self.source {
             Declared::Wire(field) => field.first(at),
-            Declared::Flow(field) => (field.read)(facts),
+            Declared::Flow(field) => {
+                let mut first = None;
+                field.each(at, facts, &mut |value| {
+                    first = Some(value);
+                    false
+                });
+                first
+            }
         }
     }
 
