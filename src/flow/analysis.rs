@@ -3,7 +3,6 @@
 //! Names and rules are those of the Wireshark User's Guide, section "TCP Analysis"; every mark is a field
 //! `tcp.analysis.*`. The tool stands in the middle: what it has not seen may have been lost before it or behind it.
 
-use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 
 use crate::frame::Timestamp;
@@ -47,6 +46,9 @@ impl Marks {
     pub const KEEP_ALIVE: u32 = 1 << 12;
     pub const KEEP_ALIVE_ACK: u32 = 1 << 13;
     pub const REUSED_PORTS: u32 = 1 << 14;
+
+    /// Data that the other side already had, or was meant to have.
+    pub const REPEATED: u32 = Self::RETRANSMISSION | Self::FAST_RETRANSMISSION | Self::SPURIOUS_RETRANSMISSION;
 
     /// Whether any of `marks` is set.
     #[inline]
@@ -119,9 +121,9 @@ pub struct Side {
     uncountable: bool,
     push_bytes: u32,
     pushed: bool,
-    unacknowledged: SmallVec<[Sent; 2]>,
-    /// What its last acknowledgment said it has beyond a gap.
-    sack: ArrayVec<(u32, u32), 4>,
+    unacknowledged: SmallVec<[Sent; 1]>,
+    /// Bytes that its last acknowledgment said it has beyond a gap.
+    sacked: u32,
 }
 
 /// Whether `a` lies before `b` on the circle of sequence numbers (RFC 9293 §3.4).
@@ -160,9 +162,9 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
     sender.window = segment.window;
     sender.scaled = segment.scaled;
     sender.last = found.marks;
-    sender.sack.clear();
     // A block below the acknowledgment reports a duplicate (RFC 2883), not data beyond a gap.
-    sender.sack.extend(segment.sack.iter().copied().filter(|(left, _)| before(segment.acknowledgment, *left)).take(4));
+    let beyond = segment.sack.iter().filter(|(left, _)| before(segment.acknowledgment, *left));
+    sender.sacked = beyond.fold(0, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
     if acks {
         receiver.acknowledge(segment, &mut found);
     }
@@ -331,10 +333,8 @@ impl Side {
                 low = if before(sent.sequence, low) { sent.sequence } else { low };
                 high = if before(high, sent.next) { sent.next } else { high };
             }
-            let arrived: u32 =
-                receiver.sack.iter().map(|(left, right)| right.wrapping_sub(*left)).fold(0, u32::wrapping_add);
             let phantom = u32::from(segment.flags.any(Flags::SYN | Flags::FIN));
-            let flying = high.wrapping_sub(low).wrapping_sub(phantom).wrapping_sub(arrived);
+            let flying = high.wrapping_sub(low).wrapping_sub(phantom).wrapping_sub(receiver.sacked);
             found.bytes_in_flight = (1..2_000_000_000).contains(&flying).then_some(flying);
         }
         self.push_bytes = if self.pushed { segment.length } else { self.push_bytes.saturating_add(segment.length) };

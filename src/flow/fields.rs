@@ -143,10 +143,8 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 }))
             })
             .about("What the window is multiplied by; -1 unknown, -2 not used", "RFC 7323 §2"),
-            field("tcp.analysis.retransmission", "Retransmission", Kind::Bool, |facts| {
-                mark(facts, Marks::RETRANSMISSION | Marks::FAST_RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION)
-            })
-            .about("Data that was sent before", GUIDE),
+            field("tcp.analysis.retransmission", "Retransmission", Kind::Bool, |facts| mark(facts, Marks::REPEATED))
+                .about("Data that was sent before", GUIDE),
             field("tcp.analysis.fast_retransmission", "Fast retransmission", Kind::Bool, |facts| {
                 mark(facts, Marks::FAST_RETRANSMISSION)
             })

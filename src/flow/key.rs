@@ -50,17 +50,37 @@ impl Key {
     #[inline]
     pub fn new(at: &At<'_>) -> Option<(Self, Direction)> {
         let (source, destination) = at.packet.addresses(at.index)?;
-        let (version, source, destination) = match (source, destination) {
+        let [a, b, c, d] = at.array(0)?;
+        Self::between((source, u16::from_be_bytes([a, b])), (destination, u16::from_be_bytes([c, d])))
+    }
+
+    /// The key of two endpoints and the direction from the first to the second; `None` where one is IPv4 and one IPv6.
+    #[inline]
+    pub fn between(from: (Address, u16), to: (Address, u16)) -> Option<(Self, Direction)> {
+        let (version, source, destination) = match (from.0, to.0) {
             (Address::V4(from), Address::V4(to)) => (4, u32::from_be_bytes(from).into(), u32::from_be_bytes(to).into()),
             (Address::V6(from), Address::V6(to)) => (6, u128::from_be_bytes(from), u128::from_be_bytes(to)),
             _ => return None,
         };
-        let [a, b, c, d] = at.array(0)?;
-        let (from, to) = (u64::from(u16::from_be_bytes([a, b])), u64::from(u16::from_be_bytes([c, d])));
+        let (from, to) = (u64::from(from.1), u64::from(to.1));
         Some(if (source, from) <= (destination, to) {
             (Self { low: source, high: destination, ports: version << 32 | from << 16 | to }, Direction::Up)
         } else {
             (Self { low: destination, high: source, ports: version << 32 | to << 16 | from }, Direction::Down)
         })
+    }
+
+    /// The endpoints that sort first and last, as (address, port).
+    pub fn ends(&self) -> [(Address, u16); 2] {
+        let address = |bits: u128| match self.ports >> 32 {
+            4 => Address::V4((bits as u32).to_be_bytes()),
+            _ => Address::V6(bits.to_be_bytes()),
+        };
+        [(address(self.low), (self.ports >> 16) as u16), (address(self.high), self.ports as u16)]
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_ports(port: u16) -> Self {
+        Self { low: 1, high: 2, ports: 4 << 32 | u64::from(port) }
     }
 }

@@ -6,21 +6,23 @@
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod analysis;
+pub mod conversation;
 pub mod datagram;
 pub mod event;
 pub mod fields;
+mod icmp;
 pub mod key;
 pub mod state;
+pub mod table;
 pub mod tcp;
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use crate::frame::Timestamp;
-use crate::wire::{Packet, Protocol, udp};
+use crate::wire::{At, Packet, Protocol, udp};
+pub use conversation::{Ending, Summary, Transport};
 pub use event::Event;
 pub use fields::FIELDS;
 use key::Key;
+use table::Table;
 
 /// What the past says about one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -42,11 +44,14 @@ pub struct Known<'a> {
     pub events: &'a [Event],
 }
 
+/// Conversations that are remembered where nobody says how many: with them, a run stays under 64 MiB.
+const CONVERSATIONS: usize = 1 << 16;
+
 /// Conversations and half-built datagrams.
-#[derive(Default)]
 pub struct FlowTable {
-    tcp: Streams<tcp::Connection>,
-    udp: Streams<()>,
+    tcp: Table<tcp::Connection>,
+    udp: Table<()>,
+    echo: Table<icmp::Echo>,
     datagrams: datagram::Datagrams,
     first: Option<Timestamp>,
     previous: Option<Timestamp>,
@@ -54,9 +59,30 @@ pub struct FlowTable {
     events: Vec<Event>,
 }
 
+impl Default for FlowTable {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl FlowTable {
+    /// A table that remembers 65,536 conversations of each transport: enough for views of packets, in little memory.
     pub fn new() -> Self {
-        Self::default()
+        Self::remembering(CONVERSATIONS)
+    }
+
+    /// A table that remembers at most so many conversations of each transport; the oldest idle ones leave.
+    pub fn remembering(conversations: usize) -> Self {
+        Self {
+            tcp: Table::new(conversations),
+            udp: Table::new(conversations),
+            echo: Table::new(conversations),
+            datagrams: datagram::Datagrams::default(),
+            first: None,
+            previous: None,
+            facts: Facts::default(),
+            events: Vec::new(),
+        }
     }
 
     /// Takes in the next packet and tells what it means.
@@ -64,19 +90,26 @@ impl FlowTable {
         self.events.clear();
         self.facts = Facts::default();
         self.clock(packet.frame.time);
+        let now = self.previous.unwrap_or_default();
         for at in packet.each() {
             match at.layer.protocol {
                 Protocol::Tcp => {
-                    if let Some(facts) = self.tcp.segment(&at, packet.frame.time, &mut self.events) {
+                    if let Some(facts) = tcp::segment(&mut self.tcp, &at, now, &mut self.events) {
                         self.facts.tcp.get_or_insert(facts);
                     }
                 }
                 Protocol::Udp if at.layer.header as usize >= udp::HEADER => {
-                    if let Some((key, _)) = Key::new(&at) {
-                        let (&mut (stream, ()), _) = self.udp.at(key, |()| false);
-                        self.facts.udp_stream.get_or_insert(stream);
+                    if let Some((key, direction)) = Key::new(&at)
+                        && let Some((conversation, _)) = self.udp.at(key, now, |()| false)
+                    {
+                        self.facts.udp_stream.get_or_insert(conversation.index);
+                        if !at.layer.quoted {
+                            let data = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
+                            conversation.count(direction, packet.frame.length, data);
+                        }
                     }
                 }
+                Protocol::Icmp | Protocol::Icmpv6 if !at.layer.quoted => self.echo(&at, now),
                 Protocol::Ipv4 | Protocol::Fragment if !at.layer.quoted => {
                     if let Some(whole) = self.datagrams.ingest(&at) {
                         self.events.push(Event::Datagram(Box::new(whole)));
@@ -88,9 +121,42 @@ impl FlowTable {
         Known { facts: &self.facts, events: &self.events }
     }
 
-    /// Conversations that were forgotten to bound the memory.
+    fn echo(&mut self, at: &At<'_>, now: Timestamp) {
+        if let Some((identifier, request)) = icmp::echo(at)
+            && let Some((source, destination)) = at.packet.addresses(at.index)
+            && let Some((key, direction)) = Key::between((source, identifier), (destination, identifier))
+            && let Some((conversation, _)) = self.echo.at(key, now, |_| false)
+        {
+            conversation.state.message(direction, request);
+            let data = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
+            conversation.count(direction, at.packet.frame.length, data);
+        }
+    }
+
+    /// From now on, keeps conversations that have to leave until they are taken by [`Self::departed`].
+    pub fn keep_departed(&mut self) {
+        self.tcp.keep_departed();
+        self.udp.keep_departed();
+        self.echo.keep_departed();
+    }
+
+    /// Conversations that had to leave since the last call, to bound the memory.
+    pub fn departed(&mut self) -> Vec<Summary> {
+        let (tcp, udp, echo) = (self.tcp.take_departed(), self.udp.take_departed(), self.echo.take_departed());
+        let tcp = tcp.iter().map(Summary::of_tcp);
+        tcp.chain(udp.iter().map(Summary::of_udp)).chain(echo.iter().map(Summary::of_icmp)).collect()
+    }
+
+    /// The conversations that are remembered, in no order.
+    pub fn conversations(&self) -> impl Iterator<Item = Summary> {
+        let tcp = self.tcp.present().iter().map(Summary::of_tcp);
+        let udp = self.udp.present().iter().map(Summary::of_udp);
+        tcp.chain(udp).chain(self.echo.present().iter().map(Summary::of_icmp))
+    }
+
+    /// How many conversations had to leave to bound the memory.
     pub fn forgotten(&self) -> u64 {
-        self.tcp.forgotten + self.udp.forgotten
+        self.tcp.forgotten() + self.udp.forgotten() + self.echo.forgotten()
     }
 
     fn clock(&mut self, time: Option<Timestamp>) {
@@ -99,52 +165,5 @@ impl FlowTable {
         self.facts.time_relative = Some(time.since(first));
         self.facts.time_delta = Some(self.previous.map_or(0, |previous| time.since(previous)));
         self.previous = Some(time);
-    }
-}
-
-/// How many conversations of one transport are remembered: each generation may hold this many.
-const GENERATION: usize = 1 << 17;
-
-/// Conversations of one transport, numbered from 0 in the order of their first packet.
-///
-/// Bounded: where a generation is full, those that were not heard of since the one before leave, and are counted.
-struct Streams<S> {
-    young: Generation<S>,
-    old: Generation<S>,
-    next: u32,
-    forgotten: u64,
-}
-
-type Generation<S> = HashMap<Key, (u32, S), foldhash::fast::RandomState>;
-
-impl<S> Default for Streams<S> {
-    fn default() -> Self {
-        Self { young: HashMap::default(), old: HashMap::default(), next: 0, forgotten: 0 }
-    }
-}
-
-impl<S: Default> Streams<S> {
-    /// The conversation between these endpoints and its index, a new one where there was none, or where the one there
-    /// was is `over` (and then `true`).
-    #[inline]
-    fn at(&mut self, key: Key, over: impl FnOnce(&S) -> bool) -> (&mut (u32, S), bool) {
-        if self.young.len() >= GENERATION {
-            self.forgotten += self.old.len() as u64;
-            self.old = std::mem::take(&mut self.young);
-        }
-        let (old, next) = (&mut self.old, &mut self.next);
-        let mut begin = || {
-            *next = next.wrapping_add(1);
-            (next.wrapping_sub(1), S::default())
-        };
-        let found = match self.young.entry(key) {
-            Entry::Occupied(found) => found.into_mut(),
-            Entry::Vacant(place) => place.insert(old.remove(&key).unwrap_or_else(&mut begin)),
-        };
-        let renewed = over(&found.1);
-        if renewed {
-            *found = begin();
-        }
-        (found, renewed)
     }
 }

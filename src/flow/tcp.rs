@@ -2,15 +2,17 @@
 //!
 //! Numbers have Wireshark's meaning. A direction that was first seen in the middle counts from 1, as after a SYN.
 
-use super::Streams;
-use super::analysis::{Analysis, Marks, Segment, Side, analyse};
+use super::analysis::{Analysis, Marks, Segment, Side, analyse, before};
+use super::conversation::{self, Ending};
 use super::event::Event;
 use super::key::{Direction, Key};
+use super::state::{self, State};
+use super::table::Table;
 use arrayvec::ArrayVec;
 
 use crate::frame::Timestamp;
 use crate::wire::At;
-use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, WINDOW_SCALE, options};
+use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE, options};
 
 /// What a conversation says about one segment.
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +42,8 @@ pub struct Facts {
     pub completeness: u8,
     /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
     pub oversized: bool,
+    /// Of client and server, behind this segment.
+    pub states: [State; 2],
     pub analysis: Analysis,
 }
 
@@ -88,6 +92,14 @@ struct End {
     largest: Option<u16>,
     /// Sequence number behind the FIN, once it was sent.
     fin: Option<u32>,
+    state: State,
+    /// The largest window it has offered, in bytes.
+    window: u32,
+    /// Bytes of data that it sent again.
+    repeated: u64,
+    /// Its SYN offered selective acknowledgments, timestamps.
+    sack: bool,
+    timestamps: bool,
 }
 
 /// A conversation, as far as it has gone.
@@ -110,26 +122,49 @@ pub struct Connection {
     /// Handshake steps seen, and when the last of them was.
     step: u8,
     stepped: Option<Timestamp>,
+    /// From SYN to its answer, and from that to the client's acknowledgment, in nanoseconds.
+    rtt: [Option<i64>; 2],
+    /// Who said first that he has no more.
+    closer: Option<Direction>,
+    broken: Option<Break>,
     closed: bool,
 }
 
-impl Streams<Connection> {
-    /// Takes in a segment; `None` where its header is cut short.
-    pub(super) fn segment(&mut self, at: &At<'_>, time: Option<Timestamp>, events: &mut Vec<Event>) -> Option<Facts> {
-        let (key, direction) = Key::new(at)?;
-        let header = Header::new(at)?;
-        // What an ICMP error quotes belongs to the conversation, but is not a packet of it.
-        let quoted = at.layer.quoted;
-        let over = |connection: &Connection| !quoted && connection.is_over_for(&header, direction);
-        let ((stream, connection), reused) = self.at(key, over);
-        connection.again |= reused;
-        let frame = at.packet.frame.number;
-        let mut facts = connection.segment(*stream, &header, direction, frame, time, events);
-        if reused {
-            facts.analysis.marks.0 |= Marks::REUSED_PORTS;
-        }
-        Some(facts)
+/// A reset that ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Break {
+    Refused,
+    /// `after_close`: by a side that had said that it has no more, and then was sent data.
+    Reset {
+        by: Direction,
+        after_close: bool,
+    },
+}
+
+/// Takes in a segment; `None` where its header is cut short.
+#[inline]
+pub(super) fn segment(
+    table: &mut Table<Connection>,
+    at: &At<'_>,
+    now: Timestamp,
+    events: &mut Vec<Event>,
+) -> Option<Facts> {
+    let (key, direction) = Key::new(at)?;
+    let header = Header::new(at)?;
+    // What an ICMP error quotes belongs to the conversation, but is not a packet of it.
+    let quoted = at.layer.quoted;
+    let over = |connection: &Connection| !quoted && connection.is_over_for(&header, direction);
+    let (conversation, reused) = table.at(key, now, over)?;
+    conversation.state.again |= reused;
+    if !quoted {
+        conversation.count(direction, at.packet.frame.length, header.length);
     }
+    let (frame, time) = (at.packet.frame.number, at.packet.frame.time);
+    let mut facts = conversation.state.segment(conversation.index, &header, direction, frame, time, events);
+    if reused {
+        facts.analysis.marks.0 |= Marks::REUSED_PORTS;
+    }
+    Some(facts)
 }
 
 impl Connection {
@@ -171,6 +206,7 @@ impl Connection {
                 accurate: !syn && self.ecn == Ecn::Accurate,
                 completeness: self.completeness,
                 oversized: false,
+                states: self.states(),
                 analysis: Analysis::default(),
             };
         }
@@ -197,6 +233,8 @@ impl Connection {
             sender.largest = options(header.options)
                 .find(|option| option.kind == MAXIMUM_SEGMENT_SIZE)
                 .and_then(|option| Some(u16::from_be_bytes(*option.data.first_chunk()?)));
+            let offers = |kind| options(header.options).any(|option| option.kind == kind);
+            (sender.sack, sender.timestamps) = (offers(SACK_PERMITTED), offers(TIMESTAMPS));
             // RFC 7323 §2.3: a shift above 14 is taken as 14.
             sender.scale = match shift {
                 Some(shift) => Scale::Shift(shift.min(14)),
@@ -232,6 +270,13 @@ impl Connection {
             sack: &sack,
         };
         let analysis = analyse(sending, receiving, &segment, self.initial_rtt);
+        sender.window = sender.window.max(window);
+        if analysis.marks.any(Marks::REPEATED) {
+            sender.repeated += u64::from(header.length);
+        }
+        let covers_fin = |fin: u32| ack && !before(header.acknowledgment(), fin);
+        let acknowledges_fin = receiver.fin.is_some_and(covers_fin);
+        state::advance(&mut sender.state, &mut receiver.state, flags, acknowledges_fin);
         let mut facts = Facts {
             analysis,
             stream,
@@ -253,10 +298,12 @@ impl Connection {
                 self.completeness
             },
             oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
+            states: [State::Unknown; 2],
         };
         self.completeness |= seen(flags, header.length, self.begun);
         self.begun = true;
         self.tell(header, direction, client, time, events);
+        facts.states = self.states();
         match (syn, ack) {
             (true, false) => self.opened = time,
             (false, _) if self.initial_rtt.is_none() => {
@@ -268,6 +315,47 @@ impl Connection {
             facts.analysis.initial_rtt = self.initial_rtt;
         }
         facts
+    }
+
+    /// The side that opened, and whether that is a guess.
+    pub(super) fn client(&self) -> (Direction, bool) {
+        (self.client.unwrap_or(Direction::Up), self.step == 0)
+    }
+
+    /// The states of client and server.
+    fn states(&self) -> [State; 2] {
+        let [low, high] = &self.ends;
+        match self.client.unwrap_or(Direction::Up) {
+            Direction::Up => [low.state, high.state],
+            Direction::Down => [high.state, low.state],
+        }
+    }
+
+    /// The whole conversation, seen from `client`.
+    pub(super) fn summary(&self, client: Direction) -> (conversation::Tcp, Ending) {
+        let [low, high] = &self.ends;
+        let (ours, theirs) = if client == Direction::Up { (low, high) } else { (high, low) };
+        let tcp = conversation::Tcp {
+            states: [ours.state, theirs.state],
+            completeness: self.completeness,
+            rtt: self.rtt,
+            repeated: [ours.repeated, theirs.repeated],
+            window: [ours.window, theirs.window],
+            mss: [ours.largest, theirs.largest],
+            scale: matches!((ours.scale, theirs.scale), (Scale::Shift(_), Scale::Shift(_))),
+            sack: ours.sack && theirs.sack,
+            timestamps: ours.timestamps && theirs.timestamps,
+        };
+        let by_client = self.closer == Some(client);
+        let ending = match self.broken {
+            Some(Break::Refused) => Ending::Refused,
+            Some(Break::Reset { by, after_close }) => Ending::Reset { by_client: by == client, after_close },
+            None if ours.fin.is_some() && theirs.fin.is_some() => Ending::Closed { by_client },
+            None if ours.fin.is_some() || theirs.fin.is_some() => Ending::HalfClosed { by_client },
+            None if self.step == 1 && self.completeness & !Completeness::SYN == 0 => Ending::Unanswered,
+            None => Ending::Open,
+        };
+        (tcp, ending)
     }
 
     /// Moves handshake and close on, and says what happened.
@@ -288,6 +376,11 @@ impl Connection {
         if flags.any(Flags::RST) {
             let refused = !from_client && self.step == 1;
             events.push(if refused { Event::Refused } else { Event::Reset { by_client: from_client } });
+            let after_close = sender.fin.is_some();
+            let broken = if refused { Break::Refused } else { Break::Reset { by: direction, after_close } };
+            if !self.closed {
+                self.broken.get_or_insert(broken);
+            }
             self.closed = true;
             return;
         }
@@ -304,11 +397,17 @@ impl Connection {
                 (Some(now), Some(then)) if step == self.step + 1 => Some(now.since(then)),
                 _ => None,
             };
+            match step {
+                2 => self.rtt[0] = after,
+                3 => self.rtt[1] = after,
+                _ => {}
+            }
             events.push(Event::Opening { step, after });
             (self.step, self.stepped) = (step, time);
         }
         if flags.any(Flags::FIN) && sender.fin.is_none() {
             sender.fin = Some(header.sequence().wrapping_add(header.length).wrapping_add(1));
+            self.closer.get_or_insert(direction);
             events.push(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
         } else if ack && !self.closed && sender.fin.is_some() && receiver.fin == Some(header.acknowledgment()) {
             self.closed = true;

@@ -1,0 +1,241 @@
+//! A bounded table of conversations, numbered from 0 in the order of their first packet.
+//!
+//! Conversations lie in one vector and are found through an index of four bytes each. Where the table is full, those
+//! that have been idle longest leave (by the clock algorithm: a hand goes round and takes what was not used since it
+//! last came by), and are counted.
+
+use std::hash::BuildHasher;
+
+use foldhash::fast::RandomState;
+use hashbrown::HashTable;
+
+use super::key::{Direction, Key};
+use crate::frame::Timestamp;
+
+/// What went one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub packets: u64,
+    /// Bytes of frames, as on the wire.
+    pub bytes: u64,
+    /// Bytes of application data, repeated ones included.
+    pub data: u64,
+}
+
+/// A conversation: its ends, its times, its traffic, and the state of its transport.
+#[derive(Clone, Debug)]
+pub struct Conversation<S> {
+    pub key: Key,
+    /// Its number, from 0.
+    pub index: u32,
+    /// Of its first and last packet.
+    pub first: Timestamp,
+    pub last: Timestamp,
+    /// By [`Direction::sender`].
+    pub traffic: [Traffic; 2],
+    pub state: S,
+    /// Used since the hand came by.
+    recent: bool,
+}
+
+impl<S> Conversation<S> {
+    /// Counts a packet of `bytes` on the wire that carries `data` bytes of the application.
+    #[inline]
+    pub(super) fn count(&mut self, direction: Direction, bytes: u32, data: u32) {
+        let [up, down] = &mut self.traffic;
+        let traffic = if direction == Direction::Up { up } else { down };
+        traffic.packets += 1;
+        traffic.bytes += u64::from(bytes);
+        traffic.data += u64::from(data);
+    }
+}
+
+/// The conversations of one transport.
+pub struct Table<S> {
+    slots: Vec<Conversation<S>>,
+    /// Places in `slots` of the conversations that endpoints are in now.
+    current: HashTable<u32>,
+    hasher: RandomState,
+    most: usize,
+    hand: usize,
+    next: u32,
+    /// Those that had to leave, where somebody wants them.
+    departed: Option<Vec<Conversation<S>>>,
+    forgotten: u64,
+}
+
+impl<S: Default> Table<S> {
+    /// A table of at most `most` conversations (at least one).
+    pub fn new(most: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            current: HashTable::new(),
+            hasher: RandomState::default(),
+            most: most.max(1),
+            hand: 0,
+            next: 0,
+            departed: None,
+            forgotten: 0,
+        }
+    }
+
+    /// From now on, keeps conversations that leave until they are [taken](Self::take_departed).
+    pub fn keep_departed(&mut self) {
+        self.departed.get_or_insert_default();
+    }
+
+    /// Those that have left since the last call.
+    pub fn take_departed(&mut self) -> Vec<Conversation<S>> {
+        self.departed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Those that are still here, in no order.
+    pub fn present(&self) -> &[Conversation<S>] {
+        &self.slots
+    }
+
+    /// How many had to leave to bound the memory.
+    pub fn forgotten(&self) -> u64 {
+        self.forgotten
+    }
+
+    /// The conversation between these endpoints at `now`, a new one where there was none, or where the one there was is
+    /// `over` (and then `true`).
+    #[inline]
+    pub fn at(
+        &mut self,
+        key: Key,
+        now: Timestamp,
+        over: impl FnOnce(&S) -> bool,
+    ) -> Option<(&mut Conversation<S>, bool)> {
+        let hash = self.hasher.hash_one(key);
+        let slots = &self.slots;
+        let same = |place: &u32| slots.get(*place as usize).is_some_and(|slot| slot.key == key);
+        if let Some(place) = self.current.find(hash, same).copied() {
+            let slot = self.slots.get_mut(place as usize)?;
+            if !over(&slot.state) {
+                slot.last = now;
+                slot.recent = true;
+                return self.slots.get_mut(place as usize).map(|slot| (slot, false));
+            }
+            // The one that is over stays where it is, to be listed; the endpoints' current one is another.
+            slot.recent = false;
+            self.unlink(place);
+            return self.begin(key, hash, now).map(|slot| (slot, true));
+        }
+        self.begin(key, hash, now).map(|slot| (slot, false))
+    }
+
+    /// The conversation may leave before others: nothing more is expected of it.
+    pub fn retire(&mut self, place: &Key) {
+        let hash = self.hasher.hash_one(place);
+        let slots = &self.slots;
+        let same = |found: &u32| slots.get(*found as usize).is_some_and(|slot| slot.key == *place);
+        if let Some(found) = self.current.find(hash, same).copied()
+            && let Some(slot) = self.slots.get_mut(found as usize)
+        {
+            slot.recent = false;
+        }
+    }
+
+    fn begin(&mut self, key: Key, hash: u64, now: Timestamp) -> Option<&mut Conversation<S>> {
+        let index = self.next;
+        self.next = self.next.wrapping_add(1);
+        let traffic = [Traffic::default(); 2];
+        let slot = Conversation { key, index, first: now, last: now, traffic, state: S::default(), recent: true };
+        let place = if self.slots.len() < self.most {
+            self.slots.push(slot);
+            self.slots.len() - 1
+        } else {
+            let place = self.make_room()?;
+            let left = std::mem::replace(self.slots.get_mut(place)?, slot);
+            self.forgotten += 1;
+            if let Some(departed) = &mut self.departed {
+                departed.push(left);
+            }
+            place
+        };
+        let (slots, hasher) = (&self.slots, &self.hasher);
+        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(slot.key));
+        self.current.insert_unique(hash, place as u32, rehash);
+        self.slots.get_mut(place)
+    }
+
+    /// The place of a conversation that was not used lately, taken out of the index.
+    #[cold]
+    fn make_room(&mut self) -> Option<usize> {
+        loop {
+            let place = self.hand;
+            self.hand = (self.hand + 1) % self.slots.len().max(1);
+            let slot = self.slots.get_mut(place)?;
+            if !std::mem::take(&mut slot.recent) {
+                self.unlink(place as u32);
+                return Some(place);
+            }
+        }
+    }
+
+    /// Takes a place out of the index, if it is there.
+    fn unlink(&mut self, place: u32) {
+        let Some(slot) = self.slots.get(place as usize) else { return };
+        let hash = self.hasher.hash_one(slot.key);
+        if let Ok(entry) = self.current.find_entry(hash, |found| *found == place) {
+            entry.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(port: u16) -> Key {
+        Key::of_ports(port)
+    }
+
+    fn index(table: &mut Table<u8>, port: u16) -> u32 {
+        table.at(key(port), Timestamp(0), |_| false).map(|(slot, _)| slot.index).unwrap()
+    }
+
+    #[test]
+    fn numbers_conversations_in_the_order_of_their_first_packet() {
+        let mut table = Table::new(10);
+        assert_eq!([index(&mut table, 5), index(&mut table, 3), index(&mut table, 5)], [0, 1, 0]);
+    }
+
+    #[test]
+    fn those_that_were_idle_leave_first_and_are_counted() {
+        let mut table = Table::new(2);
+        table.keep_departed();
+        index(&mut table, 1);
+        index(&mut table, 2);
+        index(&mut table, 3);
+        index(&mut table, 3);
+        assert_eq!(table.forgotten(), 1);
+        index(&mut table, 4);
+        let left: Vec<u32> = table.take_departed().iter().map(|slot| slot.index).collect();
+        assert_eq!(left, [0, 1], "the busy one stays");
+        assert_eq!(table.present().len(), 2);
+    }
+
+    #[test]
+    fn one_that_is_over_is_listed_beside_its_successor() {
+        let mut table: Table<u8> = Table::new(4);
+        index(&mut table, 1);
+        let renewed = table.at(key(1), Timestamp(0), |_| true).map(|(slot, renewed)| (slot.index, renewed));
+        assert_eq!(renewed, Some((1, true)));
+        assert_eq!(table.present().len(), 2);
+        assert_eq!(index(&mut table, 1), 1);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_holds_more_than_its_bound(ports in proptest::collection::vec(0u16..40, 0..300), most in 1usize..8) {
+            let mut table: Table<u8> = Table::new(most);
+            for port in ports {
+                index(&mut table, port);
+                proptest::prop_assert!(table.slots.len() <= most && table.current.len() <= most);
+            }
+        }
+    }
+}
