@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::output::{Counted, Limited, Output};
-use super::save::{Save, Saved, Saving, Unseen};
+use super::save::{Interfaces, Save, Saved, Saving, Unseen};
 use super::selection::Selection;
 use super::{Exit, args};
 use crate::filter::Filter;
@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     })?;
     let interfaces: Vec<Interface> = opened.interfaces().cloned().collect();
     let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
-    let mut saving = args.save.open(owner, &interfaces)?;
+    let mut saving = args.save.open(owner, Interfaces::new(&interfaces))?;
     // Nobody sees what goes to /dev/null.
     let unseen = args.quiet || args.save.to_stdout() || goes_nowhere();
     let view: Box<dyn Sink> = if unseen { Box::new(Unseen) } else { args.output.sink()? };

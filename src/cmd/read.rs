@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use super::Exit;
 use super::output::{Counted, Limited, Output};
 use super::progress::Progress;
+use super::save::{Interfaces, Save, Saved, Unseen};
+use super::selection::Selection;
 use crate::flow::FlowTable;
 use crate::frame::Source;
-use crate::io::file;
+use crate::io::{file, privilege};
 use crate::pipeline::{self, Filtered, Merge};
 
 #[derive(Debug, clap::Args)]
@@ -22,24 +24,40 @@ pub struct Args {
     #[arg(short, long, value_name = "N")]
     count: Option<u64>,
     #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    save: Save,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let sink = Limited::new(Counted::new(args.output.sink()?), args.count);
-    let mut sink = Filtered::new(args.output.filter()?, sink);
+    args.selection.check()?;
+    let filter = args.output.filter()?;
     let mut table = FlowTable::new();
     let mut sources = Vec::new();
     for path in args.files.iter().chain(&args.also) {
         sources.push(if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? });
     }
+    let interfaces = Interfaces::default();
+    let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
+    args.save.refuse_input(args.files.iter().chain(&args.also))?;
+    let mut saving = args.save.open(owner, interfaces.clone())?;
+    let view = if args.save.to_stdout() { Box::new(Unseen) } else { args.output.sink()? };
+    let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
+    let mut sink = args.selection.before(Filtered::new(filter, sink));
     let mut source: Box<dyn Source> = match (sources.len(), sources.pop()) {
         (1, Some(only)) => Box::new(only),
         (_, last) => Box::new(Merge::new(sources.into_iter().chain(last).collect())),
     };
-    let mut source = Progress::new(source.as_mut());
-    let summary = pipeline::run(&mut source, &mut table, &mut sink)?;
+    let mut source = interfaces.followed(source.as_mut());
+    let mut source = Progress::new(&mut source);
+    let run = pipeline::run(&mut source, &mut table, &mut sink);
     source.clear();
+    drop(sink);
+    let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));
+    let summary = run?;
+    saved?;
     match summary.failure {
         Some(failure) => Err(failure.into()),
         None => Ok(Exit::Done),

@@ -1,12 +1,15 @@
 //! `-w`, `--rotate` and `--keep`: packets into a file, beside whatever shows them.
 
+use std::cell::RefCell;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use anyhow::bail;
 
 use super::args;
 use crate::flow::Known;
-use crate::frame::{Counts, Error, Frame, Interface};
+use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
 use crate::io::file::{Rotation, Saver, Writer};
 use crate::pipeline::{Next, Sink};
 use crate::wire::Packet;
@@ -31,8 +34,20 @@ impl Save {
         self.write.as_deref().is_some_and(|path| path == Path::new("-"))
     }
 
+    /// An error where the file to write is one of those to read: making it would empty it.
+    pub fn refuse_input<'a>(&self, inputs: impl IntoIterator<Item = &'a PathBuf>) -> anyhow::Result<()> {
+        let identity = |path: &Path| std::fs::metadata(path).ok().map(|known| (known.dev(), known.ino()));
+        let Some(output) = self.write.as_deref().filter(|_| !self.to_stdout()).and_then(identity) else {
+            return Ok(());
+        };
+        match inputs.into_iter().find(|input| identity(input) == Some(output)) {
+            Some(input) => bail!("{} is to be read and written at once: give -w another name", input.display()),
+            None => Ok(()),
+        }
+    }
+
     /// Creates the file, for the user and group `owner` where this is root on their behalf.
-    pub fn open(&self, owner: Option<(u32, u32)>, interfaces: &[Interface]) -> anyhow::Result<Option<Saving>> {
+    pub fn open(&self, owner: Option<(u32, u32)>, interfaces: Interfaces) -> anyhow::Result<Option<Saving>> {
         let Some(path) = &self.write else { return Ok(None) };
         let rotation = self.rotate.map(|bytes| Rotation { bytes, keep: self.keep });
         let mut output = if !self.to_stdout() {
@@ -45,10 +60,62 @@ impl Save {
             Output::Stdout(Writer::to_stdout()?)
         };
         match &mut output {
-            Output::Files(saver) => saver.describe(interfaces)?,
-            Output::Stdout(writer) => writer.describe(interfaces)?,
+            Output::Files(saver) => saver.describe(&interfaces.0.borrow())?,
+            Output::Stdout(writer) => writer.describe(&interfaces.0.borrow())?,
         }
-        Ok(Some(Saving { output, interfaces: interfaces.to_vec(), failure: None }))
+        Ok(Some(Saving { output, interfaces, failure: None }))
+    }
+}
+
+/// The interfaces that frames to be saved came from; a file may tell more of them while it is read.
+#[derive(Clone, Debug, Default)]
+pub struct Interfaces(Rc<RefCell<Vec<Interface>>>);
+
+impl Interfaces {
+    pub fn new(known: &[Interface]) -> Self {
+        Self(Rc::new(RefCell::new(known.to_vec())))
+    }
+
+    /// A source that tells here what interfaces it has come to know.
+    pub fn followed<'a>(&self, source: &'a mut dyn Source) -> Followed<'a> {
+        Followed { source, interfaces: self.clone() }
+    }
+}
+
+pub struct Followed<'a> {
+    source: &'a mut dyn Source,
+    interfaces: Interfaces,
+}
+
+impl Source for Followed<'_> {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        let moved = self.source.advance();
+        let known = self.source.interfaces();
+        let mut ours = self.interfaces.0.borrow_mut();
+        if ours.len() != known.len() {
+            *ours = known.to_vec();
+        }
+        moved
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        self.source.frame()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.source.interfaces()
+    }
+
+    fn ready(&self) -> bool {
+        self.source.ready()
+    }
+
+    fn counts(&self) -> Counts {
+        self.source.counts()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.source.progress()
     }
 }
 
@@ -60,7 +127,7 @@ enum Output {
 /// A file being written.
 pub struct Saving {
     output: Output,
-    interfaces: Vec<Interface>,
+    interfaces: Interfaces,
     failure: Option<Error>,
 }
 
@@ -69,8 +136,8 @@ impl Saving {
     #[inline]
     pub fn frame(&mut self, frame: &Frame<'_>) -> Next {
         let result = match &mut self.output {
-            Output::Files(saver) => saver.write(frame, &self.interfaces),
-            Output::Stdout(writer) => writer.write(frame, &self.interfaces),
+            Output::Files(saver) => saver.write(frame, &self.interfaces.0.borrow()),
+            Output::Stdout(writer) => writer.write(frame, &self.interfaces.0.borrow()),
         };
         self.went(result)
     }

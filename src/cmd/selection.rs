@@ -44,14 +44,14 @@ impl Selection {
         }
     }
 
+    /// An error where libpcap refuses the expression for Ethernet, to be told before anything is read or made.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.before(()).compile(LinkType::ETHERNET).map(drop).map_err(anyhow::Error::msg)
+    }
+
     /// A sink that passes on only what is selected, for frames that did not come through the kernel's filter.
-    ///
-    /// Fails where libpcap refuses the expression for Ethernet, before a packet is read.
-    pub fn before<S: Sink>(&self, inner: S) -> anyhow::Result<Selected<S>> {
-        let selection = self.to_bpf();
-        let mut selected = Selected { inner, selection, programs: Vec::new() };
-        selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
-        Ok(selected)
+    pub fn before<S>(&self, inner: S) -> Selected<S> {
+        Selected { inner, selection: self.to_bpf(), programs: Vec::new() }
     }
 }
 
