@@ -45,7 +45,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut saving = args.save.open(owner, interfaces.clone())?;
     let view = if args.save.to_stdout() { Box::new(Unseen) } else { args.output.sink()? };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
-    let mut sink = args.selection.before(Filtered::new(filter, sink));
+    let mut sink = args.selection.before(Filtered::new(filter, sink))?;
     let mut source: Box<dyn Source> = match (sources.len(), sources.pop()) {
         (1, Some(only)) => Box::new(only),
         (_, last) => Box::new(Merge::new(sources.into_iter().chain(last).collect())),

@@ -46,12 +46,16 @@ impl Selection {
 
     /// An error where libpcap refuses the expression for Ethernet, to be told before anything is read or made.
     pub fn check(&self) -> anyhow::Result<()> {
-        self.before(()).compile(LinkType::ETHERNET).map(drop).map_err(anyhow::Error::msg)
+        self.before(()).map(drop)
     }
 
     /// A sink that passes on only what is selected, for frames that did not come through the kernel's filter.
-    pub fn before<S>(&self, inner: S) -> Selected<S> {
-        Selected { inner, selection: self.to_bpf(), programs: Vec::new() }
+    ///
+    /// Fails where [`check`](Self::check) does.
+    pub fn before<S>(&self, inner: S) -> anyhow::Result<Selected<S>> {
+        let mut selected = Selected { inner, selection: self.to_bpf(), programs: Vec::new() };
+        selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
+        Ok(selected)
     }
 }
 
