@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 use std::io::{self, Cursor, Read, Write};
+use std::sync::OnceLock;
 
 use netlab::field::{self, Resolved};
 use netlab::flow::{FlowTable, Known};
@@ -19,15 +20,18 @@ use netlab::view::words;
 use netlab::wire::Packet;
 
 /// Frames of one input at most, so that a compressed file of a million empty packets is no 'hang'.
-const MOST_FRAMES: u64 = 512;
+const MOST_FRAMES: u64 = 256;
+
+/// How many views there are to choose from.
+pub const VIEWS: u8 = 6;
 
 /// Every link type through decode, the flow table and all views.
 ///
-/// `input` is a list of frames: one byte that chooses the link type (low four bits) and oddities (high four bits),
+/// The first byte of `input` chooses the view; then come frames: one byte that chooses the link type (low four bits) and oddities (high four bits),
 /// two bytes of length, big-endian, then the frame, which may end early.
 pub fn decode(input: &[u8]) {
-    for colored in [false, true] {
-        show(&mut Frames::new(input), colored);
+    if let Some((view, frames)) = input.split_first() {
+        show(&mut Frames::new(frames), *view);
     }
 }
 
@@ -41,7 +45,7 @@ pub fn files(input: &[u8]) {
         (whole, drips) => panic!("at once {:?}, in drips {:?}", whole.err(), drips.err()),
     }
     if let Ok(mut capture) = opened(Box::new(Cursor::new(input.to_vec()))) {
-        show(&mut capture, false);
+        show(&mut capture, input.len() as u8);
     }
 }
 
@@ -77,22 +81,22 @@ impl Read for Drips {
     }
 }
 
-fn show(source: &mut dyn Source, colored: bool) {
+/// Shows every packet in one of the views, which `view` chooses; one at a time is what makes fuzzing fast.
+fn show(source: &mut dyn Source, view: u8) {
+    let colored = view >= 128;
     let palette = Palette::new(colored);
     let page = |width| Page { colored, width, json: false, text: Vec::new() };
-    let mut all = All {
-        views: vec![
-            Box::new(Lines::new(page(None), options(palette, None, lines::Time::Relative))),
-            Box::new(Lines::new(page(Some(80)), options(palette, Some(80), lines::Time::Delta))),
-            Box::new(Tree::new(page(None), palette).width(80).with_hex(true)),
-            Box::new(Hex::new(page(None), palette)),
-            Box::new(Json::new(Page { colored: false, width: None, json: true, text: Vec::new() })),
-            Box::new(Values::new(page(None), every_field())),
-        ],
-        packets: 0,
+    let view: Box<dyn Sink> = match view % VIEWS {
+        0 => Box::new(Lines::new(page(None), options(palette, None, lines::Time::Relative))),
+        1 => Box::new(Lines::new(page(Some(80)), options(palette, Some(80), lines::Time::Delta))),
+        2 => Box::new(Tree::new(page(None), palette).width(80).with_hex(true)),
+        3 => Box::new(Hex::new(page(None), palette)),
+        4 => Box::new(Json::new(Page { colored: false, width: None, json: true, text: Vec::new() })),
+        _ => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
     };
+    let mut first = First { view, packets: 0 };
     // Writing to a Page cannot fail, and a source that ends early is no fault here.
-    pipeline::run(source, &mut FlowTable::new(), &mut all).expect("a page takes everything");
+    pipeline::run(source, &mut FlowTable::new(), &mut first).expect("a page takes everything");
 }
 
 fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::Options {
@@ -100,36 +104,30 @@ fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::
 }
 
 fn every_field() -> Vec<Resolved> {
-    let mut names: Vec<&str> = field::all().map(|entry| entry.name()).collect();
-    names.dedup();
-    names.into_iter().filter_map(|name| field::resolve(name).ok()).collect()
+    static FIELDS: OnceLock<Vec<Resolved>> = OnceLock::new();
+    let resolve = || {
+        let mut names: Vec<&str> = field::all().map(|entry| entry.name()).collect();
+        names.dedup();
+        names.into_iter().filter_map(|name| field::resolve(name).ok()).collect()
+    };
+    FIELDS.get_or_init(resolve).clone()
 }
 
-/// All views of one run.
-struct All {
-    views: Vec<Box<dyn Sink>>,
+/// The first packets of a run, in a view.
+struct First {
+    view: Box<dyn Sink>,
     packets: u64,
 }
 
-impl Sink for All {
+impl Sink for First {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        for view in &mut self.views {
-            view.packet(packet, known)?;
-        }
-        for layer in packet.each() {
-            for entry in field::of(layer.layer.protocol) {
-                entry.each_in_layer(&layer, known.facts, &mut |value| {
-                    std::hint::black_box(value);
-                    true
-                });
-            }
-        }
         self.packets += 1;
+        self.view.packet(packet, known)?;
         Ok(if self.packets == MOST_FRAMES { Next::Stop } else { Next::GoOn })
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.views.iter_mut().try_for_each(|view| view.flush())
+        self.view.flush()
     }
 }
 
@@ -276,9 +274,9 @@ impl Source for Frames<'_> {
     }
 }
 
-/// The input of `decode` that holds the frames of a capture: what the fuzzers begin with.
-pub fn as_frames(source: &mut dyn Source) -> Vec<u8> {
-    let mut input = Vec::new();
+/// The input of `decode` that shows the frames of a capture in a view: what the fuzzers begin with.
+pub fn as_frames(view: u8, source: &mut dyn Source) -> Vec<u8> {
+    let mut input = vec![view];
     while let Ok(Some(_)) = source.advance() {
         let frame = source.frame();
         let link = LINKS.iter().position(|link| *link == frame.link).unwrap_or(LINKS.len() - 1) as u8;

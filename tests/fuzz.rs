@@ -18,8 +18,8 @@ fn captures() -> Vec<PathBuf> {
     files
 }
 
-fn frames_of(path: &Path) -> Vec<u8> {
-    bodies::as_frames(&mut netlab::io::file::open(path).expect("a capture of ours"))
+fn frames_of(view: u8, path: &Path) -> Vec<u8> {
+    bodies::as_frames(view, &mut netlab::io::file::open(path).expect("a capture of ours"))
 }
 
 fn pick(which: prop::sample::Index) -> PathBuf {
@@ -80,7 +80,7 @@ fn changed(mut bytes: Vec<u8>, changes: &[Change]) -> Vec<u8> {
 fn cases() -> ProptestConfig {
     let asked = std::env::var_os("PROPTEST_CASES").is_some();
     let config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if asked { config } else { ProptestConfig { cases: 64, ..config } }
+    if asked { config } else { ProptestConfig { cases: 192, ..config } }
 }
 
 proptest! {
@@ -97,8 +97,8 @@ proptest! {
     }
 
     #[test]
-    fn changed_frames_are_shown(which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..12)) {
-        bodies::decode(&changed(frames_of(&pick(which)), &changes));
+    fn changed_frames_are_shown(view in any::<u8>(), which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..12)) {
+        bodies::decode(&changed(frames_of(view, &pick(which)), &changes));
     }
 
     #[test]
@@ -111,7 +111,9 @@ proptest! {
 #[test]
 fn every_capture_is_shown_whole_and_cut_anywhere() {
     for path in captures() {
-        bodies::decode(&frames_of(&path));
+        for view in (0..bodies::VIEWS).flat_map(|view| [view, 128 + view]) {
+            bodies::decode(&frames_of(view, &path));
+        }
         let bytes = std::fs::read(&path).expect("a capture of ours");
         bodies::files(&bytes);
         // Everywhere in one file of each format; a few places in the others.
@@ -133,6 +135,9 @@ fn seeds_are_written() {
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");
         std::fs::copy(&path, corpus.join("files").join(name)).expect("a seed");
-        std::fs::write(corpus.join("decode").join(name), frames_of(&path)).expect("a seed");
+        for view in 0..bodies::VIEWS {
+            let seed = format!("{}-{view}", name.to_string_lossy());
+            std::fs::write(corpus.join("decode").join(seed), frames_of(view, &path)).expect("a seed");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Frames of every link type through decode, the flow table and all views.
+//! Frames of every link type through decode, the flow table and each view.
 #![no_main]
 
 #[path = "../bodies.rs"]

@@ -154,6 +154,7 @@ fn declared(protocol: Protocol) -> impl Iterator<Item = Entry> {
 }
 
 /// A name of the registry, resolved: some are declared by several protocols (`sll.etype`).
+#[derive(Clone)]
 pub struct Resolved {
     pub name: &'static str,
     pub kind: Kind,
