@@ -10,9 +10,11 @@ use netlab::flow::{FlowTable, Known};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::io::file::Capture;
 use netlab::pipeline::{self, Next, Sink};
+use netlab::view::explain;
 use netlab::view::hex::Hex;
 use netlab::view::json::Json;
 use netlab::view::lines::{self, Lines};
+use netlab::view::story::{Look, Story};
 use netlab::view::style::Palette;
 use netlab::view::tree::Tree;
 use netlab::view::values::Values;
@@ -23,7 +25,7 @@ use netlab::wire::Packet;
 const MOST_FRAMES: u64 = 256;
 
 /// How many views there are to choose from.
-pub const VIEWS: u8 = 6;
+pub const VIEWS: u8 = 10;
 
 /// Every link type through decode, the flow table and all views.
 ///
@@ -92,6 +94,10 @@ fn show(source: &mut dyn Source, view: u8) {
         2 => Box::new(Tree::new(page(None), palette).width(80).with_hex(true)),
         3 => Box::new(Hex::new(page(None), palette)),
         4 => Box::new(Json::new(Page { colored: false, width: None, json: true, text: Vec::new() })),
+        5 => Box::new(Explained { page: page(Some(80)), options: explained(palette, 80, false) }),
+        6 => Box::new(Explained { page: page(Some(100)), options: explained(palette, 100, true) }),
+        7 => Box::new(Told { story: Story::new(), page: page(Some(80)), look: Look { width: 80, palette } }),
+        8 => Box::new(Lines::new(page(Some(100)), options(palette, Some(100), lines::Time::Epoch))),
         _ => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
     };
     let mut first = First { view, packets: 0 };
@@ -101,6 +107,50 @@ fn show(source: &mut dyn Source, view: u8) {
 
 fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::Options {
     lines::Options { time, palette, width, words: &words::ENGLISH }
+}
+
+fn explained(palette: Palette, width: usize, ascii: bool) -> explain::Options {
+    explain::Options { palette, width, ascii, only: Vec::new() }
+}
+
+/// Explains every packet.
+struct Explained {
+    page: Page,
+    options: explain::Options,
+}
+
+impl Sink for Explained {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        let mut out = Vec::new();
+        explain::write(packet, known, &self.options, &mut out);
+        let out = if self.options.ascii { explain::ascii(&out) } else { out };
+        self.page.write_all(&out)?;
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.page.flush()
+    }
+}
+
+/// Draws the story of all packets at the end.
+struct Told {
+    story: Story,
+    page: Page,
+    look: Look,
+}
+
+impl Sink for Told {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        self.story.packet(packet, known)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.story.draw(&mut self.page, "client", "server", self.look)?;
+        self.page.flush()?;
+        // A sentence, not a row of the chart.
+        self.story.summary(&mut io::sink())
+    }
 }
 
 fn every_field() -> Vec<Resolved> {
@@ -165,6 +215,10 @@ impl Page {
 
 /// Columns up to the protocol: two long IPv6 addresses do not fit into 80, and cutting an address would be a lie.
 fn needed(line: &str) -> usize {
+    if line.starts_with("Packet ") {
+        // A headline: as many words as things happened at once.
+        return usize::MAX;
+    }
     let Some((before, after)) = line.split_once(" → ") else { return 0 };
     let column = after.split_inclusive(' ').scan(0, |words, part| {
         *words += usize::from(part != " ");

@@ -4,7 +4,7 @@ mod sum;
 
 use std::io::{self, Write};
 
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::grid::{self, cells, parts::Part};
 use super::style::{Palette, Role};
@@ -267,11 +267,7 @@ impl View<'_> {
     }
 
     fn field(&mut self, entry: &Entry, at: &At<'_>, value: Value<'_>) {
-        let mut shown = tree::meant(entry, at, value);
-        if self.options.ascii {
-            // Before it is measured; the rest is made ASCII at the end.
-            shown = String::from_utf8_lossy(&ascii(shown.as_bytes())).into_owned();
-        }
+        let shown = tree::meant(entry, at, value);
         let shown = if entry.computed() { format!("[{shown}]") } else { shown };
         // A number that has a name needs no explanation of what the number is for.
         match tree::in_words(entry, value) {
@@ -297,14 +293,28 @@ impl View<'_> {
 
     fn row(&mut self, label: &str, value: &str, words: &str, help: &str, source: &str) {
         let (values, meaning) = self.columns();
+        let mut value = std::borrow::Cow::Borrowed(value);
+        if self.options.ascii {
+            // Before it is measured; the rest is made ASCII at the end.
+            value = String::from_utf8_lossy(&ascii(value.as_bytes())).into_owned().into();
+        }
         let mut line = format!("  {label}");
         line.extend(std::iter::repeat_n(' ', values.saturating_sub(line.width()).max(1)));
         self.out.extend_from_slice(line.as_bytes());
         let mut used = line.width();
-        self.options.palette.begin(Role::Heading, self.out);
-        self.out.extend_from_slice(value.as_bytes());
-        self.options.palette.end(Role::Heading, self.out);
-        used += value.width();
+        let width = self.options.width.clamp(60, 120);
+        // Long ones (a group and its sources) go on below, where values begin.
+        for (number, piece) in pieces(&value, width - used, width - values).iter().enumerate() {
+            if number > 0 {
+                self.out.push(b'\n');
+                self.out.extend(std::iter::repeat_n(b' ', values));
+                used = values;
+            }
+            self.options.palette.begin(Role::Heading, self.out);
+            self.out.extend_from_slice(piece.as_bytes());
+            self.options.palette.end(Role::Heading, self.out);
+            used += piece.width();
+        }
         let words = words.split_whitespace().map(|word| (word.to_owned(), Role::Data));
         let help = help.split_whitespace().map(|word| (word.to_owned(), Role::Plain));
         let mut source = if source.is_empty() || source == "capture" { String::new() } else { format!("({source})") };
@@ -355,6 +365,35 @@ impl View<'_> {
         }
         self.out.push(b'\n');
     }
+}
+
+/// A text in pieces of so many columns at most, divided between words where it can be.
+fn pieces(text: &str, first: usize, others: usize) -> Vec<String> {
+    let mut pieces = vec![String::new()];
+    let mut room = first;
+    for word in text.split_inclusive(' ') {
+        let fits = |room: usize, word: &str| word.trim_end().width() <= room;
+        if !fits(room, word) && fits(others, word) {
+            pieces.push(String::new());
+            room = others;
+        }
+        for letter in word.chars() {
+            let columns = letter.width().unwrap_or(0);
+            if columns > room {
+                pieces.push(String::new());
+                room = others;
+                // The blank at which the text is divided.
+                if letter == ' ' {
+                    continue;
+                }
+            }
+            room = room.saturating_sub(columns);
+            if let Some(piece) = pieces.last_mut() {
+                piece.push(letter);
+            }
+        }
+    }
+    pieces.iter().map(|piece| piece.trim_end().to_owned()).collect()
 }
 
 /// The first letter of a sentence.

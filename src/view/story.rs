@@ -154,6 +154,9 @@ impl Story {
 fn milliseconds(nanoseconds: i64) -> String {
     let micros = nanoseconds / 1000;
     let text = format!("{}.{:03}", micros / 1000, micros % 1000);
+    // Long times lose their decimals, so that the column stays in its place.
+    let text = if text.len() >= TIME { format!("{}", micros / 1000) } else { text };
+    let text = if text.len() >= TIME { "> 11 days".to_owned() } else { text };
     format!("{text:>width$}", width = TIME - 1)
 }
 

@@ -96,7 +96,7 @@ pub fn write(at: &At<'_>, cells: &[Cell], options: &Options, out: &mut Vec<u8>) 
                 Why::Cut => "the capture did not keep all bytes that it is over",
                 Why::Fragment => "it is over the whole datagram, and this is one fragment of it",
                 Why::Quoted => "an ICMP error quotes only the beginning of the packet",
-                Why::Length => "the lengths contradict each other, so nobody knows what it is over",
+                Why::Length => "the lengths disagree, so nobody knows what it is over",
             };
             sheet.line(Role::Plain, &format!("    cannot tell: {why}"));
         }
