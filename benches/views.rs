@@ -6,6 +6,7 @@ use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use etherparse::{PacketBuilder, TcpOptionElement};
 use netlab::field;
+use netlab::filter::Filter;
 use netlab::flow::FlowTable;
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::pipeline::{self, Sink};
@@ -170,5 +171,24 @@ fn fields(bencher: Bencher<'_, '_>) {
     through(bencher, || {
         let fields = names.iter().map(|name| field::resolve(name).expect("a field of ours")).collect();
         Values::new(std::io::sink(), fields)
+    });
+}
+
+/// A filter over every packet, with the decoding and following that come before it.
+#[divan::bench(args = ["tcp.port == 8005", "ip.addr == 10.0.7.0/24 and tcp.flags.syn == 1", "tcp.payload contains \"lazy\""])]
+fn filter(bencher: Bencher<'_, '_>, expression: &str) {
+    let filter = Filter::parse(expression).expect("a filter");
+    let mut capture = Capture::new();
+    let mut layers = Layers::new();
+    bencher.counter(ItemsCount::new(PACKETS)).bench_local(|| {
+        let mut table = FlowTable::new();
+        let mut taken = 0;
+        capture.rewind();
+        while let Ok(Some(_)) = capture.advance() {
+            let packet = wire::decode(capture.frame(), &mut layers);
+            let known = table.ingest(&packet);
+            taken += u32::from(filter.matches(&packet, known.facts));
+        }
+        taken
     });
 }

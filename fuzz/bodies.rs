@@ -6,6 +6,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
 
 use netlab::field::{self, Resolved};
+use netlab::filter::Filter;
 use netlab::flow::{FlowTable, Known};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::io::file::Capture;
@@ -36,6 +37,62 @@ pub fn decode(input: &[u8]) {
         show(&mut Frames::new(frames), *view);
     }
 }
+
+/// A display filter of any text, then frames as `decode` takes them, a newline between.
+///
+/// What a filter takes, its negation does not.
+pub fn filter(input: &[u8]) {
+    let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
+    let (expression, frames) = input.split_at(end);
+    let expression = String::from_utf8_lossy(expression);
+    let filter = match Filter::parse(&expression) {
+        Ok(filter) => filter,
+        Err(error) => return assert!(!error.to_string().is_empty()),
+    };
+    // A negation that does not parse has reached a bound: it is one deeper.
+    let negation = Filter::parse(&format!("not ({expression})")).ok();
+    let mut sink = Both { filter, negation, packets: 0 };
+    let mut frames = Frames::new(frames.get(1..).unwrap_or_default());
+    pipeline::run(&mut frames, &mut FlowTable::new(), &mut sink).expect("nothing is written");
+}
+
+/// A filter and its negation over every packet.
+struct Both {
+    filter: Filter,
+    negation: Option<Filter>,
+    packets: u64,
+}
+
+impl Sink for Both {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        self.packets += 1;
+        let taken = self.filter.matches(packet, known.facts);
+        if let Some(negation) = &self.negation {
+            assert_ne!(taken, negation.matches(packet, known.facts), "packet {} and the negation", self.packets);
+        }
+        Ok(if self.packets == MOST_FRAMES { Next::Stop } else { Next::GoOn })
+    }
+}
+
+/// Expressions of every kind, for the fuzzers to begin with.
+pub const EXPRESSIONS: [&str; 16] = [
+    "tcp",
+    "!(arp or icmp) && udp.port == 8005",
+    "tcp.port in {80, 443, 8000..8010}",
+    "ip.addr == 10.0.5.0/24",
+    "ipv6.dst == fd00:5::/64 or eth.src == 02:00:00:00:05:01",
+    "eth.addr[0:3] == 02:00:00",
+    "tcp.flags & 0x02",
+    "tcp.flags.syn == 1 and not tcp.flags.ack",
+    "frame.len > 100 and frame.time_relative < 0.5",
+    "tcp.payload contains \"hello\"",
+    "tcp.payload contains 48:65:6c",
+    "ip.src != ip.dst",
+    "tcp.srcport == tcp.dstport",
+    "igmp.maddr == 239.1.2.3",
+    "ip.ttl <= 64 xor udp",
+    "tcp.flags.str matches \"S\" or upper(tcp.flags.str) == \"A\"",
+];
 
 /// A capture file of any bytes, read at once and in drips: the same frames, the same ending.
 pub fn files(input: &[u8]) {

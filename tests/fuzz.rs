@@ -22,6 +22,11 @@ fn frames_of(view: u8, path: &Path) -> Vec<u8> {
     bodies::as_frames(view, &mut netlab::io::file::open(path).expect("a capture of ours"))
 }
 
+/// The input of `filter`: an expression, and the frames of a capture.
+fn filtered(expression: &[u8], path: &Path) -> Vec<u8> {
+    [expression, b"\n", &frames_of(0, path)[1..]].concat()
+}
+
 fn pick(which: prop::sample::Index) -> PathBuf {
     let mut captures = captures();
     captures.swap_remove(which.index(captures.len()))
@@ -97,6 +102,15 @@ proptest! {
     }
 
     #[test]
+    fn filters_of_changed_text_take_a_packet_or_do_not(
+        expression in prop::sample::select(&bodies::EXPRESSIONS[..]),
+        changes in prop::collection::vec(change(), 0..6),
+        which in any::<prop::sample::Index>(),
+    ) {
+        bodies::filter(&filtered(&changed(expression.as_bytes().to_vec(), &changes), &pick(which)));
+    }
+
+    #[test]
     fn changed_frames_are_shown(view in any::<u8>(), which in any::<prop::sample::Index>(), changes in prop::collection::vec(change(), 1..12)) {
         bodies::decode(&changed(frames_of(view, &pick(which)), &changes));
     }
@@ -129,12 +143,16 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["decode", "files"] {
+    for target in ["decode", "files", "filter"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");
         std::fs::copy(&path, corpus.join("files").join(name)).expect("a seed");
+        for (number, expression) in bodies::EXPRESSIONS.iter().enumerate() {
+            let seed = format!("{}-{number}", name.to_string_lossy());
+            std::fs::write(corpus.join("filter").join(seed), filtered(expression.as_bytes(), &path)).expect("a seed");
+        }
         for view in 0..bodies::VIEWS {
             let seed = format!("{}-{view}", name.to_string_lossy());
             std::fs::write(corpus.join("decode").join(seed), frames_of(view, &path)).expect("a seed");
