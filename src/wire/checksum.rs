@@ -14,6 +14,8 @@ pub enum Status {
     Good = 1,
     Unverified = 2,
     NotPresent = 3,
+    /// Zero, where a checksum must be (UDP over IPv6).
+    Illegal = 4,
 }
 
 /// What a checksum field tells.
@@ -70,6 +72,8 @@ pub struct Check {
     /// The field as it stands in the packet.
     pub stored: u16,
     verdict: Verdict,
+    /// Zero, which UDP over IPv6 must not have (RFC 8200 §8.1).
+    illegal: bool,
 }
 
 impl Check {
@@ -78,11 +82,15 @@ impl Check {
     }
 
     pub fn status(self) -> Status {
-        self.verdict.status()
+        if self.illegal { Status::Illegal } else { self.verdict.status() }
+    }
+
+    fn new(stored: u16, verdict: Verdict) -> Self {
+        Self { stored, verdict, illegal: false }
     }
 
     fn cannot_tell(stored: u16, why: Why) -> Self {
-        Self { stored, verdict: Verdict::CannotTell(why) }
+        Self::new(stored, Verdict::CannotTell(why))
     }
 }
 
@@ -98,6 +106,7 @@ pub fn status_words(number: u64) -> Option<&'static str> {
         1 => "good",
         2 => "unverified",
         3 => "not present",
+        4 => "zero, where there must be one",
         _ => return None,
     })
 }
@@ -183,7 +192,7 @@ fn transport(at: &At<'_>, protocol: u8, stored: u16) -> Option<Check> {
         _ if stored == folded(pseudo.sum()) => Verdict::NotFilledIn,
         _ => Verdict::Bad(expected(sum, stored)),
     };
-    Some(Check { stored, verdict })
+    Some(Check::new(stored, verdict))
 }
 
 /// The right value of a field, from the sum that includes the wrong one.
@@ -209,7 +218,7 @@ fn plain(at: &At<'_>, bytes: &[u8], complete: bool, stored: u16) -> Check {
     }
     let sum = folded(Sum16BitWords::new().add_slice(bytes));
     let verdict = if sum == 0xffff { Verdict::Good } else { Verdict::Bad(expected(sum, stored)) };
-    Check { stored, verdict }
+    Check::new(stored, verdict)
 }
 
 /// The IPv4 header's own checksum. `at` is an IPv4 layer.
@@ -228,18 +237,19 @@ pub fn tcp(at: &At<'_>) -> Option<Check> {
 pub fn udp(at: &At<'_>) -> Option<Check> {
     let (length, stored) = (at.u16(4)?, at.u16(6)?);
     let network = at.packet.network(at.index)?;
-    if stored == 0 && network.layer.protocol == Protocol::Ipv4 {
-        return Some(Check { stored, verdict: Verdict::Absent });
+    if stored == 0 && (network.layer.protocol == Protocol::Ipv4 || at.layer.quoted) {
+        return Some(Check::new(stored, Verdict::Absent));
     }
     let carried = at.layer.end - at.layer.start;
-    if length != 0 && u32::from(length) > carried && !at.layer.quoted && !at.layer.fragment {
-        return Some(Check::cannot_tell(stored, Why::Length));
-    }
-    // A datagram shorter than the packet around it may be there as a whole, and its checksum still be over more.
-    if network.layer.end as usize > at.packet.frame.data.len() {
-        return Some(Check::cannot_tell(stored, Why::Cut));
-    }
-    transport(at, numbers::UDP, stored)
+    let check = if length != 0 && u32::from(length) > carried && !at.layer.quoted && !at.layer.fragment {
+        Check::cannot_tell(stored, Why::Length)
+    } else if network.layer.end as usize > at.packet.frame.data.len() {
+        // A datagram shorter than the packet around it may be there as a whole, and its checksum still be over more.
+        Check::cannot_tell(stored, Why::Cut)
+    } else {
+        transport(at, numbers::UDP, stored)?
+    };
+    Some(Check { illegal: stored == 0, ..check })
 }
 
 pub fn icmp(at: &At<'_>) -> Option<Check> {
@@ -252,6 +262,10 @@ pub fn icmp(at: &At<'_>) -> Option<Check> {
 }
 
 pub fn igmp(at: &At<'_>) -> Option<Check> {
+    // No message is shorter (RFC 2236 §2): what the sum should be over is not there.
+    if at.layer.end - at.layer.start < super::igmp::HEADER as u32 {
+        return Some(Check::cannot_tell(at.u16(2)?, Why::Length));
+    }
     icmp(at)
 }
 

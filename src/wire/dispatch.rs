@@ -2,7 +2,7 @@
 
 use super::{
     Protocol, Stop, Walk, arp, ethernet, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mpls, nsh, numbers, pim, ppp, sll,
-    tags, tcp, udp, vlan, vxlan,
+    tags, tcp, teredo, udp, vlan, vxlan,
 };
 use crate::frame::LinkType;
 
@@ -23,6 +23,7 @@ pub(crate) enum Next {
     VxlanGeneric,
     Geneve,
     L2tp,
+    Teredo,
     Isl,
     Payload,
 }
@@ -75,6 +76,7 @@ impl Walk<'_, '_> {
             Next::Vxlan => vxlan::decode(self),
             Next::VxlanGeneric => vxlan::decode_generic(self),
             Next::Geneve => vxlan::decode_geneve(self),
+            Next::Teredo => teredo::decode(self),
             Next::L2tp => l2tp::decode(self),
             Next::Isl => tags::decode_isl(self),
         }
@@ -92,11 +94,12 @@ impl Walk<'_, '_> {
         match number {
             numbers::ETHERTYPE_IPV6 => ipv6::decode(self),
             numbers::ETHERTYPE_ARP | numbers::ETHERTYPE_RARP => arp::decode(self),
-            numbers::ETHERTYPE_VLAN | 0x9100 | 0x9200 => vlan::decode(self, Protocol::Vlan),
+            numbers::ETHERTYPE_VLAN | 0x9100 => vlan::decode(self, Protocol::Vlan),
             numbers::ETHERTYPE_QINQ => vlan::decode(self, Protocol::ServiceTag),
             numbers::ETHERTYPE_TRANSPARENT_BRIDGING => Ok(Next::Ethernet),
             numbers::ETHERTYPE_MPLS | numbers::ETHERTYPE_MPLS_MULTICAST => Ok(Next::Mpls),
             numbers::ETHERTYPE_PPPOE_SESSION => ppp::decode_pppoe(self),
+            numbers::ETHERTYPE_BACKBONE => vlan::decode_backbone(self),
             numbers::ETHERTYPE_MACSEC => tags::decode_macsec(self),
             numbers::ETHERTYPE_METADATA => tags::decode_metadata(self, false),
             numbers::ETHERTYPE_NSH => nsh::decode(self),

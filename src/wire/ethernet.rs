@@ -13,12 +13,22 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         return Ok(Next::Isl);
     }
     walk.push(Protocol::Ethernet, HEADER)?;
-    // Up to 1500 it is the length of an 802.3 frame; what lies behind that is padding.
-    if number <= 1500 {
+    // Up to 1500 it is the length of an 802.3 frame; what lies behind that is padding. No LLC fits into nothing.
+    if is_length(number) {
         walk.bound(number.into());
         return Ok(Next::Llc);
     }
     Ok(Next::EtherType(number))
+}
+
+/// Whether the two bytes behind the addresses are a length (IEEE 802.3 §3.2.6).
+fn is_length(number: u16) -> bool {
+    (1..=1500).contains(&number)
+}
+
+/// Whether they are an EtherType; what lies between is neither.
+fn is_type(number: u16) -> bool {
+    number == 0 || number >= 1536
 }
 
 /// Logical link control: three bytes, or four where the control field is 16 bits wide; SNAP adds five.
@@ -64,13 +74,13 @@ pub static FIELDS: &[Field] = &[
         .combined()
         .about("Destination and source: either", IEEE),
     Field::one("eth.type", "Type", Kind::Hex(4), |at| {
-        at.u16(12).filter(|number| *number > 1500).map(|number| super::Value::Uint(number.into()))
+        at.u16(12).filter(|number| is_type(*number)).map(|number| super::Value::Uint(number.into()))
     })
     .at(96, 16)
     .words(numbers::ether_type)
     .about("Protocol of the content (EtherType)", IEEE),
     Field::one("eth.len", "Length", Kind::Dec, |at| {
-        at.u16(12).filter(|number| *number <= 1500).map(|number| super::Value::Uint(number.into()))
+        at.u16(12).filter(|number| is_length(*number)).map(|number| super::Value::Uint(number.into()))
     })
     .at(96, 16)
     .about("Bytes of content in an 802.3 frame", IEEE),

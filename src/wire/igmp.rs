@@ -20,6 +20,8 @@ pub const TRACE_RESPONSE: u8 = 0x1e;
 pub const TRACE_QUERY: u8 = 0x1f;
 /// Other protocols that share IGMP's number and have numbering of their own behind it: DVMRP and version 1 of PIM.
 const GUESTS: [u8; 2] = [0x13, 0x14];
+/// Below this are the types of version 0 (RFC 988), whose group stands behind an identifier.
+const FIRST: u8 = 0x10;
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     if let Some(kind) = walk.rest().first().filter(|kind| GUESTS.contains(kind)) {
@@ -43,9 +45,15 @@ pub fn version(at: &At<'_>) -> Option<u8> {
         QUERY if at.u8(1)? == 0 => 1,
         REPORT_V1 => 1,
         QUERY | REPORT_V2 | LEAVE => 2,
+        kind if kind < FIRST => 0,
         REPORT_V3 => 3,
         _ => return None,
     })
+}
+
+/// Whether the type is one whose format is known: of others only the type is (RFC 3376 §4 has them ignored).
+fn known(at: &At<'_>) -> bool {
+    version(at).is_some() || matches!(at.u8(0), Some(TRACE_QUERY | TRACE_RESPONSE))
 }
 
 /// One record of a version 3 report.
@@ -138,14 +146,25 @@ pub static FIELDS: &[Field] = &[
     })
     .at(8, 8)
     .about("Within how many tenths of a second hosts must report", QUERIES),
-    Field::hex("igmp.checksum", "Checksum", 16, 16).about("Over the whole message", RFC),
-    Field::one("igmp.checksum.status", "Checksum status", Kind::Dec, |at| checksum::igmp(at).map(checksum::status))
-        .words(checksum::status_words)
-        .computed()
-        .about("0 bad, 1 good, 2 unverified", RFC),
+    Field::one("igmp.checksum", "Checksum", Kind::Hex(4), |at| {
+        known(at).then(|| at.u16(2)).flatten().map(|number| Value::Uint(number.into()))
+    })
+    .at(16, 16)
+    .about("Over the whole message", RFC),
+    Field::one("igmp.checksum.status", "Checksum status", Kind::Dec, |at| {
+        known(at).then(|| checksum::igmp(at)).flatten().map(checksum::status)
+    })
+    .words(checksum::status_words)
+    .computed()
+    .about("0 bad, 1 good, 2 unverified", RFC),
     Field::many("igmp.maddr", "Group", Kind::Ipv4, |at, each| match at.u8(0) {
         Some(QUERY | REPORT_V1 | REPORT_V2 | LEAVE | TRACE_QUERY | TRACE_RESPONSE) => {
             if let Some(group) = at.array(4) {
+                each(Value::Ipv4(group));
+            }
+        }
+        Some(kind) if kind < FIRST => {
+            if let Some(group) = at.array(8) {
                 each(Value::Ipv4(group));
             }
         }
@@ -166,11 +185,16 @@ pub static FIELDS: &[Field] = &[
     Field::one("igmp.qrv", "Robustness", Kind::Dec, |at| query_bits(at, 7))
         .at(69, 3)
         .about("How often reports are repeated", "RFC 3376 §4.1.6"),
-    Field::one("igmp.qqic", "Query interval", Kind::Dec, |at| {
-        is_query_v3(at).then(|| at.u8(9).map(|code| Value::Uint(decoded(code).into()))).flatten()
+    Field::one("igmp.qqic", "Query interval code", Kind::Dec, |at| {
+        is_query_v3(at).then(|| at.u8(9).map(|code| Value::Uint(code.into()))).flatten()
     })
     .at(72, 8)
-    .about("Seconds between the querier's queries", "RFC 3376 §4.1.7"),
+    .about("Seconds between the querier's queries; from 128 on a floating-point number", "RFC 3376 §4.1.7"),
+    Field::one("netlab.igmp.qqi", "Query interval", Kind::Dec, |at| {
+        is_query_v3(at).then(|| at.u8(9).map(|code| Value::Uint(decoded(code).into()))).flatten()
+    })
+    .computed()
+    .about("Seconds between the querier's queries, decoded", "RFC 3376 §4.1.7"),
     Field::one("igmp.num_grp_recs", "Group records", Kind::Dec, |at| {
         (at.u8(0)? == REPORT_V3).then(|| at.u16(6).map(|number| Value::Uint(number.into()))).flatten()
     })

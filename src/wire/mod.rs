@@ -30,6 +30,7 @@ pub mod reader;
 pub mod sll;
 pub mod tags;
 pub mod tcp;
+pub mod teredo;
 pub mod udp;
 pub mod vlan;
 pub mod vxlan;

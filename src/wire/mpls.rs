@@ -1,10 +1,11 @@
-//! MPLS labels (RFC 3032), over UDP too (RFC 7510), and Ethernet frames behind them (RFC 4448).
+//! MPLS labels (RFC 3032), over UDP too (RFC 7510), and the associated channel of a pseudowire (RFC 4385).
 //!
 //! No field says what the labels carry: the routers at both ends know. IP is told by its version, because RFC 4928 §3
-//! keeps the first four bits 4 and 6 for it; 0 begins a pseudowire's control word (RFC 4385 §3).
+//! keeps the first four bits 4 and 6 for it; 1 begins an associated channel, which names what it carries. Anything else
+//! (a pseudowire's control word, an Ethernet frame) is not guessed.
 
 use super::dispatch::Next;
-use super::{Field, Protocol, Stop, Walk};
+use super::{Field, Protocol, Stop, Walk, numbers};
 
 pub const HEADER: usize = 4;
 
@@ -17,11 +18,18 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     }
     match walk.rest().first().map(|byte| byte >> 4) {
         Some(4 | 6) => Ok(Next::Ip),
-        Some(0) if walk.rest().len() > 4 + super::ethernet::HEADER => {
-            walk.push(Protocol::ControlWord, 4)?;
-            Ok(Next::Ethernet)
-        }
+        Some(1) => channel(walk),
         _ => Err(walk.payload()),
+    }
+}
+
+fn channel(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    let [_, _, high, low] = *walk.peek::<4>(Protocol::Channel)?;
+    walk.push(Protocol::Channel, 4)?;
+    match u16::from_be_bytes([high, low]) {
+        0x0021 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV4)),
+        0x0057 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV6)),
+        _ => Ok(Next::Payload),
     }
 }
 
@@ -32,5 +40,5 @@ pub static FIELDS: &[Field] = &[
     Field::dec("mpls.ttl", "Time to live", 24, 8).about("Routers it may still pass", "RFC 3032 §2.1"),
 ];
 
-pub static CONTROL_WORD_FIELDS: &[Field] = &[Field::dec("pweth.cw.sequence_number", "Sequence number", 16, 16)
-    .about("Counts the frames of the pseudowire; 0: not used", "RFC 4448 §4.6")];
+pub static CHANNEL_FIELDS: &[Field] = &[Field::hex("pwach.channel_type", "Channel type", 16, 16)
+    .about("What the channel carries; 0x21: IPv4, 0x57: IPv6", "RFC 4385 §5")];

@@ -13,6 +13,7 @@ pub const ETHERTYPE_MPLS_MULTICAST: u16 = 0x8848;
 pub const ETHERTYPE_PPPOE_SESSION: u16 = 0x8864;
 pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 pub const ETHERTYPE_MACSEC: u16 = 0x88e5;
+pub const ETHERTYPE_BACKBONE: u16 = 0x88e7;
 pub const ETHERTYPE_METADATA: u16 = 0x8909;
 pub const ETHERTYPE_NSH: u16 = 0x894f;
 pub const ETHERTYPE_ARISTA: u16 = 0xd28b;
@@ -37,6 +38,7 @@ pub const MPLS: u8 = 137;
 pub const ETHERNET: u8 = 143;
 
 pub const PORT_L2TP: u16 = 1701;
+pub const PORT_TEREDO: u16 = 3544;
 pub const PORT_VXLAN: u16 = 4789;
 pub const PORT_VXLAN_GENERIC: u16 = 4790;
 pub const PORT_GENEVE: u16 = 6081;
@@ -63,6 +65,7 @@ pub fn ether_type(number: u64) -> Option<&'static str> {
         0x88a8 => "802.1ad provider VLAN tag (QinQ)",
         0x88cc => "LLDP",
         0x88e5 => "MACsec",
+        0x88e7 => "802.1ah backbone tag",
         0x88f7 => "PTP",
         0x8909 => "Cisco metadata",
         0x894f => "Network Service Header",

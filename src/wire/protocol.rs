@@ -2,7 +2,7 @@
 
 use super::{
     Field, arp, ethernet, frame, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, ppp, sll, tags,
-    tcp, udp, vlan, vxlan,
+    tcp, teredo, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -49,6 +49,7 @@ protocols! {
     Llc "llc" "Logical Link Control" ethernet::LLC_FIELDS;
     ServiceTag "ieee8021ad" "802.1ad service tag" vlan::SERVICE_FIELDS;
     Vlan "vlan" "802.1Q VLAN tag" vlan::FIELDS;
+    Backbone "ieee8021ah" "802.1ah service instance tag" vlan::BACKBONE_FIELDS;
     Macsec "macsec" "802.1AE security tag" tags::MACSEC_FIELDS;
     Metadata "cmd" "Cisco metadata" tags::METADATA_FIELDS;
     Avsp "avsp" "Arista timestamp" tags::AVSP_FIELDS;
@@ -57,7 +58,7 @@ protocols! {
     Sll2 "sll" "Linux cooked capture v2" sll::FIELDS_V2;
     Null "null" "Null/Loopback" sll::NULL_FIELDS;
     Mpls "mpls" "MPLS label" mpls::FIELDS;
-    ControlWord "pweth" "Pseudowire control word" mpls::CONTROL_WORD_FIELDS;
+    Channel "pwach" "Pseudowire associated channel" mpls::CHANNEL_FIELDS;
     Pppoe "pppoe" "PPP over Ethernet" ppp::PPPOE_FIELDS;
     Ppp "ppp" "Point-to-Point Protocol" ppp::FIELDS;
     L2tp "l2tp" "Layer 2 Tunneling Protocol" l2tp::FIELDS;
@@ -80,6 +81,7 @@ protocols! {
     Gre "gre" "Generic Routing Encapsulation" gre::FIELDS;
     Erspan "erspan" "Encapsulated Remote Switch Packet Analysis" gre::ERSPAN_FIELDS;
     EtherIp "etherip" "Ethernet in IP" gre::ETHERIP_FIELDS;
+    Teredo "teredo" "Teredo" teredo::FIELDS;
     Vxlan "vxlan" "Virtual eXtensible LAN" vxlan::FIELDS;
     Geneve "geneve" "Generic Network Virtualization Encapsulation" vxlan::GENEVE_FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;

@@ -22,12 +22,17 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     if walk.quoted {
         return Ok(Next::Payload);
     }
+    // The other side of these two answers from the port that names them.
+    if let source @ (numbers::PORT_L2TP | numbers::PORT_TEREDO) = u16::from_be_bytes([header[0], header[1]]) {
+        return Ok(if source == numbers::PORT_L2TP { Next::L2tp } else { Next::Teredo });
+    }
     match port {
         numbers::PORT_VXLAN => Ok(Next::Vxlan),
         numbers::PORT_VXLAN_GENERIC => Ok(Next::VxlanGeneric),
         numbers::PORT_GENEVE => Ok(Next::Geneve),
         numbers::PORT_MPLS => Ok(Next::Mpls),
         numbers::PORT_L2TP => Ok(Next::L2tp),
+        numbers::PORT_TEREDO => Ok(Next::Teredo),
         _ => Ok(Next::Payload),
     }
 }

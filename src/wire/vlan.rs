@@ -1,4 +1,4 @@
-//! VLAN tags, one layer each: 802.1Q, and 802.1ad for the outer tag of QinQ (IEEE 802.1Q).
+//! VLAN tags, one layer each: 802.1Q, 802.1ad for the outer tag of QinQ, 802.1ah around whole frames (IEEE 802.1Q).
 
 use super::dispatch::Next;
 use super::{Field, Kind, Protocol, Stop, Value, Walk, numbers};
@@ -16,6 +16,13 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>, protocol: Protocol) -> Result<Next
         return Ok(Next::Llc);
     }
     Ok(Next::EtherType(number))
+}
+
+/// The service instance tag of a provider backbone bridge: flags and identifier; the customer's frame follows.
+pub(super) fn decode_backbone(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
+    walk.peek::<HEADER>(Protocol::Backbone)?;
+    walk.push(Protocol::Backbone, HEADER)?;
+    Ok(Next::Ethernet)
 }
 
 const IEEE: &str = "IEEE 802.1Q §9.6";
@@ -43,4 +50,9 @@ pub static SERVICE_FIELDS: &[Field] = &[
     Field::flag("ieee8021ad.dei", "Drop eligible", 3).about("May be dropped first where a switch has no room", IEEE),
     Field::dec("ieee8021ad.id", "Service VLAN", 4, 12).about("Virtual LAN of the provider's customer", IEEE),
     Field { name: "netlab.ieee8021ad.etype", ..ETYPE },
+];
+
+pub static BACKBONE_FIELDS: &[Field] = &[
+    Field::dec("ieee8021ah.priority", "Priority", 0, 3).about("Class of service in the backbone", "IEEE 802.1Q §9.7"),
+    Field::dec("ieee8021ah.isid", "Service instance", 8, 24).about("Customer's service", "IEEE 802.1Q §9.7"),
 ];
