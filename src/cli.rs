@@ -22,6 +22,8 @@ pub enum Command {
     Read(cmd::read::Args),
     /// Explain a packet: headers drawn as their RFCs draw them, every field in words, checksums worked out
     Explain(cmd::explain::Args),
+    /// Show what the two sides of a conversation said, with the marks of segments
+    Follow(cmd::follow::Args),
     /// List the exercises of the course, or show the page of one
     Exercises(cmd::exercises::Args),
     /// Run the server of an exercise
@@ -47,6 +49,7 @@ impl Command {
             Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
             Self::Explain(args) => cmd::explain::run(args),
+            Self::Follow(args) => cmd::follow::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),

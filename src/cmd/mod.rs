@@ -11,6 +11,7 @@ pub mod demo;
 pub mod exercises;
 pub mod explain;
 pub mod fields;
+pub mod follow;
 pub mod inside;
 pub mod interfaces;
 pub mod output;

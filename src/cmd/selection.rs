@@ -25,9 +25,9 @@ pub struct Selection {
 
 /// What one `--host` stands for: an address, or all that a name has.
 #[derive(Clone, Debug)]
-struct Addresses(Vec<IpAddr>);
+pub(super) struct Addresses(pub(super) Vec<IpAddr>);
 
-fn addresses(text: &str) -> Result<Addresses, String> {
+pub(super) fn addresses(text: &str) -> Result<Addresses, String> {
     if let Ok(address) = text.parse() {
         return Ok(Addresses(vec![address]));
     }

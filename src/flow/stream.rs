@@ -156,6 +156,16 @@ impl Item<'_> {
     }
 }
 
+/// Where a segment lies, once it has been taken in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The first byte of its data, from the first of the stream; negative: before the first that was captured.
+    pub offset: Option<i64>,
+    /// How many bytes of the other stream it acknowledges, and whether also that stream's FIN.
+    pub acknowledges: Option<i64>,
+    pub fin: bool,
+}
+
 /// Who takes the items.
 pub type Take<'t> = dyn FnMut(Item<'_>) + 't;
 
@@ -195,6 +205,22 @@ impl Assembler {
         }
         sender.segment(segment, take);
         self.bound(take);
+    }
+
+    /// Where a segment lies that was just taken in.
+    pub fn place(&self, segment: &Segment<'_>) -> Place {
+        let (sender, receiver) = match segment.from_client {
+            true => (&self.client, &self.server),
+            false => (&self.server, &self.client),
+        };
+        let first = segment.sequence.wrapping_add(u32::from(segment.flags.any(Flags::SYN)));
+        let offset = sender.place(first).map(|(offset, _)| offset);
+        match receiver.place(segment.acknowledgment).filter(|_| segment.flags.any(Flags::ACK)) {
+            Some((behind, past_fin)) => {
+                Place { offset, acknowledges: Some(behind - i64::from(past_fin)), fin: past_fin }
+            }
+            None => Place { offset, ..Place::default() },
+        }
     }
 
     /// Ends both streams: hands out all that still waits, with the holes before it.

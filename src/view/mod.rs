@@ -2,6 +2,7 @@
 
 pub mod escape;
 pub mod explain;
+pub mod follow;
 pub mod grid;
 pub mod hex;
 pub mod json;

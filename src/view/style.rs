@@ -19,6 +19,9 @@ pub enum Role {
     Faint,
     /// A heading.
     Heading,
+    /// What a client says, beside what a server says.
+    Client,
+    Server,
 }
 
 /// The styles of one output; without colour all of them write nothing.
@@ -48,6 +51,8 @@ impl Palette {
             Role::Trouble => AnsiColor::Red.on_default().bold(),
             Role::Faint => Style::new().dimmed(),
             Role::Heading => Style::new().bold(),
+            Role::Client => AnsiColor::Cyan.on_default(),
+            Role::Server => AnsiColor::Yellow.on_default(),
         }
     }
 
@@ -73,6 +78,8 @@ impl Palette {
                 Role::Trouble => b"\x1b[1m\x1b[31m",
                 Role::Faint => b"\x1b[2m",
                 Role::Heading => b"\x1b[1m",
+                Role::Client => b"\x1b[36m",
+                Role::Server => b"\x1b[33m",
             });
         }
     }

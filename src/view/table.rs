@@ -86,6 +86,8 @@ impl Table {
             Role::Trouble => cell.fg(Color::DarkRed).add_attribute(Attribute::Bold),
             Role::Faint => cell.add_attribute(Attribute::Dim),
             Role::Heading => cell.add_attribute(Attribute::Bold),
+            Role::Client => cell.fg(Color::DarkCyan),
+            Role::Server => cell.fg(Color::DarkYellow),
         }
     }
 }

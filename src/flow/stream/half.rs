@@ -100,6 +100,12 @@ impl Half {
         position.saturating_sub(self.begin)
     }
 
+    /// The offset of a sequence number, and whether it lies behind the FIN.
+    pub(super) fn place(&self, sequence: u32) -> Option<(i64, bool)> {
+        let position = self.position(self.origin?, sequence);
+        Some((position.wrapping_sub(self.begin) as i64, self.fin.is_some_and(|fin| position > fin)))
+    }
+
     /// Nothing of this stream has been handed out or told.
     fn is_untouched(&self) -> bool {
         self.next == self.begin && self.told <= self.begin
@@ -180,10 +186,12 @@ impl Half {
         let mut at = start.max(self.next);
         while at < end {
             // The piece that covers `at`, or else the next one behind it.
-            let covering =
-                self.waiting.range(..=at).next_back().map(|(from, piece)| (*from, piece)).filter(|(from, piece)| {
-                    from.saturating_add(piece.length()) > at
-                });
+            let covering = self
+                .waiting
+                .range(..=at)
+                .next_back()
+                .map(|(from, piece)| (*from, piece))
+                .filter(|(from, piece)| from.saturating_add(piece.length()) > at);
             if let Some((from, piece)) = covering {
                 let piece_end = from.saturating_add(piece.length());
                 let mine = data.get((at - start) as usize..).unwrap_or_default();

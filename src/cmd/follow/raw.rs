@@ -1,0 +1,62 @@
+//! `--raw`: the bytes of one side on standard output and nothing else; what is missing is told on standard error.
+
+use std::io::Write;
+
+use super::Side;
+
+/// Writes the bytes of one side.
+pub struct Raw {
+    from_client: bool,
+    out: Box<dyn Write>,
+    buffer: Vec<u8>,
+    written: u64,
+    /// How many gaps, their bytes, and before which byte the first is.
+    gaps: u64,
+    lost: u64,
+    first: u64,
+}
+
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
+
+impl Raw {
+    pub fn new(side: Side, out: anyhow::Result<impl Write + 'static>) -> anyhow::Result<Self> {
+        let (from_client, out) = (side == Side::Client, Box::new(out?));
+        Ok(Self { from_client, out, buffer: Vec::new(), written: 0, gaps: 0, lost: 0, first: 0 })
+    }
+
+    pub fn bytes(&mut self, from_client: bool, data: &[u8]) {
+        if from_client == self.from_client {
+            self.buffer.extend_from_slice(data);
+            self.written += data.len() as u64;
+        }
+    }
+
+    pub fn missing(&mut self, from_client: bool, length: u64) {
+        if from_client == self.from_client && length > 0 {
+            if self.gaps == 0 {
+                self.first = self.written;
+            }
+            (self.gaps, self.lost) = (self.gaps + 1, self.lost + length);
+        }
+    }
+
+    /// Writes out what is gathered, if that is much.
+    pub fn drain(&mut self) -> std::io::Result<()> {
+        if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes out all that is gathered.
+    pub fn flush(&mut self) -> std::io::Result<()> {
+        let written = self.out.write_all(&self.buffer);
+        self.buffer.clear();
+        written
+    }
+
+    pub fn say_what_is_missing(&self) {
+        if self.gaps > 0 {
+            let (gaps, lost, first) = (self.gaps, self.lost, self.first);
+            eprintln!("netlab: {lost} bytes in {gaps} gaps were not captured, the first behind byte {first} of these");
+        }
+    }
+}
