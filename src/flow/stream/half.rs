@@ -338,7 +338,7 @@ fn compare(from_client: bool, offset: u64, kept: (&[u8], u64), other: (&[u8], u6
     if kept.get(..both) == other.get(..both) {
         return;
     }
-    let (Some(from), Some(to)) = (pairs().next(), pairs().last()) else { return };
+    let (Some(from), Some(to)) = (pairs().next(), pairs().next_back()) else { return };
     let kept = kept.get(from..=to).unwrap_or_default();
     let other = other.get(from..=to).unwrap_or_default();
     take(Item::Differs(Differs { from_client, offset: offset + from as u64, kept, other, first, frame }));
