@@ -7,7 +7,7 @@ use divan::{Bencher, black_box};
 use etherparse::{PacketBuilder, TcpOptionElement};
 use netlab::field;
 use netlab::filter::Filter;
-use netlab::flow::FlowTable;
+use netlab::flow::{Facts, FlowTable};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::pipeline::{self, Sink};
 use netlab::view::json::Json;
@@ -191,4 +191,33 @@ fn filter(bencher: Bencher<'_, '_>, expression: &str) {
         }
         taken
     });
+}
+
+/// The filter alone, on packets that are decoded already.
+#[divan::bench(args = [
+    "tcp.flags.syn == 1",
+    "tcp.port == 8005",
+    "udp && ip.ttl < 5",
+    "ip.addr == 10.0.0.0/8",
+    "tcp.options.timestamp.tsval > 5",
+    "tcp.payload contains \"lazy\"",
+    "tcp.payload matches \"l[aeiou]zy\"",
+])]
+fn filter_alone(bencher: Bencher<'_, '_>, expression: &str) {
+    const DECODED: usize = 500;
+    let capture = Capture::new();
+    let mut layers: Vec<Layers> = (0..DECODED).map(|_| Layers::new()).collect();
+    let mut start = 0;
+    let packets = capture.ends.iter().zip(&mut layers).map(|(end, layers)| {
+        let data = &capture.bytes[start..*end];
+        start = *end;
+        let frame = Frame { link: LinkType::ETHERNET, length: data.len() as u32, data, ..Frame::empty() };
+        wire::decode(frame, layers)
+    });
+    let packets: Vec<_> = packets.collect();
+    let filter = Filter::parse(expression).expect("a filter");
+    let facts = Facts::default();
+    bencher
+        .counter(ItemsCount::new(DECODED))
+        .bench_local(|| packets.iter().filter(|packet| filter.matches(packet, &facts)).count());
 }

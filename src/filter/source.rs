@@ -8,7 +8,9 @@ use super::parse::Piece;
 
 /// A set of protocols, one bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocols(u64);
+pub struct Protocols(u128);
+
+const _: () = assert!(Protocol::ALL.len() <= u128::BITS as usize, "Protocols has a bit for each");
 
 impl Protocols {
     /// The protocols that bear a name: Wireshark's, and `ndp` and `mld` for the parts of ICMPv6.
@@ -19,7 +21,7 @@ impl Protocols {
             other => other.name(),
         };
         let named = Protocol::ALL.iter().filter(|protocol| protocol.name() == name || own(**protocol) == name);
-        let bits = named.fold(0, |bits, protocol| bits | 1u64.checked_shl(*protocol as u32).unwrap_or(0));
+        let bits = named.fold(0, |bits, protocol| bits | 1u128.checked_shl(*protocol as u32).unwrap_or(0));
         (bits != 0).then_some(Self(bits))
     }
 
@@ -30,7 +32,7 @@ impl Protocols {
 
     #[inline]
     pub fn contains(self, protocol: Protocol) -> bool {
-        self.0 >> (protocol as u32 & 63) & 1 != 0
+        self.0 >> (protocol as u32 & 127) & 1 != 0
     }
 
     /// Every packet is a frame, though the frame is not in its list of layers.
