@@ -174,13 +174,16 @@ fn hint(near: &[&str]) -> String {
     if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
 }
 
-/// Finds a field by its full name.
+/// Finds a field by its full name; where there is none, names that were probably meant.
 pub fn resolve(name: &str) -> Result<Resolved, Unknown> {
+    find(name).ok_or_else(|| Unknown { name: name.into(), near: near(name, all().map(|entry| entry.name())) })
+}
+
+/// Finds a field by its full name.
+pub fn find(name: &str) -> Option<Resolved> {
     let entries: Vec<Entry> = all().filter(|entry| entry.name() == name).collect();
-    match entries.first() {
-        Some(first) => Ok(Resolved { name: first.name(), kind: first.kind(), entries }),
-        None => Err(Unknown { name: name.into(), near: near(name, all().map(|entry| entry.name())) }),
-    }
+    let first = entries.first()?;
+    Some(Resolved { name: first.name(), kind: first.kind(), entries })
 }
 
 /// Longer names than this are nobody's typing mistake.

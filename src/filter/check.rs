@@ -105,8 +105,7 @@ fn call(function: &str, inner: Result<Side>, place: Place) -> Result<Side> {
 
 fn named(name: &str, place: &Place) -> Option<Side> {
     let place = place.clone();
-    // `icmpv6.mld` and the like name protocols first: no field is called so.
-    if let Ok(field) = field::resolve(name) {
+    if let Some(field) = field::find(name) {
         let entry = field.entries().first().copied();
         let (kind, words) = (kind(&field), entry.and_then(|entry| entry.words()));
         return Some(Side { source: Source::Field(field), kind, words, name: name.into(), place });
