@@ -2,6 +2,9 @@
 //! proptest in `cargo test` (tests/fuzz.rs), so that every machine runs them.
 #![allow(dead_code)]
 
+#[path = "streams.rs"]
+mod streams;
+
 use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
 
@@ -21,6 +24,7 @@ use netlab::view::tree::Tree;
 use netlab::view::values::Values;
 use netlab::view::words;
 use netlab::wire::Packet;
+pub use streams::streams;
 
 /// Frames of one input at most, so that a compressed file of a million empty packets is no 'hang'.
 const MOST_FRAMES: u64 = 256;

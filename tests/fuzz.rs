@@ -97,6 +97,11 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_segments_are_put_together_and_shown(input in prop::collection::vec(any::<u8>(), 0..1024)) {
+        bodies::streams(&input);
+    }
+
+    #[test]
     fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
         bodies::files(&input);
     }
@@ -143,7 +148,7 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["decode", "files", "filter"] {
+    for target in ["decode", "files", "filter", "streams"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
     for path in captures() {

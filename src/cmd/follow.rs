@@ -102,7 +102,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         false => Box::new(file::open(&args.file)?),
     };
     let mut source = Progress::new(source.as_mut());
-    let summary = pipeline::run(&mut source, &mut FlowTable::new(), &mut follower)?;
+    let summary = pipeline::run(&mut source, &mut FlowTable::remembering(CONVERSATIONS), &mut follower)?;
     source.clear();
     let found = follower.finish(summary.failure.is_some())?;
     match summary.failure {
@@ -152,6 +152,8 @@ struct Follower {
     ending: Ending,
 }
 
+/// Conversations that are told apart: one that leaves the table and comes back has a new number.
+const CONVERSATIONS: usize = 1 << 20;
 /// How many of the others are named.
 const MOST_NAMED: usize = 5;
 

@@ -172,7 +172,7 @@ impl<W: Write> Follow<W> {
             (Some(count), true) => format!("{} and the FIN", bytes(count.max(0) as u64)),
             (Some(0), false) if acks.is_some() => "the SYN".to_owned(),
             (Some(count), false) => bytes(count.max(0) as u64),
-            (None, _) if segment.flags.any(Flags::ACK) => segment.acknowledgment.to_string(),
+            (None, _) if segment.flags.any(Flags::ACK) => format!("number {}", segment.acknowledgment),
             (None, _) => String::new(),
         };
         if let Some(frame) = acks {

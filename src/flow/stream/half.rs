@@ -45,7 +45,7 @@ pub(super) struct Half {
     from_client: bool,
     /// The sequence number at [`ORIGIN`], once a segment or an acknowledgment has told where the stream is.
     origin: Option<u32>,
-    /// The SYN was seen, so that nothing lies before `begin`.
+    /// The SYN was seen: it says where the stream begins.
     opened: bool,
     /// Acknowledged by the other side before this one was seen.
     acknowledged_before: Option<u32>,
@@ -134,6 +134,8 @@ impl Half {
     fn known_end(&self) -> u64 {
         match self.fin {
             Some(fin) => self.acknowledged.min(fin),
+            // One number more may be that of a FIN that was not captured.
+            None if self.acknowledged == self.next + 1 => self.next,
             None => self.acknowledged,
         }
     }
@@ -291,9 +293,7 @@ impl Half {
         while self.give_up(Why::Ended, take) {}
         let end = match self.fin {
             Some(fin) => fin,
-            // One number more may be that of a FIN that was not captured.
-            None if self.acknowledged == self.next + 1 => self.next,
-            None => self.acknowledged,
+            None => self.known_end(),
         };
         self.tell(end, Why::NotCaptured, take);
     }
@@ -320,9 +320,7 @@ impl Half {
                 take(Item::Late(Late { from_client, offset, length: to - from, frame }));
             }
         };
-        if !self.opened {
-            late(0, self.begin);
-        }
+        late(0, self.begin);
         for (from, to) in &self.holes {
             late(*from, *to);
         }

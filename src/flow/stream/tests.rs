@@ -148,6 +148,10 @@ fn bytes_that_come_when_their_place_was_passed_are_told() {
     assert_eq!(run.finish()[3..], ["2 too late 3 #4"]);
     run.client(90, "before");
     assert_eq!(run.finish(), ["-10 too late 6 #6"]);
+    // Nor is data from before the SYN dropped without a word.
+    let mut run = Run::new();
+    run.feed(segment(true, Flags::SYN, 99, 0, b"")).client(90, "before");
+    assert_eq!(run.finish(), ["-10 too late 6 #2"]);
 }
 
 #[test]
@@ -201,8 +205,8 @@ fn an_acknowledgment_of_nothing_that_can_have_been_sent_is_ignored() {
 #[test]
 fn a_fin_not_captured_is_no_missing_byte_but_one_captured_shows_what_is_missing_before_it() {
     let mut run = Run::new();
-    run.client(100, "ab").server_has(103);
-    assert_eq!(run.finish(), [r#"0 "ab" #1 push"#]);
+    run.client(100, "ab").server_has(103).feed(segment(false, Flags::ACK, 1, 103, b"!"));
+    assert_eq!(run.finish(), [r#"0 "ab" #1 push"#, r#"server 0 "!" #3"#]);
     let mut run = Run::new();
     run.client(100, "ab").feed(segment(true, Flags::FIN, 105, 1, b""));
     assert_eq!(run.finish(), [r#"0 "ab" #1 push"#, "2 missing 3 NotCaptured"]);

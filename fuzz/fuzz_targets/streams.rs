@@ -1,0 +1,7 @@
+//! Any sequence of any segments through the flow table, reassembly and its views.
+#![no_main]
+
+#[path = "../bodies.rs"]
+mod bodies;
+
+libfuzzer_sys::fuzz_target!(|input: &[u8]| bodies::streams(input));
