@@ -20,6 +20,8 @@ pub enum Command {
     Capture(cmd::capture::Args),
     /// Show the packets of capture files
     Read(cmd::read::Args),
+    /// List who talks with whom, in files or live
+    Conversations(cmd::conversations::Args),
     /// Explain a packet: headers drawn as their RFCs draw them, every field in words, checksums worked out
     Explain(cmd::explain::Args),
     /// Show what the two sides of a conversation said, with the marks of segments
@@ -48,6 +50,7 @@ impl Command {
         match self {
             Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
+            Self::Conversations(args) => cmd::conversations::run(args),
             Self::Explain(args) => cmd::explain::run(args),
             Self::Follow(args) => cmd::follow::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),

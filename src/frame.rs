@@ -183,6 +183,32 @@ pub trait Source {
     }
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        (**self).advance()
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        (**self).frame()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        (**self).interfaces()
+    }
+
+    fn ready(&self) -> bool {
+        (**self).ready()
+    }
+
+    fn counts(&self) -> Counts {
+        (**self).counts()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        (**self).progress()
+    }
+}
+
 /// Why a source of frames ended early, or could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {

@@ -22,6 +22,11 @@ pub trait Sink {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+
+    /// A moment to show what is known so far: before a wait, and every few thousand packets.
+    fn idle(&mut self, _table: &FlowTable) -> std::io::Result<()> {
+        self.flush()
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
@@ -87,6 +92,9 @@ pub struct Summary {
     pub counts: Counts,
 }
 
+/// Packets between two moments at which sinks may show what is known so far.
+const MOMENT: u64 = 1 << 12;
+
 /// Feeds every frame of `source` through `table` to `sink`, until one of them has enough.
 ///
 /// The error is the sink's: a source that ends early is told in the summary, because what came before it counts.
@@ -94,8 +102,8 @@ pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) 
     let mut layers = Layers::new();
     let mut summary = Summary::default();
     loop {
-        if !source.ready() {
-            sink.flush()?;
+        if !source.ready() || summary.frames % MOMENT == MOMENT - 1 {
+            sink.idle(table)?;
         }
         match source.advance() {
             Ok(Some(_)) => {}

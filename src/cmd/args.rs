@@ -40,6 +40,11 @@ pub fn size(text: &str) -> Result<u64, String> {
     number.checked_mul(factor).ok_or_else(|| "that is more than there can be".to_owned())
 }
 
+/// Rows of the terminal; 24 where there is none.
+pub fn height() -> usize {
+    terminal_size::terminal_size().map_or(24, |(_, height)| usize::from(height.0))
+}
+
 /// Columns: as `COLUMNS` says, else of the terminal; 80 where there is none.
 pub fn width() -> usize {
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());

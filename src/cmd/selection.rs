@@ -3,7 +3,7 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::flow::Known;
-use crate::frame::LinkType;
+use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::io::bpf;
 use crate::io::pcap::Program;
 use crate::pipeline::{Next, Sink};
@@ -36,6 +36,11 @@ pub(super) fn addresses(text: &str) -> Result<Addresses, String> {
 }
 
 impl Selection {
+    /// Whether everything is taken.
+    pub fn takes_all(&self) -> bool {
+        self.port.is_empty() && self.host.is_empty() && self.filter.is_none()
+    }
+
     pub fn to_bpf(&self) -> bpf::Selection {
         bpf::Selection {
             ports: self.port.clone(),
@@ -49,7 +54,7 @@ impl Selection {
         self.before(()).map(drop)
     }
 
-    /// A sink that passes on only what is selected, for frames that did not come through the kernel's filter.
+    /// A sink or a source that passes on only what is selected, for frames that did not come through the kernel's filter.
     ///
     /// Fails where [`check`](Self::check) does.
     pub fn before<S>(&self, inner: S) -> anyhow::Result<Selected<S>> {
@@ -68,6 +73,11 @@ pub struct Selected<S> {
 }
 
 impl<S> Selected<S> {
+    /// What is behind the selection, to ask it what it counted.
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+
     fn compile(&mut self, link: LinkType) -> Result<usize, String> {
         if let Some(place) = self.programs.iter().position(|(known, _)| *known == link) {
             return Ok(place);
@@ -94,5 +104,41 @@ impl<S: Sink> Sink for Selected<S> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
+    }
+}
+
+/// As a source: what is not selected is not even decoded.
+impl<S: Source> Source for Selected<S> {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        loop {
+            let Some(time) = self.inner.advance()? else { return Ok(None) };
+            let link = self.inner.frame().link;
+            let place =
+                self.compile(link).map_err(|why| Error::Capture { target: link.to_string(), why, remedy: None })?;
+            let program = self.programs.get(place).and_then(|(_, program)| program.as_ref());
+            if program.is_none_or(|program| program.matches(self.inner.frame().data)) {
+                return Ok(Some(time));
+            }
+        }
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        self.inner.frame()
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        self.inner.interfaces()
+    }
+
+    fn ready(&self) -> bool {
+        self.inner.ready()
+    }
+
+    fn counts(&self) -> Counts {
+        self.inner.counts()
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.inner.progress()
     }
 }

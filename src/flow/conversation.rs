@@ -122,14 +122,10 @@ impl Summary {
     pub(super) fn of_udp(conversation: &Conversation<()>) -> Self {
         // Who speaks first asks; where a well-known port speaks first, the capture began in the middle.
         let [(_, low), (_, high)] = conversation.key.ends();
-        let [up, _] = conversation.traffic;
-        let client = match (low < 1024, high < 1024) {
-            (true, false) => Direction::Down,
-            (false, true) => Direction::Up,
-            _ if up.packets > 0 && low >= high => Direction::Up,
-            _ => Direction::Down,
-        };
-        Self::new(Transport::Udp, conversation, client, true, Ending::Endless, None)
+        let (from, to) = if conversation.opener == Direction::Up { (low, high) } else { (high, low) };
+        let guessed = from < 1024 && to >= 1024;
+        let client = if guessed { conversation.opener.reverse() } else { conversation.opener };
+        Self::new(Transport::Udp, conversation, client, guessed, Ending::Endless, None)
     }
 
     pub(super) fn of_icmp(conversation: &Conversation<icmp::Echo>) -> Self {

@@ -43,6 +43,8 @@ pub struct Facts {
 pub struct Known<'a> {
     pub facts: &'a Facts,
     pub events: &'a [Event],
+    /// Conversations that had to leave, to bound the memory; only where [`FlowTable::keep_departed`] asked for them.
+    pub departed: &'a [Summary],
 }
 
 /// Conversations that are remembered where nobody says how many: with them, a run stays under 64 MiB.
@@ -58,6 +60,7 @@ pub struct FlowTable {
     previous: Option<Timestamp>,
     facts: Facts,
     events: Vec<Event>,
+    departed: Vec<Summary>,
 }
 
 impl Default for FlowTable {
@@ -83,12 +86,14 @@ impl FlowTable {
             previous: None,
             facts: Facts::default(),
             events: Vec::new(),
+            departed: Vec::new(),
         }
     }
 
     /// Takes in the next packet and tells what it means.
     pub fn ingest(&mut self, packet: &Packet<'_>) -> Known<'_> {
         self.events.clear();
+        self.departed.clear();
         self.facts = Facts::default();
         self.clock(packet.frame.time);
         let now = self.previous.unwrap_or_default();
@@ -119,7 +124,10 @@ impl FlowTable {
                 _ => {}
             }
         }
-        Known { facts: &self.facts, events: &self.events }
+        if self.tcp.has_departed() || self.udp.has_departed() || self.echo.has_departed() {
+            self.depart();
+        }
+        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
     }
 
     fn echo(&mut self, at: &At<'_>, now: Timestamp) {
@@ -134,25 +142,39 @@ impl FlowTable {
         }
     }
 
-    /// From now on, keeps conversations that have to leave until they are taken by [`Self::departed`].
+    /// From now on, conversations that have to leave are told ([`Known::departed`]).
     pub fn keep_departed(&mut self) {
         self.tcp.keep_departed();
         self.udp.keep_departed();
         self.echo.keep_departed();
     }
 
-    /// Conversations that had to leave since the last call, to bound the memory.
-    pub fn departed(&mut self) -> Vec<Summary> {
+    #[cold]
+    fn depart(&mut self) {
         let (tcp, udp, echo) = (self.tcp.take_departed(), self.udp.take_departed(), self.echo.take_departed());
         let tcp = tcp.iter().map(Summary::of_tcp);
-        tcp.chain(udp.iter().map(Summary::of_udp)).chain(echo.iter().map(Summary::of_icmp)).collect()
+        let all = tcp.chain(udp.iter().map(Summary::of_udp)).chain(echo.iter().map(Summary::of_icmp));
+        self.departed.extend(all);
     }
 
-    /// The conversations that are remembered, in no order.
+    /// The conversations that are remembered, each at the place by which [`Self::conversation`] finds it.
     pub fn conversations(&self) -> impl Iterator<Item = Summary> {
         let tcp = self.tcp.present().iter().map(Summary::of_tcp);
         let udp = self.udp.present().iter().map(Summary::of_udp);
         tcp.chain(udp).chain(self.echo.present().iter().map(Summary::of_icmp))
+    }
+
+    /// The conversation at a place of [`Self::conversations`].
+    pub fn conversation(&self, place: usize) -> Option<Summary> {
+        let (tcp, udp) = (self.tcp.present(), self.udp.present());
+        if let Some(conversation) = tcp.get(place) {
+            return Some(Summary::of_tcp(conversation));
+        }
+        let place = place.checked_sub(tcp.len())?;
+        match udp.get(place) {
+            Some(conversation) => Some(Summary::of_udp(conversation)),
+            None => self.echo.present().get(place.checked_sub(udp.len())?).map(Summary::of_icmp),
+        }
     }
 
     /// How many conversations had to leave to bound the memory.

@@ -33,6 +33,8 @@ pub struct Conversation<S> {
     pub last: Timestamp,
     /// By [`Direction::sender`].
     pub traffic: [Traffic; 2],
+    /// Which way its first packet went.
+    pub opener: Direction,
     pub state: S,
     /// Used since the hand came by.
     recent: bool,
@@ -43,6 +45,9 @@ impl<S> Conversation<S> {
     #[inline]
     pub(super) fn count(&mut self, direction: Direction, bytes: u32, data: u32) {
         let [up, down] = &mut self.traffic;
+        if up.packets + down.packets == 0 {
+            self.opener = direction;
+        }
         let traffic = if direction == Direction::Up { up } else { down };
         traffic.packets += 1;
         traffic.bytes += u64::from(bytes);
@@ -82,6 +87,12 @@ impl<S: Default> Table<S> {
     /// From now on, keeps conversations that leave until they are [taken](Self::take_departed).
     pub fn keep_departed(&mut self) {
         self.departed.get_or_insert_default();
+    }
+
+    /// Whether some have left since they were last taken.
+    #[inline]
+    pub fn has_departed(&self) -> bool {
+        self.departed.as_ref().is_some_and(|departed| !departed.is_empty())
     }
 
     /// Those that have left since the last call.
@@ -126,23 +137,12 @@ impl<S: Default> Table<S> {
         self.begin(key, hash, now).map(|slot| (slot, false))
     }
 
-    /// The conversation may leave before others: nothing more is expected of it.
-    pub fn retire(&mut self, place: &Key) {
-        let hash = self.hasher.hash_one(place);
-        let slots = &self.slots;
-        let same = |found: &u32| slots.get(*found as usize).is_some_and(|slot| slot.key == *place);
-        if let Some(found) = self.current.find(hash, same).copied()
-            && let Some(slot) = self.slots.get_mut(found as usize)
-        {
-            slot.recent = false;
-        }
-    }
-
     fn begin(&mut self, key: Key, hash: u64, now: Timestamp) -> Option<&mut Conversation<S>> {
         let index = self.next;
         self.next = self.next.wrapping_add(1);
         let traffic = [Traffic::default(); 2];
-        let slot = Conversation { key, index, first: now, last: now, traffic, state: S::default(), recent: true };
+        let (opener, state) = (Direction::Up, S::default());
+        let slot = Conversation { key, index, first: now, last: now, traffic, opener, state, recent: true };
         let place = if self.slots.len() < self.most {
             self.slots.push(slot);
             self.slots.len() - 1

@@ -1,0 +1,266 @@
+//! `netlab conversations`: who talks with whom, from files or live.
+//!
+//! On a terminal a table of the first ones, live kept up to date in its place; into a pipe every conversation as a line.
+
+use std::io::{IsTerminal, Write};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use clap::ValueEnum;
+
+use super::input::Input;
+use super::output::{Color, stdout};
+use super::progress::Progress;
+use super::selection::Selection;
+use super::{Exit, args};
+use crate::flow::{FlowTable, Known, Summary};
+use crate::io::interrupt::Interrupt;
+use crate::io::{pcap, privilege};
+use crate::pipeline::{self, Next, Sink};
+use crate::view::conversations as view;
+use crate::view::style::Palette;
+use crate::wire::Packet;
+
+/// Time between two pictures of a live table.
+const REFRESH: Duration = Duration::from_millis(500);
+/// Bytes that are gathered before they are written.
+const BUFFER: usize = 64 << 10;
+
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = "Keys of --json: transport, stream, client, server, guessed, start, duration; and, with \
+    _client and _server: packets, bytes, data, goodput (bytes a second), state, rtt (seconds), repeated (bytes), \
+    window (largest, bytes), mss; completeness, window_scale, sack, timestamps, ending.")]
+pub struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// Watch an interface (repeatable) until Ctrl-C; any is all of them
+    #[arg(short, long, value_name = "IF")]
+    interface: Vec<String>,
+    #[command(flatten)]
+    selection: Selection,
+    /// What comes first [default: bytes on a terminal, start elsewhere]
+    #[arg(long, value_enum, value_name = "BY", hide_default_value = true)]
+    sort: Option<Sort>,
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+    /// Rows of the table
+    #[arg(long, value_name = "N", default_value_t = 50)]
+    top: usize,
+    /// All conversations, also on a terminal
+    #[arg(long, conflicts_with = "top")]
+    all: bool,
+    /// Remember at most this many conversations of each transport; idle ones leave first
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
+    max_flows: u64,
+    /// Stop watching after this time, as in 10s
+    #[arg(long, value_name = "TIME", requires = "interface", value_parser = args::duration)]
+    duration: Option<Duration>,
+    /// Say READY on standard error once every packet from then on counts
+    #[arg(long, requires = "interface")]
+    ready: bool,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Sort {
+    /// Most bytes first
+    Bytes,
+    /// Most packets first
+    Packets,
+    /// Longest first
+    Duration,
+    /// In the order in which they began
+    Start,
+}
+
+impl Sort {
+    /// What conversations are sorted by, smallest first.
+    fn key(self, summary: &Summary) -> i64 {
+        let most = |number: u64| -i64::try_from(number).unwrap_or(i64::MAX);
+        match self {
+            Self::Bytes => most(summary.bytes()),
+            Self::Packets => most(summary.packets()),
+            Self::Duration => -summary.duration(),
+            Self::Start => summary.first.0,
+        }
+    }
+}
+
+/// How conversations are shown.
+struct Show {
+    table: bool,
+    json: bool,
+    sort: Sort,
+    most: usize,
+    palette: Palette,
+}
+
+impl Show {
+    /// Every conversation that is to be shown, in order.
+    fn summaries<'a>(&self, flows: &'a FlowTable) -> impl Iterator<Item = Summary> + 'a {
+        let mut order: Vec<(i64, usize)> =
+            flows.conversations().enumerate().map(|(place, summary)| (self.sort.key(&summary), place)).collect();
+        order.sort_unstable();
+        order.truncate(self.most);
+        order.into_iter().filter_map(|(_, place)| flows.conversation(place))
+    }
+
+    fn line(&self, summary: &Summary, out: &mut Vec<u8>) {
+        if self.json {
+            view::json(summary, out);
+        } else {
+            view::line(summary, out);
+        }
+    }
+
+    fn picture(&self, flows: &FlowTable, most: usize) -> anyhow::Result<Vec<u8>> {
+        let mut out = Vec::new();
+        view::table(self.summaries(flows).take(most), args::width(), self.palette, &mut out)?;
+        let known = flows.conversations().count();
+        let rest = view::rest(known.min(self.most).min(most), known, flows.forgotten());
+        if !rest.is_empty() {
+            writeln!(out, "{rest}")?;
+        }
+        Ok(out)
+    }
+
+    /// All that there is to say at the end.
+    fn end(&self, flows: &FlowTable, out: &mut impl Write) -> anyhow::Result<()> {
+        if self.table {
+            out.write_all(&self.picture(flows, usize::MAX)?)?;
+            return Ok(());
+        }
+        let mut buffer = Vec::with_capacity(BUFFER + 1024);
+        for summary in self.summaries(flows) {
+            self.line(&summary, &mut buffer);
+            if buffer.len() >= BUFFER {
+                out.write_all(&buffer)?;
+                buffer.clear();
+            }
+        }
+        out.write_all(&buffer)?;
+        Ok(())
+    }
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.input.is_empty() == args.interface.is_empty() {
+        anyhow::bail!("whose conversations? give capture files, or -i and an interface");
+    }
+    let terminal = std::io::stdout().is_terminal();
+    let table = terminal && !args.json;
+    let show = Show {
+        table,
+        json: args.json,
+        sort: args.sort.unwrap_or(if table { Sort::Bytes } else { Sort::Start }),
+        most: if args.all || !table { usize::MAX } else { args.top },
+        palette: Palette::new(args.color.on_stdout()),
+    };
+    let mut flows = FlowTable::remembering(usize::try_from(args.max_flows).unwrap_or(usize::MAX));
+    if !table {
+        // Those that have to leave are written at once: nothing is lost where lines go into a file.
+        flows.keep_departed();
+    }
+    let mut watching = Watching::new(&show, table && !args.interface.is_empty());
+    let summary = if args.interface.is_empty() {
+        let mut source = args.selection.before(args.input.open()?)?;
+        let mut source = Progress::new(&mut source);
+        let summary = pipeline::run(&mut source, &mut flows, &mut watching)?;
+        source.clear();
+        summary
+    } else {
+        watch(&args, &mut flows, &mut watching)?
+    };
+    watching.clear()?;
+    show.end(&flows, &mut stdout()?)?;
+    if let Some(failure) = summary.failure {
+        return Err(failure.into());
+    }
+    let none = flows.conversations().next().is_none() && flows.forgotten() == 0;
+    Ok(if none { Exit::No } else { Exit::Done })
+}
+
+/// Runs until Ctrl-C, or for as long as was asked.
+fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow::Result<pipeline::Summary> {
+    let interfaces = args.interface.clone();
+    let options = pcap::Options { interfaces, selection: args.selection.to_bpf(), ..pcap::Options::default() };
+    let opened = pcap::open(&options)?;
+    privilege::give_up().context("cannot give up privileges")?;
+    let stop = pcap::Stop::new().context("cannot make a pipe")?;
+    let _interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
+    opened.notes().iter().for_each(|note| eprintln!("netlab: {note}"));
+    let mut live = opened.start(stop, args.duration)?;
+    if args.ready {
+        eprintln!("READY");
+    }
+    let summary = pipeline::run(&mut live, flows, sink)?;
+    live.finish();
+    Ok(summary)
+}
+
+/// Writes conversations that leave, and draws the live table in its place.
+struct Watching<'a> {
+    show: &'a Show,
+    live: bool,
+    /// Lines of the picture that is on the screen.
+    drawn: usize,
+    next: Instant,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Watching<'a> {
+    fn new(show: &'a Show, live: bool) -> Self {
+        Self { show, live, drawn: 0, next: Instant::now(), buffer: Vec::new() }
+    }
+
+    /// Takes the picture away.
+    fn clear(&mut self) -> std::io::Result<()> {
+        self.flush()?;
+        if self.drawn > 0 {
+            // Up to its first line, then everything below is cleared.
+            print!("\x1b[{}A\x1b[J", std::mem::take(&mut self.drawn));
+        }
+        std::io::stdout().flush()
+    }
+
+    fn draw(&mut self, flows: &FlowTable) -> std::io::Result<()> {
+        // Header, rule, the line of talk, and the one the cursor stands in.
+        let rows = args::height().saturating_sub(4).min(self.show.most);
+        let picture = self.show.picture(flows, rows).map_err(std::io::Error::other)?;
+        self.clear()?;
+        std::io::stdout().write_all(&picture)?;
+        self.drawn = picture.iter().filter(|byte| **byte == b'\n').count();
+        std::io::stdout().flush()
+    }
+}
+
+impl Sink for Watching<'_> {
+    fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        for summary in known.departed {
+            self.show.line(summary, &mut self.buffer);
+        }
+        if self.buffer.len() >= BUFFER {
+            self.flush()?;
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        if !self.buffer.is_empty() {
+            std::io::stdout().write_all(&self.buffer)?;
+            self.buffer.clear();
+        }
+        Ok(())
+    }
+
+    fn idle(&mut self, flows: &FlowTable) -> std::io::Result<()> {
+        if self.live && Instant::now() >= self.next {
+            self.next = Instant::now() + REFRESH;
+            self.draw(flows)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,266 @@
+//! Conversations as a table for a person, as plain lines and as JSON for programs.
+
+use std::io::{self, Write};
+
+use super::escape;
+use super::style::{Palette, Role};
+use super::table::{Align, Table};
+use crate::field::text;
+use crate::flow::conversation::Tcp;
+use crate::flow::{Ending, Summary};
+use crate::wire::Address;
+
+/// How a conversation ended, as plain lines and JSON say it.
+fn ending(ending: Ending) -> &'static str {
+    match ending {
+        Ending::Open => "open",
+        Ending::Closed { by_client: true } => "closed by client",
+        Ending::Closed { by_client: false } => "closed by server",
+        Ending::HalfClosed { by_client: true } => "half closed by client",
+        Ending::HalfClosed { by_client: false } => "half closed by server",
+        Ending::Refused => "refused",
+        Ending::Reset { by_client: true, after_close: false } => "reset by client",
+        Ending::Reset { by_client: false, after_close: false } => "reset by server",
+        Ending::Reset { by_client: true, after_close: true } => "reset by client after its close",
+        Ending::Reset { by_client: false, after_close: true } => "reset by server after its close",
+        Ending::Unanswered => "unanswered",
+        Ending::Endless => "-",
+    }
+}
+
+fn role(ending: Ending) -> Role {
+    match ending {
+        Ending::Open | Ending::Endless => Role::Plain,
+        Ending::Closed { .. } | Ending::HalfClosed { .. } => Role::Closing,
+        Ending::Refused | Ending::Reset { .. } | Ending::Unanswered => Role::Trouble,
+    }
+}
+
+fn endpoint((address, port): (Address, u16), out: &mut Vec<u8>) {
+    match address {
+        Address::V4(address) => text::ipv4(address, out),
+        Address::V6(address) => {
+            out.push(b'[');
+            text::ipv6(address, out);
+            out.push(b']');
+        }
+    }
+    out.push(b':');
+    text::decimal(port.into(), out);
+}
+
+fn pair(numbers: [u64; 2], out: &mut Vec<u8>) {
+    text::decimal(numbers[0], out);
+    out.push(b'/');
+    text::decimal(numbers[1], out);
+}
+
+/// One conversation as a plain line: words and numbers separated by one space, pairs as client/server.
+///
+/// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END`
+pub fn line(summary: &Summary, out: &mut Vec<u8>) {
+    out.extend_from_slice(summary.transport.name().as_bytes());
+    out.push(b' ');
+    text::decimal(summary.stream.into(), out);
+    out.push(b' ');
+    endpoint(summary.client, out);
+    out.extend_from_slice(if summary.guessed { b" ~ " } else { b" > " });
+    endpoint(summary.server, out);
+    let [up, down] = summary.traffic;
+    for (name, numbers) in [
+        (" packets ", [up.packets, down.packets]),
+        (" bytes ", [up.bytes, down.bytes]),
+        (" data ", [up.data, down.data]),
+    ] {
+        out.extend_from_slice(name.as_bytes());
+        pair(numbers, out);
+    }
+    out.extend_from_slice(b" start ");
+    text::seconds(summary.first.0, 6, out);
+    out.extend_from_slice(b" duration ");
+    text::seconds(summary.duration(), 6, out);
+    if let Some(tcp) = &summary.tcp {
+        let [client, server] = tcp.states;
+        for part in [" states ", client.name(), "/", server.name(), " rtt "] {
+            out.extend_from_slice(part.as_bytes());
+        }
+        for (place, rtt) in tcp.rtt.into_iter().enumerate() {
+            if place > 0 {
+                out.push(b'/');
+            }
+            match rtt {
+                Some(rtt) => text::seconds(rtt, 6, out),
+                None => out.push(b'-'),
+            }
+        }
+        out.extend_from_slice(b" again ");
+        pair(tcp.repeated, out);
+        out.push(b' ');
+        out.extend_from_slice(ending(summary.ending).as_bytes());
+    }
+    out.push(b'\n');
+}
+
+/// One conversation as a JSON object on a line. Keys ending in `_client` and `_server` are that side's.
+pub fn json(summary: &Summary, out: &mut Vec<u8>) {
+    let mut object = Object { out, first: true };
+    object.string("transport", summary.transport.name().as_bytes());
+    object.number("stream", summary.stream.into());
+    for (key, end) in [("client", summary.client), ("server", summary.server)] {
+        let mut shown = Vec::new();
+        endpoint(end, &mut shown);
+        object.string(key, &shown);
+    }
+    object.word("guessed", if summary.guessed { "true" } else { "false" });
+    object.seconds("start", summary.first.0);
+    object.seconds("duration", summary.duration());
+    let [up, down] = summary.traffic;
+    object.pair("packets", [up.packets, down.packets].map(Some));
+    object.pair("bytes", [up.bytes, down.bytes].map(Some));
+    object.pair("data", [up.data, down.data].map(Some));
+    object.pair("goodput", summary.goodput());
+    if let Some(tcp) = &summary.tcp {
+        object.tcp(tcp);
+        object.string("ending", ending(summary.ending).as_bytes());
+    }
+    object.out.extend_from_slice(b"}\n");
+}
+
+/// A JSON object being written; keys are plain ASCII, values are escaped by whoever hands them over.
+struct Object<'a> {
+    out: &'a mut Vec<u8>,
+    first: bool,
+}
+
+impl Object<'_> {
+    fn key(&mut self, key: &str, side: &str) {
+        self.out.extend_from_slice(if std::mem::take(&mut self.first) { b"{\"" } else { b",\"" });
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(side.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn string(&mut self, key: &str, value: &[u8]) {
+        self.key(key, "");
+        self.out.push(b'"');
+        self.out.extend_from_slice(value);
+        self.out.push(b'"');
+    }
+
+    fn word(&mut self, key: &str, value: &str) {
+        self.key(key, "");
+        self.out.extend_from_slice(value.as_bytes());
+    }
+
+    fn number(&mut self, key: &str, value: u64) {
+        self.key(key, "");
+        text::decimal(value, self.out);
+    }
+
+    fn seconds(&mut self, key: &str, value: i64) {
+        self.key(key, "");
+        text::seconds(value, 9, self.out);
+    }
+
+    /// Two numbers, absent where they are not known.
+    fn pair(&mut self, key: &str, values: [Option<u64>; 2]) {
+        for (side, value) in ["_client", "_server"].into_iter().zip(values) {
+            if let Some(value) = value {
+                self.key(key, side);
+                text::decimal(value, self.out);
+            }
+        }
+    }
+
+    fn tcp(&mut self, tcp: &Tcp) {
+        for (side, state) in ["_client", "_server"].into_iter().zip(tcp.states) {
+            self.key("state", side);
+            self.out.push(b'"');
+            self.out.extend_from_slice(state.name().as_bytes());
+            self.out.push(b'"');
+        }
+        self.number("completeness", tcp.completeness.into());
+        // The server's answer comes after the way to it and back, the client's after the way to him and back.
+        for (side, rtt) in ["_server", "_client"].into_iter().zip(tcp.rtt) {
+            if let Some(rtt) = rtt {
+                self.key("rtt", side);
+                text::seconds(rtt, 9, self.out);
+            }
+        }
+        self.pair("repeated", tcp.repeated.map(Some));
+        self.pair("window", tcp.window.map(|window| Some(window.into())));
+        self.pair("mss", tcp.mss.map(|mss| mss.map(u64::from)));
+        for (key, agreed) in [("window_scale", tcp.scale), ("sack", tcp.sack), ("timestamps", tcp.timestamps)] {
+            self.word(key, if agreed { "true" } else { "false" });
+        }
+    }
+}
+
+/// Bytes in at most five columns.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes}"),
+        10_000..10_000_000 => format!("{} k", bytes / 1000),
+        10_000_000..10_000_000_000 => format!("{} M", bytes / 1_000_000),
+        _ => format!("{} G", bytes / 1_000_000_000),
+    }
+}
+
+/// A table of conversations for a terminal `width` columns wide.
+pub fn table(
+    summaries: impl IntoIterator<Item = Summary>,
+    width: usize,
+    palette: Palette,
+    out: &mut impl Write,
+) -> io::Result<()> {
+    use Align::{Left, Right};
+    let columns = [
+        ("", Left),
+        ("#", Right),
+        ("client", Left),
+        ("server", Left),
+        ("packets", Right),
+        ("bytes", Right),
+        ("seconds", Right),
+        ("ended", Left),
+    ];
+    let mut table = Table::new(&columns, width, palette);
+    for summary in summaries {
+        let [client, server] = [summary.client, summary.server].map(|end| {
+            let mut shown = Vec::new();
+            endpoint(end, &mut shown);
+            String::from_utf8(shown).unwrap_or_default()
+        });
+        let client = if summary.guessed { format!("{client}?") } else { client };
+        let mut seconds = Vec::new();
+        text::seconds(summary.duration(), 3, &mut seconds);
+        let number = summary.stream.to_string();
+        let packets = summary.packets().to_string();
+        let bytes = size(summary.bytes());
+        let seconds = String::from_utf8(seconds).unwrap_or_default();
+        table.row([
+            (summary.transport.name(), Role::Faint),
+            (number.as_str(), Role::Faint),
+            (client.as_str(), Role::Plain),
+            (server.as_str(), Role::Plain),
+            (packets.as_str(), Role::Plain),
+            (bytes.as_str(), Role::Plain),
+            (seconds.as_str(), Role::Plain),
+            (ending(summary.ending), role(summary.ending)),
+        ]);
+    }
+    table.write(out)
+}
+
+/// A line of talk about conversations that are not in the table, or nothing.
+pub fn rest(shown: usize, known: usize, forgotten: u64) -> String {
+    let mut text = String::new();
+    if shown < known {
+        text.push_str(&format!("{} of {known} conversations; --all shows the rest", shown));
+    }
+    if forgotten > 0 {
+        let gap = if text.is_empty() { "" } else { "; " };
+        text.push_str(&format!("{gap}{forgotten} idle ones were forgotten to bound the memory (--max-flows)"));
+    }
+    escape::text(&text)
+}
