@@ -2,6 +2,9 @@
 //!
 //! Numbers have Wireshark's meaning. A direction that was first seen in the middle counts from 1, as after a SYN.
 
+#[cfg(test)]
+mod tests;
+
 use super::analysis::{Analysis, Marks, Segment, Side, analyse, before};
 use super::conversation::{self, Ending};
 use super::event::Event;

@@ -97,3 +97,31 @@ pub static FIELDS: &[Field] = &[
         .at(192, 32)
         .about("IP address that is looked for", RFC),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol;
+    use crate::wire::sample::{decodes, ethernet, fields, hex, layers};
+
+    #[test]
+    fn reads_who_asks_for_whom() {
+        let request = ethernet(0x0806, &hex("0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002"));
+        decodes(&request, &[Protocol::Arp]);
+        fields(&request, &[("arp.opcode", "1"), ("arp.src.proto_ipv4", "[10, 0, 0, 1]")]);
+        fields(&request, &[("arp.dst.proto_ipv4", "[10, 0, 0, 2]"), ("arp.src.hw_mac", "[2, 0, 0, 0, 0, 1]")]);
+    }
+
+    #[test]
+    fn shows_no_address_where_the_lengths_speak_of_more_than_there_is() {
+        let long = ethernet(0x0806, &hex("0001 0800 06 24 0001 020000000001 0a000001 000000000000 0a000002"));
+        let (_, stop) = layers(crate::frame::LinkType::ETHERNET, &long);
+        assert!(matches!(stop, crate::wire::Stop::Truncated { needs: 92, has: 28, .. }), "{stop:?}");
+        fields(&long, &[("arp.opcode", "1"), ("arp.src.hw_mac", "absent"), ("arp.src.proto_ipv4", "absent")]);
+    }
+
+    #[test]
+    fn reads_reverse_arp_under_its_own_ether_type() {
+        let reverse = ethernet(0x8035, &hex("0001 0800 06 04 0003 020000000001 00000000 020000000001 00000000"));
+        decodes(&reverse, &[Protocol::Arp]);
+    }
+}

@@ -86,6 +86,7 @@ impl Walk<'_, '_> {
         match self.rest().first().map(|byte| byte >> 4) {
             Some(6) => ipv6::decode(self),
             Some(_) => ipv4::decode(self),
+            None if self.length() > 0 => ipv4::decode(self),
             None => Err(Stop::End),
         }
     }

@@ -111,3 +111,32 @@ pub static LLC_FIELDS: &[Field] = &[
 fn snap(at: &super::At<'_>) -> Option<u32> {
     (at.layer.header == 8).then(|| at.u32(2)).flatten()
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, layers, udp};
+    use crate::wire::{Protocol, Stop};
+
+    #[test]
+    fn up_to_1500_the_type_is_a_length_and_the_rest_padding() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let content = [hex("aaaa03 000000 0800"), packet.clone(), vec![0; 8]].concat();
+        let frame = ethernet(8 + packet.len() as u16, &content);
+        decodes(&frame, &[Protocol::Llc, Protocol::Ipv4, Protocol::Udp, Protocol::Data]);
+        fields(&frame, &[("eth.len", "38"), ("eth.type", "absent"), ("llc.type", "2048"), ("data.len", "2")]);
+    }
+
+    #[test]
+    fn between_length_and_type_there_is_neither() {
+        let frame = ethernet(1520, b"?");
+        fields(&frame, &[("eth.len", "absent"), ("eth.type", "absent")]);
+        assert_eq!(layers(LinkType::ETHERNET, &frame).1, Stop::Unknown { space: "EtherType", number: 1520 });
+    }
+
+    #[test]
+    fn llc_of_other_protocols_names_the_access_point() {
+        let tree = ethernet(7, &hex("424203 00000000"));
+        assert_eq!(layers(LinkType::ETHERNET, &tree).1, Stop::Unknown { space: "LLC access point", number: 0x42 });
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     }
     walk.push(Protocol::Gre, length)?;
     match number {
-        _ if walk.rest().is_empty() => Err(Stop::End),
+        _ if walk.length() == 0 => Err(Stop::End),
         PPP => Ok(Next::Ppp),
         // Type I has no header of its own; type II is known by the sequence number in front of it.
         ERSPAN if flags & SEQUENCE == 0 => Ok(Next::Ethernet),
@@ -105,3 +105,50 @@ pub static ERSPAN_FIELDS: &[Field] = &[
 ];
 
 pub static ETHERIP_FIELDS: &[Field] = &[Field::dec("etherip.ver", "Version", 0, 4).about("3", "RFC 3378 §3")];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Erspan, EtherIp, Ethernet, Gre, Ipv4, Metadata, Ppp, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    fn tunnel(header: &str, inner: &[u8]) -> Vec<u8> {
+        ethernet(0x0800, &ipv4(47, &[&hex(header), inner].concat()))
+    }
+
+    #[test]
+    fn optional_words_move_what_follows() {
+        let inner = ipv4(17, &udp(9, b"hi"));
+        for header in ["0000 0800", "8000 0800 00000000", "b000 0800 00000000 00000007 00000001"] {
+            decodes(&tunnel(header, &inner), &[Ipv4, Gre, Ipv4, Udp, Data]);
+        }
+        fields(&tunnel("a000 0800 00000000 00000007", &inner), &[("gre.key", "7")]);
+    }
+
+    #[test]
+    fn carries_frames_ppp_and_mirrored_traffic() {
+        let inner = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x0800, &inner);
+        decodes(&tunnel("2000 6558 00000007", &frame), &[Ipv4, Gre, Ethernet, Ipv4, Udp, Data]);
+        decodes(&tunnel("3081 880b 00240001 00000001 00000002 ff03 0021", &inner), &[Ipv4, Gre, Ppp, Ipv4, Udp, Data]);
+        decodes(&tunnel("0000 88be", &frame), &[Ipv4, Gre, Ethernet, Ipv4, Udp, Data]);
+        let second = tunnel("1000 88be 00000001 1005 1064 00000001", &frame);
+        decodes(&second, &[Ipv4, Gre, Erspan, Ethernet, Ipv4, Udp, Data]);
+        fields(&second, &[("erspan.version", "1"), ("erspan.vlan", "5"), ("erspan.spanid", "100")]);
+        let third = tunnel("1000 22eb 00000001 2005 0000 00000001 0000 0001 0000000000000000", &frame);
+        decodes(&third, &[Ipv4, Gre, Erspan, Ethernet, Ipv4, Udp, Data]);
+        decodes(&tunnel("0000 8909 0800 01 01 0001 0005", &inner), &[Ipv4, Gre, Metadata, Ipv4, Udp, Data]);
+        decodes(&tunnel("0000 883e", &inner), &[Ipv4, Gre, Ipv4, Udp, Data]);
+        let redirected = [hex("00000000"), inner].concat();
+        assert_eq!(
+            crate::wire::sample::layers(crate::frame::LinkType::ETHERNET, &tunnel("0000 883e", &redirected)).0.len(),
+            6
+        );
+    }
+
+    #[test]
+    fn ethernet_in_ip_is_version_3() {
+        let frame = ethernet(0x0800, &ipv4(17, &udp(9, b"hi")));
+        let packet = ethernet(0x0800, &ipv4(97, &[hex("3000"), frame].concat()));
+        decodes(&packet, &[Ipv4, EtherIp, Ethernet, Ipv4, Udp, Data]);
+    }
+}

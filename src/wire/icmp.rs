@@ -28,7 +28,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     if !is_error(kind) {
         return Ok(Next::Payload);
     }
-    if walk.rest().is_empty() {
+    if walk.length() == 0 {
         return Err(Stop::End);
     }
     walk.quoted = true;
@@ -135,3 +135,41 @@ pub static FIELDS: &[Field] = &[
     .at(32, 8)
     .about("Byte of the quoted packet that is wrong", RFC),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Icmp, Ipv4, Tcp, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    #[test]
+    fn reads_echo_and_its_checksum() {
+        let frame = ethernet(0x0800, &ipv4(1, &hex("0800 8f93 0001 0002 6869")));
+        decodes(&frame, &[Ipv4, Icmp, Data]);
+        fields(&frame, &[("icmp.type", "8"), ("icmp.ident", "1"), ("icmp.seq", "2"), ("icmp.checksum.status", "1")]);
+    }
+
+    #[test]
+    fn an_error_quotes_the_packet_that_caused_it() {
+        let quoted = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x0800, &ipv4(1, &[hex("0303 0000 0000 0000"), quoted].concat()));
+        decodes(&frame, &[Ipv4, Icmp, Ipv4, Udp, Data]);
+        fields(&frame, &[("icmp.code", "3"), ("udp.dstport", "9"), ("icmp.ident", "absent")]);
+    }
+
+    #[test]
+    fn eight_quoted_bytes_of_tcp_have_ports_but_no_raw_number_and_no_checksum() {
+        let mut quoted = ipv4(6, &hex("c000 0050 00000001"));
+        quoted[3] = 60;
+        let frame = ethernet(0x0800, &ipv4(1, &[hex("0303 0000 0000 0000"), quoted].concat()));
+        let (layers, stop) = crate::wire::sample::layers(crate::frame::LinkType::ETHERNET, &frame);
+        assert_eq!(layers.last(), Some(&Tcp));
+        assert!(matches!(stop, crate::wire::Stop::Truncated { protocol: Tcp, has: 8, .. }), "{stop:?}");
+        fields(&frame, &[("tcp.dstport", "80"), ("tcp.seq_raw", "absent"), ("tcp.checksum.status", "absent")]);
+    }
+
+    #[test]
+    fn extended_echo_counts_in_eight_bits() {
+        let frame = ethernet(0x0800, &ipv4(1, &hex("2a00 0000 0007 09 01")));
+        fields(&frame, &[("icmp.ident", "7"), ("icmp.seq", "absent"), ("icmp.ext.echo.seq", "9")]);
+    }
+}

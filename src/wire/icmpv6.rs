@@ -24,7 +24,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         UNREACHABLE..=PARAMETER_PROBLEM => {
             walk.peek::<HEADER>(Protocol::Icmpv6)?;
             walk.push(Protocol::Icmpv6, HEADER)?;
-            if walk.rest().is_empty() {
+            if walk.length() == 0 {
                 return Err(Stop::End);
             }
             walk.quoted = true;
@@ -132,3 +132,26 @@ pub static FIELDS: &[Field] = &[
     .at(32, 32)
     .about("Byte of the quoted packet that is wrong", "RFC 4443 §3.4"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Icmpv6, Ipv6, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv6, udp};
+
+    #[test]
+    fn reads_echo_with_its_checksum_over_the_pseudo_header() {
+        let frame = ethernet(0x86dd, &ipv6(58, &hex("8000 8234 0001 0002")));
+        decodes(&frame, &[Ipv6, Icmpv6]);
+        fields(&frame, &[("icmpv6.type", "128"), ("icmpv6.echo.identifier", "1"), ("icmpv6.checksum.status", "1")]);
+    }
+
+    #[test]
+    fn an_error_quotes_and_extended_echo_has_an_identifier() {
+        let quoted = ipv6(17, &udp(9, b"hi"));
+        let frame = ethernet(0x86dd, &ipv6(58, &[hex("0104 0000 00000000"), quoted].concat()));
+        decodes(&frame, &[Ipv6, Icmpv6, Ipv6, Udp, Data]);
+        fields(&frame, &[("icmpv6.echo.identifier", "absent"), ("udp.dstport", "9")]);
+        let extended = ethernet(0x86dd, &ipv6(58, &hex("a000 0000 0007 0901")));
+        fields(&extended, &[("icmpv6.echo.identifier", "7"), ("icmpv6.echo.sequence_number", "absent")]);
+    }
+}

@@ -28,8 +28,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         return Err(Stop::Unknown { space: "IGMP type", number: (*kind).into() });
     }
     walk.peek::<HEADER>(Protocol::Igmp)?;
-    walk.push(Protocol::Igmp, walk.rest().len())?;
-    Err(Stop::End)
+    Err(walk.message(Protocol::Igmp))
 }
 
 /// A number in the floating-point code of RFC 3376 §4.1.1: below 128 itself, else mantissa and exponent.
@@ -243,6 +242,51 @@ pub static FIELDS: &[Field] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::LinkType;
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, layers, values};
+
+    fn message(digits: &str) -> Vec<u8> {
+        ethernet(0x0800, &ipv4(2, &hex(digits)))
+    }
+
+    #[test]
+    fn the_version_shows_in_type_length_and_response_time() {
+        for (digits, version, response) in [
+            ("1100 eeff 00000000", "1", "absent"),
+            ("1164 ee9b 00000000", "2", "100"),
+            ("11c8 0000 00000000 02 7d 0000", "3", "3072"),
+            ("1200 0000 ef010203", "1", "absent"),
+            ("1600 0000 ef010203", "2", "0"),
+            ("1700 0000 ef010203", "2", "0"),
+            ("2200 0000 0000 0000", "3", "absent"),
+            ("0500 0000 00000000 ef010203 0000000000000000", "0", "absent"),
+        ] {
+            let frame = message(digits);
+            decodes(&frame, &[Protocol::Ipv4, Protocol::Igmp]);
+            fields(&frame, &[("igmp.version", version), ("igmp.max_resp", response)]);
+        }
+    }
+
+    #[test]
+    fn reads_the_query_of_version_3() {
+        let frame = message("1164 0000 ef010203 0a 90 0001 0a000009");
+        fields(&frame, &[("igmp.s", "true"), ("igmp.qrv", "2"), ("igmp.qqic", "144"), ("netlab.igmp.qqi", "256")]);
+        fields(&frame, &[("igmp.num_src", "1"), ("igmp.saddr", "[10, 0, 0, 9]"), ("igmp.maddr", "[239, 1, 2, 3]")]);
+    }
+
+    #[test]
+    fn reads_records_up_to_the_first_that_does_not_fit() {
+        let frame = message("2200 0000 0000 0003 01 01 0001 ef010203 0a000009 00000000 06 00 0000 ef010204 04 00");
+        assert_eq!(values(LinkType::ETHERNET, &frame, "igmp.record_type"), ["Uint(1)", "Uint(6)"]);
+        assert_eq!(values(LinkType::ETHERNET, &frame, "igmp.saddr"), ["Ipv4([10, 0, 0, 9])"]);
+    }
+
+    #[test]
+    fn guests_under_igmps_number_are_named_and_of_unknown_types_only_the_type_is_shown() {
+        let (layers, stop) = layers(LinkType::ETHERNET, &message("1305 0000 000a040c"));
+        assert_eq!((layers.len(), stop), (2, Stop::Unknown { space: "IGMP type", number: 0x13 }));
+        fields(&message("cc00 1234 00000000"), &[("igmp.type", "204"), ("igmp.checksum", "absent")]);
+    }
 
     #[test]
     fn decodes_timer_codes_as_rfc_3376_says() {

@@ -147,3 +147,74 @@ pub static FIELDS: &[Field] = &[
     .words(option)
     .about("Number of an option", "IANA IP option numbers"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::Protocol::{Data, Ipv4, Ipv6, Udp};
+    use crate::wire::sample::{cuts, decodes, ethernet, fields, hex, ipv4, ipv6, layers, udp, values};
+    use crate::wire::{Cut, Protocol, Stop};
+
+    #[test]
+    fn reads_a_header_with_options() {
+        let frame =
+            ethernet(0x0800, &hex("46c0 0020 0000 4000 01 02 fa00 0a000001 e0000016 94040000 1600 09fd ef010204"));
+        decodes(&frame, &[Ipv4, Protocol::Igmp]);
+        fields(&frame, &[("ip.hdr_len", "24"), ("ip.opt.type", "148"), ("ip.dsfield.dscp", "48")]);
+        fields(&frame, &[("ip.flags.df", "true"), ("ip.checksum.status", "1"), ("ip.ttl", "1")]);
+    }
+
+    #[test]
+    fn the_first_fragment_shows_its_header_and_later_ones_none() {
+        let mut first = ethernet(0x0800, &ipv4(17, &udp(9, &[7; 16])));
+        first[20] = 0x20;
+        assert_eq!(layers(LinkType::ETHERNET, &first), (vec![Protocol::Ethernet, Ipv4, Udp, Data], Stop::Payload));
+        fields(&first, &[("ip.flags.mf", "true"), ("udp.checksum.status", "3"), ("udp.dstport", "9")]);
+        let mut later = first.clone();
+        later[20..22].copy_from_slice(&[0x00, 0xb9]);
+        assert_eq!(layers(LinkType::ETHERNET, &later), (vec![Protocol::Ethernet, Ipv4, Data], Stop::Fragment));
+        fields(&later, &[("ip.frag_offset", "185"), ("netlab.ip.frag_offset", "1480"), ("udp.dstport", "absent")]);
+    }
+
+    #[test]
+    fn a_malformed_header_shows_what_comes_before_the_contradiction() {
+        let good = ipv4(17, &udp(9, b"hi"));
+        let (mut version, mut length, mut total) = (good.clone(), good.clone(), good);
+        version[0] = 0x35;
+        length[0] = 0x44;
+        total[3] = 19;
+        for (packet, shown, hidden) in
+            [(version, "ip.version", "ip.hdr_len"), (length, "ip.hdr_len", "ip.len"), (total, "ip.len", "ip.id")]
+        {
+            let (_, stop) = layers(LinkType::RAW, &packet);
+            assert!(matches!(stop, Stop::Malformed { protocol: Ipv4, .. }), "{stop:?}");
+            assert_eq!(values(LinkType::RAW, &packet, shown).len(), 1, "{shown}");
+            assert_eq!(values(LinkType::RAW, &packet, hidden).len(), 0, "{hidden}");
+        }
+    }
+
+    #[test]
+    fn a_length_field_that_cuts_a_header_is_told_from_the_capture() {
+        let packet = ipv4(17, &udp(9, b"hi")[..4]);
+        let (_, stop) = layers(LinkType::RAW, &packet);
+        assert_eq!(stop, Stop::Truncated { protocol: Udp, needs: 8, has: 4, by: Cut::LengthField });
+    }
+
+    #[test]
+    fn zero_as_length_means_all_that_was_captured() {
+        let mut packet = ipv4(17, &udp(9, b"hi"));
+        packet[2..4].fill(0);
+        assert_eq!(layers(LinkType::RAW, &packet).0, [Ipv4, Udp, Data]);
+        assert_eq!(values(LinkType::RAW, &packet, "ip.len"), ["Uint(30)"]);
+    }
+
+    #[test]
+    fn raw_links_decode_by_version_and_the_link_types_of_one_version_by_that() {
+        let (four, six) = (ipv4(17, &udp(9, b"hi")), ipv6(17, &udp(9, b"hi")));
+        assert_eq!(layers(LinkType::RAW, &four).0, [Ipv4, Udp, Data]);
+        assert_eq!(layers(LinkType::RAW, &six).0, [Ipv6, Udp, Data]);
+        assert!(matches!(layers(LinkType::IPV6, &four).1, Stop::Malformed { protocol: Ipv6, .. }));
+        cuts(LinkType::RAW, &four);
+        cuts(LinkType::IPV6, &six);
+    }
+}

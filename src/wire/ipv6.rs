@@ -175,3 +175,52 @@ pub static AUTHENTICATION_FIELDS: &[Field] = &[
     Field::hex("ah.spi", "Security parameters index", 32, 32).about("Which association", "RFC 4302 §2.4"),
     Field::dec("ah.sequence", "Sequence number", 64, 32).about("Against replay", "RFC 4302 §2.5"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::Protocol::{
+        Authentication, Data, DestinationOptions, Fragment, HopByHop, Icmpv6, Ipv6, Routing, Tcp, Udp,
+    };
+    use crate::wire::Stop;
+    use crate::wire::sample::{cuts, hex, ipv6, layers, udp, values};
+
+    #[test]
+    fn goes_through_every_extension_header() {
+        let content = [
+            hex("3c 00 0502 0000 0100"),
+            hex("2b 00 0104 00000000"),
+            hex("33 02 00 01 00000000 20010db8000000000000000000000009"),
+            hex("11 04 0000 00000007 00000001 000000000000000000000000"),
+            udp(9, b"hi"),
+        ]
+        .concat();
+        let packet = ipv6(0, &content);
+        let wanted = vec![Ipv6, HopByHop, DestinationOptions, Routing, Authentication, Udp, Data];
+        assert_eq!(layers(LinkType::RAW, &packet), (wanted, Stop::Payload));
+        assert_eq!(values(LinkType::RAW, &packet, "ipv6.hopopts.opt.type"), ["Uint(5)", "Uint(1)"]);
+        assert_eq!(values(LinkType::RAW, &packet, "ah.length"), ["Uint(24)"]);
+        assert_eq!(values(LinkType::RAW, &packet, "ip.version"), ["Uint(6)"]);
+        cuts(LinkType::RAW, &packet);
+    }
+
+    #[test]
+    fn later_fragments_end_decoding_and_the_first_goes_on() {
+        let first = ipv6(44, &[hex("11 00 0001 00000007"), udp(9, b"hi")].concat());
+        assert_eq!(layers(LinkType::RAW, &first), (vec![Ipv6, Fragment, Udp, Data], Stop::Payload));
+        let later = ipv6(44, &[hex("11 00 0008 00000007"), udp(9, b"hi")].concat());
+        assert_eq!(layers(LinkType::RAW, &later), (vec![Ipv6, Fragment, Data], Stop::Fragment));
+        assert_eq!(values(LinkType::RAW, &later, "ipv6.fraghdr.offset"), ["Uint(8)"]);
+    }
+
+    #[test]
+    fn a_payload_length_of_zero_is_only_tcps_super_packet() {
+        let mut ping = ipv6(58, &hex("8000 0000 0001 0002"));
+        ping[4..6].fill(0);
+        assert_eq!(layers(LinkType::RAW, &ping).0, [Ipv6, Icmpv6]);
+        assert!(values(LinkType::RAW, &ping, "icmpv6.type").is_empty());
+        let mut segment = ipv6(6, &hex("0001 0002 00000001 00000000 50 02 0100 0000 0000"));
+        segment[4..6].fill(0);
+        assert_eq!(layers(LinkType::RAW, &segment).0, [Ipv6, Tcp]);
+    }
+}

@@ -31,7 +31,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         return Err(walk.cut(Protocol::L2tp, length));
     }
     walk.push(Protocol::L2tp, length)?;
-    if flags & TYPE != 0 || walk.rest().is_empty() { Ok(Next::Payload) } else { Ok(Next::Ppp) }
+    if flags & TYPE != 0 || walk.length() == 0 { Ok(Next::Payload) } else { Ok(Next::Ppp) }
 }
 
 const RFC: &str = "RFC 2661 §3.1";
@@ -48,3 +48,23 @@ pub static FIELDS: &[Field] = &[
     })
     .about("The receiver's number of the session", RFC),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Ipv4, L2tp, Ppp, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    #[test]
+    fn data_messages_carry_ppp_and_control_messages_do_not() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        for header in ["0002 0001 0002", "4002 002a 0001 0002", "0a02 0001 0002 0000 0000 0002 0000"] {
+            let message = [hex(header), hex("ff03 0021"), packet.clone()].concat();
+            let frame = ethernet(0x0800, &ipv4(17, &udp(1701, &message)));
+            decodes(&frame, &[Ipv4, Udp, L2tp, Ppp, Ipv4, Udp, Data]);
+            fields(&frame, &[("l2tp.tunnel", "1"), ("l2tp.session", "2"), ("l2tp.type", "0")]);
+        }
+        let control =
+            ethernet(0x0800, &ipv4(17, &udp(1701, &hex("c802 0014 0001 0000 0000 0001 8008 0000 0000 0001"))));
+        decodes(&control, &[Ipv4, Udp, L2tp, Data]);
+    }
+}

@@ -21,8 +21,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>, kind: u8) -> Result<Next, Stop> {
     if has < needs {
         return Err(walk.cut(Protocol::Mld, needs));
     }
-    walk.push(Protocol::Mld, has)?;
-    Err(Stop::End)
+    Err(walk.message(Protocol::Mld))
 }
 
 /// The type of the message that this layer belongs to.
@@ -150,3 +149,41 @@ pub static FIELDS: &[Field] = &[
     })
     .about("Sender that is wanted, or not wanted", REPORTS),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{HopByHop, Icmpv6, Ipv6, Mld};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv6};
+
+    const GROUP: &str = "ff02000000000000 0000000000abcdef";
+    const GROUP_VALUE: &str = "[255, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 171, 205, 239]";
+
+    fn alerted(message: &str) -> Vec<u8> {
+        ethernet(0x86dd, &ipv6(0, &[hex("3a00 0502 0000 0100"), hex(message)].concat()))
+    }
+
+    #[test]
+    fn reads_version_1() {
+        let frame = alerted(&format!("8300 0000 0000 0000 {GROUP}"));
+        decodes(&frame, &[Ipv6, HopByHop, Icmpv6, Mld]);
+        fields(&frame, &[("icmpv6.mld.multicast_address", GROUP_VALUE)]);
+    }
+
+    #[test]
+    fn a_longer_query_is_version_2() {
+        let frame = alerted(&format!("8200 0000 9000 0000 {GROUP} 0a 85 0000"));
+        decodes(&frame, &[Ipv6, HopByHop, Icmpv6, Mld]);
+        fields(&frame, &[("icmpv6.mld.flag.s", "true"), ("icmpv6.mld.flag.qrv", "2"), ("icmpv6.mld.qqi", "168")]);
+        fields(&frame, &[("icmpv6.mld.maximum_response_delay", "65536")]);
+    }
+
+    #[test]
+    fn reads_the_records_of_a_version_2_report() {
+        let frame = alerted(&format!("8f00 0000 0000 0002 04 00 0000 {GROUP} 03 00 0001 {GROUP} {GROUP}"));
+        decodes(&frame, &[Ipv6, HopByHop, Icmpv6, Mld]);
+        fields(&frame, &[("icmpv6.mldr.nb_mcast_records", "2"), ("icmpv6.mldr.mar.record_type", "4")]);
+        let sources =
+            crate::wire::sample::values(crate::frame::LinkType::ETHERNET, &frame, "icmpv6.mldr.mar.source_address");
+        assert_eq!(sources.len(), 1);
+    }
+}

@@ -4,6 +4,8 @@
 //! as far as it can, and [`Stop`] says why it ended. Nothing is allocated; the list is reused from packet to packet.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+#[cfg(test)]
+mod against;
 pub mod arp;
 pub mod checksum;
 mod dispatch;
@@ -27,6 +29,8 @@ pub mod pim;
 pub mod ppp;
 mod protocol;
 pub mod reader;
+#[cfg(test)]
+mod sample;
 pub mod sll;
 pub mod tags;
 pub mod tcp;
@@ -224,6 +228,14 @@ impl<'a> Walk<'a, '_> {
             Ok(()) => Stop::Malformed { protocol, why },
             Err(stop) => stop,
         }
+    }
+
+    /// The rest is one message of `protocol`, whatever its length.
+    fn message(&mut self, protocol: Protocol) -> Stop {
+        if self.rest().len() < self.length() {
+            return self.cut(protocol, self.length());
+        }
+        self.push(protocol, self.length()).err().unwrap_or(Stop::End)
     }
 
     /// Adds a layer whose header is the next `header` bytes, and moves behind it.

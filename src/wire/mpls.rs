@@ -19,6 +19,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     match walk.rest().first().map(|byte| byte >> 4) {
         Some(4 | 6) => Ok(Next::Ip),
         Some(1) => channel(walk),
+        None if walk.length() > 0 => Err(walk.truncated(Protocol::Mpls, 1)),
         _ => Err(walk.payload()),
     }
 }
@@ -42,3 +43,29 @@ pub static FIELDS: &[Field] = &[
 
 pub static CHANNEL_FIELDS: &[Field] = &[Field::hex("pwach.channel_type", "Channel type", 16, 16)
     .about("What the channel carries; 0x21: IPv4, 0x57: IPv6", "RFC 4385 §5")];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Channel, Data, Ipv4, Ipv6, Mpls, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, ipv6, udp};
+
+    #[test]
+    fn the_bottom_label_ends_the_stack_and_the_version_says_what_follows() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x8847, &[hex("00010040 00011b3f"), packet.clone()].concat());
+        decodes(&frame, &[Mpls, Mpls, Ipv4, Udp, Data]);
+        fields(&frame, &[("mpls.label", "16"), ("mpls.bottom", "false"), ("mpls.ttl", "64")]);
+        decodes(&ethernet(0x8847, &[hex("00002140"), ipv6(17, &udp(9, b"hi"))].concat()), &[Mpls, Ipv6, Udp, Data]);
+        let in_udp = ethernet(0x0800, &ipv4(17, &udp(6635, &[hex("00010140"), packet].concat())));
+        decodes(&in_udp, &[Ipv4, Udp, Mpls, Ipv4, Udp, Data]);
+    }
+
+    #[test]
+    fn a_channel_names_its_content_and_a_control_word_is_not_guessed_at() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let channel = ethernet(0x8847, &[hex("00010140 10000021"), packet.clone()].concat());
+        decodes(&channel, &[Mpls, Channel, Ipv4, Udp, Data]);
+        let word = ethernet(0x8847, &[hex("00010140 00000000"), ethernet(0x0800, &packet)].concat());
+        decodes(&word, &[Mpls, Data]);
+    }
+}

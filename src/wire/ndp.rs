@@ -28,8 +28,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>, kind: u8) -> Result<Next, Stop> {
     if has < needs {
         return Err(walk.cut(Protocol::Ndp, needs));
     }
-    walk.push(Protocol::Ndp, has)?;
-    Err(Stop::End)
+    Err(walk.message(Protocol::Ndp))
 }
 
 /// The type of the message that this layer belongs to.
@@ -144,3 +143,37 @@ pub static FIELDS: &[Field] = &[
     })
     .about("Largest packet that fits this link", RFC),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Icmpv6, Ipv6, Ndp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv6};
+
+    const TARGET: &str = "fe80000000000000 0000000000000009";
+
+    #[test]
+    fn reads_solicitation_advertisement_and_redirect() {
+        let asks = hex(&format!("8700 0000 00000000 {TARGET} 0101 020000000001"));
+        let frame = ethernet(0x86dd, &ipv6(58, &asks));
+        decodes(&frame, &[Ipv6, Icmpv6, Ndp]);
+        let target = "[254, 128, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9]";
+        fields(&frame, &[("icmpv6.nd.ns.target_address", target), ("icmpv6.opt.linkaddr", "[2, 0, 0, 0, 0, 1]")]);
+        fields(&frame, &[("icmpv6.nd.na.target_address", "absent")]);
+        let answers = ethernet(0x86dd, &ipv6(58, &hex(&format!("8800 0000 60000000 {TARGET}"))));
+        fields(&answers, &[("icmpv6.nd.na.target_address", target), ("icmpv6.nd.na.flag.s", "true")]);
+        let redirect = ethernet(0x86dd, &ipv6(58, &hex(&format!("8900 0000 00000000 {TARGET} {TARGET}"))));
+        fields(&redirect, &[("icmpv6.rd.na.target_address", target)]);
+    }
+
+    #[test]
+    fn reads_a_router_advertisement_and_stops_at_an_option_of_no_length() {
+        let prefix = "0304 40c0 00000e10 00000e10 00000000 20010db8000000000000000000000000";
+        let message = hex(&format!("8600 0000 40 00 0708 00000000 00000000 {prefix} 0500 0000"));
+        let frame = ethernet(0x86dd, &ipv6(58, &message));
+        decodes(&frame, &[Ipv6, Icmpv6, Ndp]);
+        fields(
+            &frame,
+            &[("icmpv6.nd.ra.router_lifetime", "1800"), ("icmpv6.opt.type", "3"), ("icmpv6.opt.mtu", "absent")],
+        );
+    }
+}

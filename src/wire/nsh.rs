@@ -48,3 +48,24 @@ pub static FIELDS: &[Field] = &[
     Field::dec("nsh.spi", "Service path", 32, 24).about("Chain of functions that the packet goes", "RFC 8300 §2.3"),
     Field::dec("nsh.si", "Service index", 56, 8).about("Place in the chain", "RFC 8300 §2.3"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Ipv4, Nsh, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, layers, udp};
+
+    #[test]
+    fn the_length_counts_words_and_the_last_byte_names_what_follows() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x894f, &[hex("0006 0101 00030907"), vec![0; 16], packet].concat());
+        decodes(&frame, &[Nsh, Ipv4, Udp, Data]);
+        fields(&frame, &[("nsh.spi", "777"), ("nsh.si", "7"), ("nsh.length", "6")]);
+    }
+
+    #[test]
+    fn a_length_that_does_not_cover_the_header_is_malformed() {
+        let frame = ethernet(0x894f, &hex("0001 0101 00030907"));
+        let (_, stop) = layers(crate::frame::LinkType::ETHERNET, &frame);
+        assert!(matches!(stop, crate::wire::Stop::Malformed { protocol: Nsh, .. }), "{stop:?}");
+    }
+}

@@ -42,3 +42,20 @@ pub static FIELDS: &[Field] = &[
     Field::hex("pim.cksum", "Checksum", 16, 16)
         .about("Over the message; of a register only over its first 8 bytes", "RFC 7761 §4.9.3"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Ipv4, Pim, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    #[test]
+    fn a_register_carries_the_packet_and_a_null_register_nothing() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let register = ethernet(0x0800, &ipv4(103, &[hex("2100 deff 00000000"), packet.clone()].concat()));
+        decodes(&register, &[Ipv4, Pim, Ipv4, Udp, Data]);
+        fields(&register, &[("pim.type", "1"), ("pim.version", "2")]);
+        let null = ethernet(0x0800, &ipv4(103, &[hex("2100 9eff 40000000"), packet[..20].to_vec()].concat()));
+        decodes(&null, &[Ipv4, Pim, Data]);
+        decodes(&ethernet(0x0800, &ipv4(103, &hex("2000 0000 0001 0002 0069"))), &[Ipv4, Pim, Data]);
+    }
+}

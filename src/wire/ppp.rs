@@ -13,7 +13,11 @@ pub(super) fn decode_pppoe(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     // Address and control may be left out, and the first byte of the protocol where it is zero (RFC 1661 §6).
-    let skip = if walk.rest().starts_with(&[0xff, 3]) { 2 } else { 0 };
+    let skip = match walk.rest() {
+        [0xff] if walk.length() > 1 => return Err(walk.cut(Protocol::Ppp, 4)),
+        [0xff, 3, ..] => 2,
+        _ => 0,
+    };
     let Some(&first) = walk.rest().get(skip) else { return Err(walk.cut(Protocol::Ppp, skip + 1)) };
     let (number, length) = match walk.rest().get(skip + 1) {
         _ if first & 1 == 1 => (u16::from(first), skip + 1),
@@ -45,3 +49,27 @@ pub static FIELDS: &[Field] = &[Field::one("ppp.protocol", "Protocol", Kind::Hex
     }))
 })
 .about("Protocol of the content", "RFC 1661 §2")];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Ipv4, Ppp, Pppoe, Udp};
+    use crate::wire::Stop;
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, layers, udp};
+
+    #[test]
+    fn a_session_carries_packets_with_and_without_compressed_protocol() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        for (protocol, length) in [("0021", "0020"), ("21", "001f"), ("ff03 0021", "0022")] {
+            let frame = ethernet(0x8864, &[hex(&format!("1100 0005 {length} {protocol}")), packet.clone()].concat());
+            decodes(&frame, &[Pppoe, Ppp, Ipv4, Udp, Data]);
+            fields(&frame, &[("pppoe.session_id", "5"), ("ppp.protocol", "33")]);
+        }
+    }
+
+    #[test]
+    fn its_own_negotiation_is_named_by_number() {
+        let frame = ethernet(0x8864, &hex("1100 0005 0006 c021 01010004"));
+        let (_, stop) = layers(crate::frame::LinkType::ETHERNET, &frame);
+        assert_eq!(stop, Stop::Unknown { space: "PPP protocol", number: 0xc021 });
+    }
+}

@@ -121,3 +121,51 @@ pub static NULL_FIELDS: &[Field] = &[Field::one("null.family", "Family", Kind::D
 })
 .at(0, 32)
 .about("Address family of the content, as the capturing system numbers it", "pcap-linktype(7) NULL, LOOP")];
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::Protocol::{Arp, Data, Ipv4, Ipv6, Llc, Null, Sll, Sll2, Udp};
+    use crate::wire::Stop;
+    use crate::wire::sample::{cuts, hex, ipv4, ipv6, layers, udp, values};
+
+    #[test]
+    fn cooked_v1_goes_on_by_its_protocol() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let frame = [hex("0004 0001 0006 020000000001 0000 0800"), packet].concat();
+        assert_eq!(layers(LinkType::LINUX_SLL, &frame), (vec![Sll, Ipv4, Udp, Data], Stop::Payload));
+        assert_eq!(values(LinkType::LINUX_SLL, &frame, "sll.pkttype"), ["Uint(4)"]);
+        assert_eq!(values(LinkType::LINUX_SLL, &frame, "sll.src.eth"), ["Mac([2, 0, 0, 0, 0, 1])"]);
+        cuts(LinkType::LINUX_SLL, &frame);
+    }
+
+    #[test]
+    fn cooked_v2_names_the_interface() {
+        let request = hex("0001 0800 06 04 0001 020000000001 0a000001 000000000000 0a000002");
+        let frame = [hex("0806 0000 00000003 0001 01 06 020000000001 0000"), request].concat();
+        assert_eq!(layers(LinkType::LINUX_SLL2, &frame), (vec![Sll2, Arp], Stop::End));
+        assert_eq!(values(LinkType::LINUX_SLL2, &frame, "sll.ifindex"), ["Uint(3)"]);
+        cuts(LinkType::LINUX_SLL2, &frame);
+    }
+
+    #[test]
+    fn cooked_802_2_frames_go_on_with_llc_and_netlink_stops() {
+        let tree = hex("0001 0001 0006 020000000001 0000 0004 424203");
+        assert_eq!(layers(LinkType::LINUX_SLL, &tree).0, [Sll, Llc]);
+        let netlink = hex("0004 0338 0000 000000000000 0000 0000 00");
+        assert!(matches!(layers(LinkType::LINUX_SLL, &netlink).1, Stop::Unknown { space: "netlink family", .. }));
+    }
+
+    #[test]
+    fn null_tells_its_byte_order_by_the_smaller_number_and_loop_has_one() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        for order in ["02000000", "00000002"] {
+            let frame = [hex(order), packet.clone()].concat();
+            assert_eq!(layers(LinkType::NULL, &frame).0, [Null, Ipv4, Udp, Data]);
+            cuts(LinkType::NULL, &frame);
+        }
+        let six = [hex("1e000000"), ipv6(17, &udp(9, b"hi"))].concat();
+        assert_eq!(layers(LinkType::NULL, &six).0, [Null, Ipv6, Udp, Data]);
+        assert!(matches!(layers(LinkType::LOOP, &six).1, Stop::Unknown { space: "address family", .. }));
+    }
+}

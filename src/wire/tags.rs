@@ -117,3 +117,47 @@ pub static AVSP_FIELDS: &[Field] = &[
     .words(numbers::ether_type)
     .about("Protocol of the content (EtherType)", ARISTA),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::Protocol::{Avsp, Data, Ethernet, Ipv4, Isl, Llc, Macsec, Metadata, Udp};
+    use crate::wire::sample::{cuts, decodes, ethernet, fields, hex, ipv4, layers, udp};
+
+    #[test]
+    fn isl_stands_in_front_of_the_whole_frame() {
+        let inner = ethernet(3, &hex("424203"));
+        let length = (12 + inner.len()) as u8;
+        let frame =
+            [hex("01000c000000 020000000009 00"), vec![length], hex("aaaa03 00000c 000a 0001 0000"), inner].concat();
+        assert_eq!(layers(LinkType::ETHERNET, &frame).0, [Isl, Ethernet, Llc]);
+        fields(&frame, &[("isl.vlan_id", "5"), ("eth.dst", "[2, 0, 0, 0, 0, 2]")]);
+        cuts(LinkType::ETHERNET, &frame[..frame.len()]);
+    }
+
+    #[test]
+    fn macsec_in_the_clear_goes_on_up_to_its_check_value() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let tail = [packet.clone(), vec![0xee; 16]].concat();
+        let frame = ethernet(0x88e5, &[hex("20 00 00000044 020000000001 0001 0800"), tail.clone()].concat());
+        decodes(&frame, &[Macsec, Ipv4, Udp, Data]);
+        fields(&frame, &[("macsec.PN", "68"), ("data.len", "2")]);
+        let short = ethernet(0x88e5, &[hex("00 20 00000044 0800"), tail.clone()].concat());
+        decodes(&short, &[Macsec, Ipv4, Udp, Data]);
+        let encrypted = ethernet(0x88e5, &[hex("0c 00 00000044"), tail].concat());
+        decodes(&encrypted, &[Macsec, Data]);
+    }
+
+    #[test]
+    fn metadata_and_timestamps_name_the_content_behind_them() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let tagged = ethernet(0x8909, &[hex("01 01 0001 0007 0800"), packet.clone()].concat());
+        decodes(&tagged, &[Metadata, Ipv4, Udp, Data]);
+        fields(&tagged, &[("cmd.sgt", "7")]);
+        for header in ["0001 0010 5ceeed58 36ab6e7c 0800", "0001 0020 ed58 36ab6e7c 0800"] {
+            let stamped = ethernet(0xd28b, &[hex(header), packet.clone()].concat());
+            decodes(&stamped, &[Avsp, Ipv4, Udp, Data]);
+            fields(&stamped, &[("avsp.etype", "2048")]);
+        }
+    }
+}

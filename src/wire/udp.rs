@@ -62,3 +62,38 @@ pub static FIELDS: &[Field] = &[
     .computed()
     .about("good, bad, not filled in yet, cannot tell", RFC),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::frame::LinkType;
+    use crate::wire::Protocol::{Data, Ipv4, Udp};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, ipv6, layers, udp};
+    use crate::wire::{Protocol, Stop};
+
+    #[test]
+    fn reads_a_datagram_with_a_checksum_and_one_without() {
+        let with = ethernet(0x0800, &ipv4(17, &hex("c000 0009 000a c364 6869")));
+        decodes(&with, &[Ipv4, Udp, Data]);
+        fields(&with, &[("udp.srcport", "49152"), ("udp.length", "10"), ("udp.checksum.status", "1")]);
+        fields(&ethernet(0x0800, &ipv4(17, &udp(9, b"hi"))), &[("udp.checksum.status", "3")]);
+        fields(&ethernet(0x86dd, &ipv6(17, &udp(9, b"hi"))), &[("udp.checksum.status", "4")]);
+    }
+
+    #[test]
+    fn a_length_below_eight_is_malformed_and_ends_the_header_there() {
+        for length in [0, 7] {
+            let mut datagram = udp(9, b"hi");
+            datagram[4..6].copy_from_slice(&[0, length]);
+            let frame = ethernet(0x0800, &ipv4(17, &datagram));
+            let (_, stop) = layers(LinkType::ETHERNET, &frame);
+            assert!(matches!(stop, Stop::Malformed { protocol: Protocol::Udp, .. }), "{stop:?}");
+            fields(&frame, &[("udp.dstport", "9"), ("udp.checksum", "absent")]);
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_packet_leaves_the_checksum_unverified() {
+        let frame = ethernet(0x0800, &ipv4(17, &hex("c000 0009 0020 c2ec 6869")));
+        fields(&frame, &[("udp.checksum.status", "2"), ("data.len", "2")]);
+    }
+}

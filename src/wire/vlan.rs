@@ -56,3 +56,33 @@ pub static BACKBONE_FIELDS: &[Field] = &[
     Field::dec("ieee8021ah.priority", "Priority", 0, 3).about("Class of service in the backbone", "IEEE 802.1Q §9.7"),
     Field::dec("ieee8021ah.isid", "Service instance", 8, 24).about("Customer's service", "IEEE 802.1Q §9.7"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Backbone, Data, Ethernet, Ipv4, Llc, ServiceTag, Udp, Vlan};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    #[test]
+    fn the_outer_tag_of_qinq_is_the_providers() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x88a8, &[hex("a064 8100 b065 0800"), packet].concat());
+        decodes(&frame, &[ServiceTag, Vlan, Ipv4, Udp, Data]);
+        fields(&frame, &[("ieee8021ad.id", "100"), ("ieee8021ad.priority", "5"), ("vlan.id", "101")]);
+        fields(&frame, &[("vlan.priority", "5"), ("vlan.dei", "true"), ("ieee8021ad.dei", "false")]);
+    }
+
+    #[test]
+    fn a_tag_may_stand_before_a_length() {
+        let frame = ethernet(0x8100, &hex("0001 0003 424203 000000"));
+        decodes(&frame, &[Vlan, Llc]);
+        fields(&frame, &[("vlan.len", "3"), ("vlan.etype", "absent")]);
+    }
+
+    #[test]
+    fn a_backbone_tag_holds_a_whole_frame() {
+        let inner = ethernet(0x0800, &ipv4(17, &udp(9, b"hi")));
+        let frame = ethernet(0x88e7, &[hex("60 000102"), inner].concat());
+        decodes(&frame, &[Backbone, Ethernet, Ipv4, Udp, Data]);
+        fields(&frame, &[("ieee8021ah.isid", "258"), ("ieee8021ah.priority", "3")]);
+    }
+}

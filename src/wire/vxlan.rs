@@ -41,3 +41,28 @@ pub static GENEVE_FIELDS: &[Field] = &[
         .about("Protocol of the content (EtherType)", "RFC 8926 §3.4"),
     Field::hex("geneve.vni", "Network identifier", 32, 24).about("Virtual network of the inner frame", "RFC 8926 §3.4"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use crate::wire::Protocol::{Data, Ethernet, Geneve, Ipv4, Nsh, Udp, Vxlan};
+    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, udp};
+
+    fn over(port: u16, header: &str, inner: &[u8]) -> Vec<u8> {
+        ethernet(0x0800, &ipv4(17, &udp(port, &[&hex(header), inner].concat())))
+    }
+
+    #[test]
+    fn frames_and_packets_go_on_inside() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        let frame = ethernet(0x0800, &packet);
+        let vxlan = over(4789, "08000000 00002a00", &frame);
+        decodes(&vxlan, &[Ipv4, Udp, Vxlan, Ethernet, Ipv4, Udp, Data]);
+        fields(&vxlan, &[("vxlan.vni", "42")]);
+        decodes(&over(4790, "0c000001 00002a00", &packet), &[Ipv4, Udp, Vxlan, Ipv4, Udp, Data]);
+        let chained = [hex("0002 0201 00000307"), packet.clone()].concat();
+        decodes(&over(4790, "0c000004 00002a00", &chained), &[Ipv4, Udp, Vxlan, Nsh, Ipv4, Udp, Data]);
+        let geneve = over(6081, "01006558 00002a00 00000000", &frame);
+        decodes(&geneve, &[Ipv4, Udp, Geneve, Ethernet, Ipv4, Udp, Data]);
+        decodes(&over(6081, "00000800 00002a00", &packet), &[Ipv4, Udp, Geneve, Ipv4, Udp, Data]);
+    }
+}
