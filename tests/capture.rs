@@ -39,7 +39,12 @@ impl Shell {
         // Nothing here takes a minute: what hangs is ended, and fails.
         let mut command = Command::new("timeout");
         command.args(["-k", "5", "60", "unshare", "--map-root-user", "--net", "--mount", "bash", "-u"]);
-        command.current_dir(&directory).env("NETLAB", NETLAB).env_remove("SUDO_UID").env_remove("SUDO_GID");
+        command
+            .current_dir(&directory)
+            .env("NETLAB", NETLAB)
+            .env("NETLAB_LANG", "en")
+            .env_remove("SUDO_UID")
+            .env_remove("SUDO_GID");
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = match command.spawn() {
             Ok(child) => child,

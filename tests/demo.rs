@@ -29,7 +29,8 @@ fn text(bytes: &[u8]) -> String {
 
 /// Runs a demonstration; `None`, having said why, where this kernel has no private network for us.
 fn demo(arguments: &[&str]) -> Option<Output> {
-    let output = Command::new(NETLAB).arg("demo").args(arguments).output().expect("netlab demo");
+    let output =
+        Command::new(NETLAB).env("NETLAB_LANG", "en").arg("demo").args(arguments).output().expect("netlab demo");
     let talk = text(&output.stderr);
     if talk.contains("recorded exchange") {
         support::skip(talk.lines().next().unwrap_or_default());

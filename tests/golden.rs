@@ -48,6 +48,7 @@ fn printed(row: &Row) -> String {
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("COLUMNS", &row.columns)
         .env("TZ", "UTC")
+        .env("NETLAB_LANG", "en")
         .env_remove("NO_COLOR")
         .stdin(Stdio::null())
         .output()

@@ -13,7 +13,7 @@ fn netlab(arguments: &str) -> (String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netlab"));
     command.args(arguments.split_whitespace()).current_dir(root());
     // Terminal or not, wide or not: the same text everywhere.
-    command.env_remove("COLUMNS").env("NO_COLOR", "1").stdin(std::process::Stdio::null());
+    command.env_remove("COLUMNS").env("NO_COLOR", "1").env("NETLAB_LANG", "en").stdin(std::process::Stdio::null());
     let output = command.output().expect("netlab starts");
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
 }

@@ -17,7 +17,7 @@ use crate::view::lines::{self, Lines};
 use crate::view::style::Palette;
 use crate::view::tree::Tree;
 use crate::view::values::Values;
-use crate::view::words;
+use crate::view::words::{ENGLISH, Words};
 use crate::wire::Packet;
 
 #[derive(Debug, clap::Args)]
@@ -44,9 +44,47 @@ pub struct Output {
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
+    #[command(flatten)]
+    pub language: Language,
     /// Look up no names (always so; taken for the sake of habit)
     #[arg(short = 'n', hide = true)]
     pub numeric: bool,
+}
+
+/// The language of plain words.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Language {
+    /// Language of plain words: en, sr or pt; by default NETLAB_LANG's, else the locale's, else English
+    #[arg(long, value_enum, value_name = "LANGUAGE", hide_possible_values = true)]
+    pub lang: Option<Lang>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Lang {
+    En,
+    Sr,
+    Pt,
+}
+
+impl Language {
+    pub fn words(self) -> &'static Words {
+        let code = match self.lang {
+            Some(Lang::En) => Some("en"),
+            Some(Lang::Sr) => Some("sr"),
+            Some(Lang::Pt) => Some("pt"),
+            None => None,
+        };
+        code.and_then(Words::of).unwrap_or_else(|| of_environment(|name| std::env::var(name).ok()))
+    }
+}
+
+/// `NETLAB_LANG`, else the first that is set of what the C library looks at for messages.
+fn of_environment(variable: impl Fn(&str) -> Option<String>) -> &'static Words {
+    let told = ["NETLAB_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let code = told.as_deref().and_then(|locale| locale.split(['_', '.', '@', '-']).next()).unwrap_or_default();
+    Words::of(code).unwrap_or(&ENGLISH)
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -119,7 +157,7 @@ impl Output {
             Time::Epoch => lines::Time::Epoch,
             Time::Clock => lines::Time::Clock(crate::io::clock::zone_offset),
         };
-        let options = lines::Options { time, palette, width, words: &words::ENGLISH };
+        let options = lines::Options { time, palette, width, words: self.language.words() };
         Ok(Box::new(Lines::new(out, options)))
     }
 }
@@ -177,5 +215,24 @@ impl<S: Sink> Sink for Counted<S> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_chooses_the_language_unless_told() {
+        let code = |set: &[(&str, &str)]| {
+            of_environment(|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+                .code
+        };
+        assert_eq!(code(&[]), "en");
+        assert_eq!(code(&[("LANG", "sr_RS@latin")]), "sr");
+        assert_eq!(code(&[("LANG", "sr_RS"), ("LC_ALL", "pt_BR.UTF-8")]), "pt");
+        assert_eq!(code(&[("LANG", "sr_RS"), ("LC_ALL", "C.UTF-8")]), "en");
+        assert_eq!(code(&[("LANG", "sr_RS"), ("NETLAB_LANG", "en")]), "en");
+        assert_eq!(code(&[("LC_ALL", ""), ("LANG", "pt")]), "pt");
     }
 }

@@ -46,6 +46,8 @@ impl Marks {
     pub const KEEP_ALIVE: u32 = 1 << 12;
     pub const KEEP_ALIVE_ACK: u32 = 1 << 13;
     pub const REUSED_PORTS: u32 = 1 << 14;
+    /// A window update behind a closed window. Not Wireshark's: for words, no field.
+    pub const WINDOW_REOPENED: u32 = 1 << 15;
 
     /// Data that the other side already had, or was meant to have.
     pub const REPEATED: u32 = Self::RETRANSMISSION | Self::FAST_RETRANSMISSION | Self::SPURIOUS_RETRANSMISSION;
@@ -200,7 +202,7 @@ impl Side {
         }
         let same_ack = self.acknowledged == Some(segment.acknowledgment);
         if length == 0 && segment.window != 0 && segment.window != self.window && at_next && same_ack {
-            *marks |= Marks::WINDOW_UPDATE;
+            *marks |= Marks::WINDOW_UPDATE | if self.window == 0 { Marks::WINDOW_REOPENED } else { 0 };
         }
         let edge = receiver.acknowledged.map(|acknowledged| acknowledged.wrapping_add(receiver.window));
         if length > 0 && receiver.scaled && edge == Some(sequence.wrapping_add(length)) {

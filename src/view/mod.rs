@@ -3,6 +3,7 @@
 pub mod conversations;
 pub mod escape;
 pub mod explain;
+pub mod findings;
 pub mod follow;
 pub mod grid;
 pub mod hex;

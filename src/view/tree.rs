@@ -124,25 +124,11 @@ pub fn plural(number: usize, thing: &'static str) -> String {
 /// What happened, in words.
 pub fn words(event: &Event) -> (String, Role) {
     let words = &ENGLISH;
-    let (said, role) = match event {
-        Event::Opening { step: 1, .. } => (words.opening_asks, Role::Opening),
-        Event::Opening { step: 2, .. } => (words.opening_accepts, Role::Opening),
-        Event::Opening { .. } => (words.opening_done, Role::Opening),
-        Event::Refused => (words.refused, Role::Trouble),
-        Event::Closing { by_client: true, second: false } => (words.client_closes, Role::Closing),
-        Event::Closing { by_client: false, second: false } => (words.server_closes, Role::Closing),
-        Event::Closing { by_client: true, second: true } => (words.client_closes_too, Role::Closing),
-        Event::Closing { by_client: false, second: true } => (words.server_closes_too, Role::Closing),
-        Event::Closed => (words.closed, Role::Closing),
-        Event::Reset { by_client: true } => (words.client_resets, Role::Trouble),
-        Event::Reset { by_client: false } => (words.server_resets, Role::Trouble),
-        Event::Datagram(whole) => {
-            let (fragments, bytes) = (whole.fragments.to_string(), whole.bytes.len().to_string());
-            let mut out = Vec::new();
-            super::words::fill(words.datagram_whole, &[fragments.as_bytes(), bytes.as_bytes()], &mut out);
-            return (String::from_utf8_lossy(&out).into_owned(), Role::Data);
-        }
-    };
+    if let Event::Datagram(whole) = event {
+        let (fragments, bytes) = (whole.fragments.to_string(), whole.bytes.len().to_string());
+        return (super::words::filled(words.datagram_whole, &[&fragments, &bytes]), Role::Data);
+    }
+    let (role, said) = words.event(event).unwrap_or((Role::Plain, ""));
     (said.to_owned(), role)
 }
 

@@ -75,14 +75,12 @@ impl Story {
         let grown = facts.acknowledgment.saturating_sub(before);
         let close = grown > 0 && self.closing[other] == Some(facts.acknowledgment);
         let bytes = grown - u32::from(close);
-        let template = match (bytes, close) {
-            (0, false) => return String::new(),
-            (1, false) => ENGLISH.byte_arrived,
-            (_, false) => ENGLISH.bytes_arrived,
-            (0, true) => ENGLISH.close_arrived,
-            (_, true) => ENGLISH.bytes_and_close_arrived,
-        };
-        template.replace("{}", &bytes.to_string())
+        match (bytes, close) {
+            (0, false) => String::new(),
+            (_, false) => ENGLISH.count(&ENGLISH.bytes_arrived, bytes.into()),
+            (0, true) => ENGLISH.close_arrived.to_owned(),
+            (_, true) => ENGLISH.count(&ENGLISH.bytes_and_close_arrived, bytes.into()),
+        }
     }
 
     fn count(&mut self, from: Side, header: &Header<'_>, time: crate::frame::Timestamp, role: Role) {
@@ -127,22 +125,7 @@ fn drawn(header: &Header<'_>, facts: &tcp::Facts) -> String {
 
 /// What an event is to the story; `None` for those that do not concern it.
 fn meaning(event: &Event) -> Option<(Role, String)> {
-    let words = &ENGLISH;
-    let (role, words) = match event {
-        Event::Opening { step: 1, .. } => (Role::Opening, words.opening_asks),
-        Event::Opening { step: 2, .. } => (Role::Opening, words.opening_accepts),
-        Event::Opening { .. } => (Role::Opening, words.opening_done),
-        Event::Refused => (Role::Trouble, words.refused),
-        Event::Reset { by_client: true } => (Role::Trouble, words.client_resets),
-        Event::Reset { by_client: false } => (Role::Trouble, words.server_resets),
-        Event::Closing { by_client: true, second: false } => (Role::Closing, words.client_closes),
-        Event::Closing { by_client: false, second: false } => (Role::Closing, words.server_closes),
-        Event::Closing { by_client: true, second: true } => (Role::Closing, words.client_closes_too),
-        Event::Closing { by_client: false, second: true } => (Role::Closing, words.server_closes_too),
-        Event::Closed => (Role::Closing, words.closed),
-        Event::Datagram(_) => return None,
-    };
-    Some((role, words.to_owned()))
+    ENGLISH.event(event).map(|(role, words)| (role, words.to_owned()))
 }
 
 /// Data in quotation marks, as much of it as a row can show, safe for a terminal.

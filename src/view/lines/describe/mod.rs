@@ -22,7 +22,7 @@ pub struct Described {
 pub fn packet(
     packet: &Packet<'_>,
     known: &Known<'_>,
-    words: &Words,
+    words: &'static Words,
     ends: &mut Vec<u8>,
     parts: &mut Parts,
 ) -> Described {
@@ -44,7 +44,7 @@ pub fn packet(
 struct Line<'a> {
     packet: &'a Packet<'a>,
     known: &'a Known<'a>,
-    words: &'a Words,
+    words: &'static Words,
     parts: &'a mut Parts,
     role: Role,
 }

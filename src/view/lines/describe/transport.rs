@@ -3,8 +3,11 @@
 use super::{Keep, Line};
 use crate::field::text;
 use crate::flow::Event;
+use crate::flow::tcp::Facts;
 use crate::view::escape;
+use crate::view::findings;
 use crate::view::style::Role;
+use crate::view::words::fill;
 use crate::wire::checksum;
 use crate::wire::{At, tcp};
 
@@ -43,6 +46,9 @@ impl<'a> Line<'a> {
         self.checksum(checksum::tcp(at));
         self.text(at.content());
         self.carried(at);
+        if facts.analysis.marks.0 != 0 {
+            self.analysis(&facts);
+        }
         self.events();
         if facts.oversized {
             self.say(Role::Plain, self.words.oversized, &[]);
@@ -66,41 +72,28 @@ impl<'a> Line<'a> {
 
     /// The words for what the flow table says happened.
     pub(super) fn events(&mut self) {
-        let words = self.words;
         for event in self.known.events {
-            match event {
-                Event::Opening { step, after } => {
-                    let told = match step {
-                        1 => words.opening_asks,
-                        2 => words.opening_accepts,
-                        _ => words.opening_done,
-                    };
-                    if let Some(after) = after {
-                        self.parts.add(Keep::Detail, Role::Faint, |out| {
-                            out.extend_from_slice(b"after ");
-                            text::seconds(*after, 6, out);
-                            out.extend_from_slice(b" s");
-                        });
-                    }
-                    self.say(Role::Opening, told, &[]);
-                }
-                Event::Refused => self.say(Role::Trouble, words.refused, &[]),
-                Event::Closing { by_client: true, second: false } => {
-                    self.say(Role::Closing, words.client_closes, &[]);
-                }
-                Event::Closing { by_client: false, second: false } => {
-                    self.say(Role::Closing, words.server_closes, &[]);
-                }
-                Event::Closing { by_client: true, second: true } => {
-                    self.say(Role::Closing, words.client_closes_too, &[]);
-                }
-                Event::Closing { by_client: false, second: true } => {
-                    self.say(Role::Closing, words.server_closes_too, &[]);
-                }
-                Event::Closed => self.say(Role::Closing, words.closed, &[]),
-                Event::Reset { by_client: true } => self.say(Role::Trouble, words.client_resets, &[]),
-                Event::Reset { by_client: false } => self.say(Role::Trouble, words.server_resets, &[]),
-                Event::Datagram(_) => {}
+            let Some((role, said)) = self.words.event(event) else { continue };
+            if let Event::Opening { after: Some(after), .. } = event {
+                self.parts.add(Keep::Detail, Role::Faint, |out| {
+                    out.extend_from_slice(b"after ");
+                    text::seconds(*after, 6, out);
+                    out.extend_from_slice(b" s");
+                });
+            }
+            self.say(role, said, &[]);
+        }
+    }
+
+    /// The words for what the analysis found, the most important first, and not more than two.
+    #[cold]
+    fn analysis(&mut self, facts: &Facts) {
+        let most = if self.known.events.is_empty() { 2 } else { 1 };
+        for found in findings::of(facts, self.words).take(most) {
+            let values: Vec<&[u8]> = found.values.iter().map(Vec::as_slice).collect();
+            match found.role {
+                Role::Faint => self.parts.add(Keep::Detail, Role::Faint, |out| fill(found.said, &values, out)),
+                role => self.say(role, found.said, &values),
             }
         }
     }

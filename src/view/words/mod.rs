@@ -1,0 +1,274 @@
+//! The catalogue of plain words: everything that views say beyond the fields' own names. One file a language.
+//!
+//! A language is a value of [`Words`], so that the compiler says what a new one lacks; it gets a file, and a place in
+//! [`LANGUAGES`]. `{}` stands for a value, in the same order in all languages. Names of fields and what programs read
+//! (JSON) are never translated.
+
+mod en;
+mod pt;
+mod sr;
+
+use super::style::Role;
+use crate::flow::Event;
+
+pub use en::ENGLISH;
+pub use pt::PORTUGUESE;
+pub use sr::SERBIAN;
+
+/// All there are.
+pub static LANGUAGES: &[&Words] = &[&ENGLISH, &SERBIAN, &PORTUGUESE];
+
+/// The forms that a noun takes behind a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    One,
+    Few,
+    Many,
+}
+
+/// A phrase about a number of things.
+#[derive(Clone, Copy, Debug)]
+pub struct Counted {
+    pub one: &'static str,
+    pub few: &'static str,
+    pub many: &'static str,
+}
+
+/// One language.
+#[derive(Debug)]
+pub struct Words {
+    /// ISO 639-1, as `--lang` takes it.
+    pub code: &'static str,
+    /// Which form a number asks for.
+    pub form: fn(u64) -> Form,
+    pub opening_asks: &'static str,
+    pub opening_accepts: &'static str,
+    pub opening_done: &'static str,
+    pub refused: &'static str,
+    pub client_resets: &'static str,
+    pub server_resets: &'static str,
+    pub client_closes: &'static str,
+    pub server_closes: &'static str,
+    pub client_closes_too: &'static str,
+    pub server_closes_too: &'static str,
+    pub closed: &'static str,
+    pub bytes_arrived: Counted,
+    pub close_arrived: &'static str,
+    pub bytes_and_close_arrived: Counted,
+    pub oversized: &'static str,
+    pub checksum_bad: &'static str,
+    pub fragment_first: &'static str,
+    pub fragment_later: &'static str,
+    pub datagram_whole: &'static str,
+    pub port_closed: &'static str,
+    pub host_unreachable: &'static str,
+    pub network_unreachable: &'static str,
+    pub prohibited: &'static str,
+    pub needs_fragments: &'static str,
+    pub hops_used_up: &'static str,
+    pub fragments_missing: &'static str,
+    pub packet_too_big: &'static str,
+    pub ping_asks: &'static str,
+    pub ping_answers: &'static str,
+    pub arp_asks: &'static str,
+    pub arp_answers: &'static str,
+    pub arp_announces: &'static str,
+    pub asks_all_groups: &'static str,
+    pub asks_group: &'static str,
+    pub asks_group_sources: &'static str,
+    pub joins: &'static str,
+    pub joins_sources: &'static str,
+    pub joins_without: &'static str,
+    pub leaves: &'static str,
+    pub member: &'static str,
+    pub member_sources: &'static str,
+    pub member_without: &'static str,
+    pub adds_sources: &'static str,
+    pub drops_sources: &'static str,
+    pub neighbour_asks: &'static str,
+    pub neighbour_probes: &'static str,
+    pub neighbour_answers: &'static str,
+    pub router_asks: &'static str,
+    pub router_answers: &'static str,
+    pub redirects: &'static str,
+    pub truncated: &'static str,
+    pub truncated_by_capture: &'static str,
+    pub malformed: &'static str,
+    pub too_deep: &'static str,
+    pub unknown: &'static str,
+    pub unknown_link: &'static str,
+    pub more_groups: &'static str,
+    // What the analysis of TCP found.
+    pub again_after: &'static str,
+    pub again: &'static str,
+    pub again_asked: &'static str,
+    pub again_needless: &'static str,
+    pub late: &'static str,
+    pub gap_before: &'static str,
+    pub confirms_unseen: &'static str,
+    pub still_waiting: &'static str,
+    pub window_zero: &'static str,
+    pub window_probe: &'static str,
+    pub window_probe_answer: &'static str,
+    pub window_reopened: &'static str,
+    pub window_grew: &'static str,
+    pub window_full: &'static str,
+    pub keep_alive: &'static str,
+    pub keep_alive_answer: &'static str,
+    pub ports_reused: &'static str,
+    // What the tree and explanations say.
+    pub packet: &'static str,
+    pub captured: &'static str,
+    pub bytes: Counted,
+    pub more_bytes: Counted,
+    pub more_bytes_in_frame: Counted,
+    pub datagram_of: &'static str,
+    pub quoted: &'static str,
+    pub set: &'static str,
+    pub not_set: &'static str,
+    pub none: &'static str,
+    // Why decoding ended, in a sentence.
+    pub stop_fragment: &'static str,
+    pub stop_snap: &'static str,
+    pub stop_short: &'static str,
+    pub stop_deep: &'static str,
+    pub stop_link: &'static str,
+    pub stop_unknown: &'static str,
+}
+
+impl Words {
+    /// The language of this code (ISO 639-1).
+    pub fn of(code: &str) -> Option<&'static Self> {
+        LANGUAGES.iter().copied().find(|words| words.code == code)
+    }
+
+    /// The form of a phrase that fits a number.
+    pub fn form_of(&self, phrase: &Counted, number: u64) -> &'static str {
+        match (self.form)(number) {
+            Form::One => phrase.one,
+            Form::Few => phrase.few,
+            Form::Many => phrase.many,
+        }
+    }
+
+    /// What happened, and what colour that has; a datagram that is whole has numbers to say and is told elsewhere.
+    pub fn event(&self, event: &Event) -> Option<(Role, &'static str)> {
+        Some(match event {
+            Event::Opening { step: 1, .. } => (Role::Opening, self.opening_asks),
+            Event::Opening { step: 2, .. } => (Role::Opening, self.opening_accepts),
+            Event::Opening { .. } => (Role::Opening, self.opening_done),
+            Event::Refused => (Role::Trouble, self.refused),
+            Event::Closing { by_client: true, second: false } => (Role::Closing, self.client_closes),
+            Event::Closing { by_client: false, second: false } => (Role::Closing, self.server_closes),
+            Event::Closing { by_client: true, second: true } => (Role::Closing, self.client_closes_too),
+            Event::Closing { by_client: false, second: true } => (Role::Closing, self.server_closes_too),
+            Event::Closed => (Role::Closing, self.closed),
+            Event::Reset { by_client: true } => (Role::Trouble, self.client_resets),
+            Event::Reset { by_client: false } => (Role::Trouble, self.server_resets),
+            Event::Datagram(_) => return None,
+        })
+    }
+
+    /// A phrase with its number in place.
+    pub fn count(&self, phrase: &Counted, number: u64) -> String {
+        self.form_of(phrase, number).replacen("{}", &number.to_string(), 1)
+    }
+}
+
+/// The same as a text.
+pub fn filled(template: &str, values: &[&str]) -> String {
+    let mut out = Vec::new();
+    let values: Vec<&[u8]> = values.iter().map(|value| value.as_bytes()).collect();
+    fill(template, &values, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Writes a stretch of time as a person says it: `340 µs`, `201 ms`, `1.02 s`, `3 min 20 s`.
+pub fn span(nanoseconds: i64, out: &mut Vec<u8>) {
+    let micros = nanoseconds.max(0) / 1000;
+    let text = match micros {
+        0..=999 => format!("{micros} µs"),
+        1_000..=9_999 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
+        10_000..=999_999 => format!("{} ms", micros / 1000),
+        1_000_000..=59_999_999 => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
+        _ => format!("{} min {} s", micros / 60_000_000, micros / 1_000_000 % 60),
+    };
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Writes `template` with `values` in the places of its `{}`, in order.
+pub fn fill(template: &str, values: &[&[u8]], out: &mut Vec<u8>) {
+    if values.is_empty() {
+        out.extend_from_slice(template.as_bytes());
+        return;
+    }
+    let mut values = values.iter();
+    let mut pieces = template.split("{}");
+    if let Some(first) = pieces.next() {
+        out.extend_from_slice(first.as_bytes());
+    }
+    for piece in pieces {
+        out.extend_from_slice(values.next().copied().unwrap_or_default());
+        out.extend_from_slice(piece.as_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fills_the_places_of_a_template_in_order() {
+        let mut out = Vec::new();
+        fill("{} is at {}", &[b"10.0.0.1", b"02:00:00:00:00:01"], &mut out);
+        assert_eq!(out, b"10.0.0.1 is at 02:00:00:00:00:01");
+    }
+
+    /// The lines of a catalogue as `Debug` writes them: a name and a text each, in the order of declaration.
+    fn entries(words: &Words) -> Vec<(String, String)> {
+        let text = format!("{words:#?}");
+        let entry = |line: &str| line.trim().split_once(": \"").map(|(name, text)| (name.to_owned(), text.to_owned()));
+        text.lines().filter_map(entry).collect()
+    }
+
+    #[test]
+    fn all_languages_have_the_same_places_in_every_template() {
+        let english = entries(&ENGLISH);
+        assert!(english.len() > 100, "{}", english.len());
+        for words in LANGUAGES {
+            for ((name, text), (_, theirs)) in english.iter().zip(entries(words)) {
+                assert_eq!(text.matches("{}").count(), theirs.matches("{}").count(), "{} {name}: {theirs}", words.code);
+                assert!(!theirs.trim_end_matches(['"', ',']).is_empty(), "{} {name} is empty", words.code);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_ask_for_their_forms() {
+        let bytes = |words: &Words, number| words.count(&words.bytes, number);
+        assert_eq!(bytes(&ENGLISH, 1), "1 byte");
+        assert_eq!(bytes(&ENGLISH, 21), "21 bytes");
+        for (number, told) in [(1, "1 bajt"), (3, "3 bajta"), (5, "5 bajtova"), (11, "11 bajtova"), (12, "12 bajtova")]
+        {
+            assert_eq!(bytes(&SERBIAN, number), told);
+        }
+        assert_eq!(bytes(&SERBIAN, 21), "21 bajt");
+        assert_eq!(bytes(&SERBIAN, 112), "112 bajtova");
+        assert_eq!(bytes(&PORTUGUESE, 2), "2 bytes");
+    }
+
+    #[test]
+    fn times_are_short_whatever_their_length() {
+        let said = |nanoseconds| {
+            let mut out = Vec::new();
+            span(nanoseconds, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(said(340_999), "340 µs");
+        assert_eq!(said(1_250_000), "1.2 ms");
+        assert_eq!(said(201_900_000), "201 ms");
+        assert_eq!(said(1_029_000_000), "1.02 s");
+        assert_eq!(said(200_000_000_000), "3 min 20 s");
+        assert_eq!(said(-5), "0 µs");
+    }
+}
