@@ -81,6 +81,33 @@ def bulk_client(host, size):
     s.close()
 
 
+def segments_server(host):
+    """Answers a line with one send of 3375 bytes, and is in no hurry to acknowledge."""
+    s = socket.socket(family(host))
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host, PORT))
+    s.listen(1)
+    ready()
+    connection, _ = s.accept()
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+    while not connection.recv(256).endswith(b"\n"):
+        pass
+    time.sleep(PAUSE)
+    connection.send(b"".join(b"line %2d of one answer, which is all one send\n" % (n + 1) for n in range(75)))
+    connection.close()
+
+
+def segments_client(host):
+    """Three sends at once: Nagle's algorithm lets the first go, the others wait for its acknowledgment together."""
+    s = connected(host, "40006")
+    time.sleep(PAUSE)
+    for part in (b"one ", b"two ", b"three\n"):
+        s.send(part)
+    while s.recv(4096):
+        pass
+    s.close()
+
+
 def upper_udp_server(host, port="9876"):
     s = socket.socket(family(host), socket.SOCK_DGRAM)
     s.bind((host, int(port)))

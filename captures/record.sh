@@ -176,6 +176,13 @@ record_tso() {
     run "$A" bulk-client 10.0.5.2 20000
     done_recording
 }
+record_segments() {
+    pair
+    record segments.pcap "$A" eth0
+    background "$B" segments-server 10.0.5.2
+    run "$A" segments-client 10.0.5.2
+    done_recording
+}
 record_udp() {
     pair
     record udp.pcap "$A" eth0
@@ -477,7 +484,7 @@ record_mixed() {
     mergecap -F pcapng -I none -w mixed.pcapng loopback.pcap raw-ip.pcap sync.pcapng
 }
 
-everything=(sync loopback snaplen ipv6 refused reset tso udp port-unreachable host-unreachable mtu fragments fragments-ipv6
+everything=(sync loopback snaplen ipv6 refused reset tso segments udp port-unreachable host-unreachable mtu fragments fragments-ipv6
     ping ping-ipv6 arp traceroute redirect router-advertisement igmp-v1 igmp-v2 igmp-v3 mld-v1 mld-v2 stp vlan qinq
     ipip 6in4 gre geneve vxlan raw-ip mixed)
 if [ $# -gt 0 ]; then wanted=("$@"); else wanted=("${everything[@]}"); fi
