@@ -182,6 +182,10 @@ struct Explained {
 
 impl Sink for Explained {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        // Explanations are long: the first packets are enough for an input.
+        if packet.frame.number > 4 {
+            return Ok(Next::Stop);
+        }
         let mut out = Vec::new();
         explain::write(packet, known, &self.options, &mut out);
         let out = if self.options.ascii { explain::ascii(&out) } else { out };
@@ -233,7 +237,9 @@ struct First {
 impl Sink for First {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         self.packets += 1;
-        self.view.packet(packet, known)?;
+        if self.view.packet(packet, known)? == Next::Stop {
+            return Ok(Next::Stop);
+        }
         Ok(if self.packets == MOST_FRAMES { Next::Stop } else { Next::GoOn })
     }
 

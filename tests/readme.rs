@@ -11,11 +11,23 @@ fn root() -> &'static Path {
 /// Runs `netlab ARGUMENTS` from the repository's folder; what it prints, and whether it succeeded.
 fn netlab(arguments: &str) -> (String, bool) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_netlab"));
-    command.args(arguments.split_whitespace()).current_dir(root());
+    command.args(words(arguments)).current_dir(root());
     // Terminal or not, wide or not: the same text everywhere.
     command.env_remove("COLUMNS").env("NO_COLOR", "1").env("NETLAB_LANG", "en").stdin(std::process::Stdio::null());
     let output = command.output().expect("netlab starts");
     (String::from_utf8_lossy(&output.stdout).into_owned(), output.status.success())
+}
+
+/// The words of a command line as a shell sees them: divided at blanks, but not between single quotes.
+fn words(line: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for (number, part) in line.split('\'').enumerate() {
+        let mut pieces = if number % 2 == 1 { vec![part] } else { part.split(' ').collect() }.into_iter();
+        words.last_mut().expect("never empty").push_str(pieces.next().unwrap_or_default());
+        words.extend(pieces.map(str::to_owned));
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// The text with every answer in its console blocks given anew by `answer`.
@@ -75,4 +87,9 @@ fn answers_are_put_in_place_of_old_ones() {
     let text = "a\n```console\n$ netlab x\nold\n$ netlab y\n```\n```sh\n$ netlab z\nkept\n```\n";
     let expected = "a\n```console\n$ netlab x\n<x>\n$ netlab y\n<y>\n```\n```sh\n$ netlab z\nkept\n```\n";
     assert_eq!(answered(text, |arguments| format!("<{arguments}>\n")), expected);
+}
+
+#[test]
+fn words_in_single_quotes_stay_together() {
+    assert_eq!(words("read -Y 'tcp && ip.ttl < 5' x"), ["read", "-Y", "tcp && ip.ttl < 5", "x"]);
 }
