@@ -1,4 +1,42 @@
 //! netlab shows what socket programs really put on the wire.
+//!
+//! This page is the map: what each module is, who may import whom, and the way of a packet. `tests/architecture.rs`
+//! holds the code against it.
+//!
+//! # The way of a packet
+//!
+//! ```text
+//! Source -> Frame -> wire::decode -> Packet -> FlowTable::ingest -> (filter) -> Sink -> escape -> screen
+//! ```
+//!
+//! A [`frame::Source`] (a file, standard input, a live capture, several merged by time) lends one [`frame::Frame`] at a
+//! time. [`wire::decode`] walks it from the link layer inwards and leaves a flat list of layers; it never fails, and
+//! says why it stopped. [`flow::FlowTable`] is fed every packet in order and tells what it means to its conversation.
+//! [`pipeline::run`] is the one loop; every output is a [`pipeline::Sink`] over a writer. Nothing is copied that nobody
+//! keeps, and nothing is allocated for each packet.
+//!
+//! # The modules, from the bottom up
+//!
+//! | module | what it is | may import |
+//! |---|---|---|
+//! | [`frame`] | bytes as captured, and what the capture knew | nothing |
+//! | [`wire`] | pure: bytes to headers, one file a protocol; each declares its fields | `frame` |
+//! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `frame` |
+//! | [`field`] | pure: the registry that joins the declared fields | `flow`, `wire` |
+//! | [`filter`] | pure: display filters, checked against the registry | `field`, `flow`, `wire` |
+//! | [`pipeline`] | the loop, and the merge of sources by time | `filter` and below |
+//! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
+//! | [`io`] | the operating system: libpcap, files, namespaces, privileges | `frame` |
+//! | [`exercise`] | the course: servers and clients that students' programs talk to | `io` |
+//! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
+//! | [`cli`] | the command line: one line a command | `cmd` |
+//!
+//! # Rules
+//!
+//! Whatever bytes come from a wire or a file: no panic, no hang, bounded memory, and no control character on the
+//! terminal ([`view::escape`]). The pure modules read network bytes only through checked slices, and clippy forbids
+//! them `unwrap`, `panic` and indexing. Clocks are read in `io`, `cmd` and `exercise` alone. The only unsafe code is in
+//! `io/sys.rs`. A field has one declaration, beside the code that reads it, and Wireshark's name.
 #![deny(unsafe_code)]
 
 pub mod cli;
