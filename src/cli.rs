@@ -20,6 +20,8 @@ pub enum Command {
     Capture(cmd::capture::Args),
     /// Show the packets of capture files
     Read(cmd::read::Args),
+    /// Figures over whole captures: rates, sizes, protocols, endpoints, trouble
+    Stats(cmd::stats::Args),
     /// List who talks with whom, in files or live
     Conversations(cmd::conversations::Args),
     /// Explain a packet: headers drawn as their RFCs draw them, every field in words, checksums worked out
@@ -50,6 +52,7 @@ impl Command {
         match self {
             Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
+            Self::Stats(args) => cmd::stats::run(args),
             Self::Conversations(args) => cmd::conversations::run(args),
             Self::Explain(args) => cmd::explain::run(args),
             Self::Follow(args) => cmd::follow::run(args),

@@ -21,6 +21,12 @@ impl Input {
         self.paths().next().is_none()
     }
 
+    /// An error where none is given.
+    pub fn required(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.is_empty(), "which capture? give a FILE, or - for standard input");
+        Ok(())
+    }
+
     pub fn paths(&self) -> impl Iterator<Item = &PathBuf> {
         self.files.iter().chain(&self.also)
     }

@@ -22,6 +22,7 @@ pub mod read;
 pub mod save;
 pub mod selection;
 pub mod serve;
+pub mod stats;
 
 use std::process::ExitCode;
 

@@ -26,9 +26,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    if args.input.is_empty() {
-        anyhow::bail!("which capture? give a FILE, or - for standard input");
-    }
+    args.input.required()?;
     args.selection.check()?;
     let filter = args.output.filter()?;
     let picky = filter.is_some() || !args.selection.takes_all();

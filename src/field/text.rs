@@ -33,6 +33,11 @@ pub fn decimal(number: u64, out: &mut Vec<u8>) {
         out.push(b'0' + number as u8);
         return;
     }
+    // Nearly all numbers are small, and for those the division is cheaper.
+    if let Ok(number) = u32::try_from(number) {
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        return;
+    }
     out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 

@@ -13,6 +13,7 @@ pub mod fields;
 mod icmp;
 pub mod key;
 pub mod state;
+pub mod stats;
 pub mod stream;
 pub mod table;
 pub mod tcp;

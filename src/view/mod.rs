@@ -10,6 +10,7 @@ pub mod hex;
 pub mod json;
 pub mod lines;
 pub mod markdown;
+pub mod stats;
 pub mod stop;
 pub mod story;
 pub mod style;

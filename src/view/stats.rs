@@ -1,0 +1,273 @@
+//! Figures over a capture: a plot of bytes over time, protocols as a tree, endpoints, ports and what went wrong.
+
+use std::io::{self, Write};
+
+use super::style::{Palette, Role};
+use super::table::{Align, Table};
+use crate::field::text;
+use crate::flow::stats::{Path, SIZES, Statistics, Sum, Trouble};
+use crate::wire::Address;
+
+/// Rows of the plot.
+const HEIGHT: usize = 8;
+/// Entries that each table shows.
+const TOP: usize = 10;
+
+/// How the figures are to look.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    pub palette: Palette,
+    /// Columns.
+    pub width: usize,
+    /// Bars of `#` instead of blocks.
+    pub ascii: bool,
+}
+
+/// Writes all figures for a person.
+pub fn write(statistics: &Statistics, options: Options, out: &mut impl Write) -> io::Result<()> {
+    let duration = seconds(span(statistics));
+    let Sum { packets, bytes } = statistics.total;
+    writeln!(out, "{packets} packets, {bytes} bytes, {duration} s")?;
+    plot(statistics, options, out)?;
+    heading("sizes", options, out)?;
+    let mut table = figures(&["bytes of a frame"], options);
+    for (class, sum) in statistics.sizes.iter().enumerate().filter(|(_, sum)| sum.packets > 0) {
+        let low = class.checked_sub(1).and_then(|before| SIZES.get(before)).map_or(0, |low| low + 1);
+        let name = SIZES.get(class).map_or_else(|| format!("{low} and more"), |high| format!("{low} to {high}"));
+        row(&mut table, &[&name], *sum, statistics.total);
+    }
+    table.write(out)?;
+    heading("protocols", options, out)?;
+    let mut table = figures(&["protocol"], options);
+    for (path, sum) in hierarchy(statistics) {
+        let name = path.last().map_or("?", |protocol| protocol.name());
+        row(
+            &mut table,
+            &[&format!("{:indent$}{name}", "", indent = 2 * path.len().saturating_sub(1))],
+            sum,
+            statistics.total,
+        );
+    }
+    table.write(out)?;
+    heading("endpoints", options, out)?;
+    let mut table = figures(&["address"], options);
+    for (address, sum) in statistics.endpoints.sorted().into_iter().take(TOP) {
+        row(&mut table, &[&self::address(address)], sum, statistics.total);
+    }
+    table.write(out)?;
+    more(statistics.endpoints.len(), "addresses", out)?;
+    heading("ports", options, out)?;
+    let mut table = figures(&["port"], options);
+    for ((protocol, port), sum) in statistics.ports.sorted().into_iter().take(TOP) {
+        row(&mut table, &[&format!("{} {port}", protocol.name())], sum, statistics.total);
+    }
+    table.write(out)?;
+    more(statistics.ports.len(), "ports", out)?;
+    heading("trouble", options, out)?;
+    if statistics.trouble.is_empty() {
+        return writeln!(out, "none found");
+    }
+    let mut table = Table::new(&[("packets", Align::Right), ("what", Align::Left)], options.width, options.palette);
+    let mut found = statistics.trouble.sorted();
+    found.sort_by_key(|(trouble, sum)| (u64::MAX - sum.packets, *trouble));
+    for (trouble, sum) in found {
+        table.row([(sum.packets.to_string().as_str(), Role::Plain), (words(trouble), Role::Trouble)]);
+    }
+    table.write(out)
+}
+
+/// Writes all figures as one JSON object.
+pub fn json(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
+    let sum = |Sum { packets, bytes }: Sum| format!("{{\"packets\":{packets},\"bytes\":{bytes}}}");
+    let list = |entries: Vec<String>| entries.join(",");
+    let Sum { packets, bytes } = statistics.total;
+    write!(out, "{{\"packets\":{packets},\"bytes\":{bytes},\"duration\":{}", nanoseconds(span(statistics)))?;
+    write!(out, ",\"interval\":{},\"intervals\":[", nanoseconds(statistics.interval))?;
+    write!(out, "{}]", list(statistics.intervals.iter().map(|part| sum(*part)).collect()))?;
+    let protocols = hierarchy(statistics).into_iter().map(|(path, part)| {
+        let names: Vec<&str> = path.iter().map(|protocol| protocol.name()).collect();
+        format!("\"{}\":{}", names.join(":"), sum(part))
+    });
+    write!(out, ",\"protocols\":{{{}}}", list(protocols.collect()))?;
+    let endpoints =
+        statistics.endpoints.sorted().into_iter().map(|(end, part)| format!("\"{}\":{}", address(end), sum(part)));
+    write!(out, ",\"endpoints\":{{{}}}", list(endpoints.collect()))?;
+    let ports = statistics.ports.sorted().into_iter();
+    let ports = ports.map(|((protocol, port), part)| format!("\"{}.port {port}\":{}", protocol.name(), sum(part)));
+    write!(out, ",\"ports\":{{{}}}", list(ports.collect()))?;
+    let trouble =
+        statistics.trouble.sorted().into_iter().map(|(what, part)| format!("\"{}\":{}", words(what), part.packets));
+    writeln!(out, ",\"trouble\":{{{}}}}}", list(trouble.collect()))
+}
+
+/// Bytes over time as a drawing of bars, 800 by 240, in one self-contained file.
+pub fn svg(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
+    const WIDTH: usize = 800;
+    const HEIGHT: u64 = 200;
+    let bars = columns(statistics, WIDTH / 4);
+    let most = bars.iter().map(|bar| bar.bytes).max().unwrap_or(0).max(1);
+    writeln!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} 240\" font-family=\"monospace\" font-size=\"12\">"
+    )?;
+    writeln!(out, "<rect width=\"{WIDTH}\" height=\"240\" fill=\"white\"/>")?;
+    for (place, bar) in bars.iter().enumerate().filter(|(_, bar)| bar.bytes > 0) {
+        let height = (bar.bytes * HEIGHT).div_ceil(most);
+        let (x, y) = (place * 4, HEIGHT + 10 - height);
+        writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"3\" height=\"{height}\" fill=\"#1f77b4\"/>")?;
+    }
+    let end = seconds(span(statistics));
+    writeln!(out, "<text x=\"2\" y=\"230\">0 s</text>")?;
+    writeln!(out, "<text x=\"{}\" y=\"230\" text-anchor=\"end\">{end} s</text>", WIDTH - 2)?;
+    writeln!(out, "<text x=\"2\" y=\"12\">{most} bytes</text>\n</svg>")
+}
+
+/// Bytes over time as bars, the highest as high as the plot.
+fn plot(statistics: &Statistics, options: Options, out: &mut impl Write) -> io::Result<()> {
+    let bars = columns(statistics, options.width.saturating_sub(2).max(1));
+    let most = bars.iter().map(|bar| bar.bytes).max().unwrap_or(0);
+    if most == 0 || bars.len() < 2 {
+        return Ok(());
+    }
+    let each = span(statistics).max(1) as f64 / bars.len() as f64 / 1e9;
+    writeln!(out, "\nbytes in every {each:.6} s; the highest bar is {most}")?;
+    let style = options.palette.style(Role::Data);
+    let steps = HEIGHT as u64 * 8;
+    for row in (0..HEIGHT as u64).rev() {
+        let mut line = String::new();
+        for bar in &bars {
+            let full = (bar.bytes * steps).div_ceil(most).saturating_sub(row * 8).min(8);
+            line.push(match (options.ascii, full) {
+                (_, 0) => ' ',
+                (true, _) => '#',
+                (false, eighths) => char::from_u32(0x2580 + eighths as u32).unwrap_or('#'),
+            });
+        }
+        writeln!(out, "{style}{}{style:#}", line.trim_end())?;
+    }
+    let end = format!("{} s", seconds(span(statistics)));
+    writeln!(out, "0 s{end:>rest$}", rest = bars.len().saturating_sub(3))
+}
+
+/// The intervals joined to at most `count` columns of equal length.
+fn columns(statistics: &Statistics, count: usize) -> Vec<Sum> {
+    let all = &statistics.intervals;
+    let count = count.min(all.len()).max(1);
+    let mut columns = vec![Sum::default(); count];
+    for (place, part) in all.iter().enumerate() {
+        let column = &mut columns[place * count / all.len()];
+        column.packets += part.packets;
+        column.bytes += part.bytes;
+    }
+    columns
+}
+
+/// Every protocol under the one that carries it, with what it and all within it add up to; in the order of the tree.
+fn hierarchy(statistics: &Statistics) -> Vec<(Path, Sum)> {
+    let mut nodes: Vec<(Path, Sum)> = Vec::new();
+    for (path, sum) in statistics.protocols.sorted() {
+        for depth in 1..=path.len() {
+            let prefix = path[..depth].to_vec();
+            match nodes.iter_mut().find(|(known, _)| *known == prefix) {
+                Some((_, total)) => {
+                    total.packets += sum.packets;
+                    total.bytes += sum.bytes;
+                }
+                None => nodes.push((prefix, sum)),
+            }
+        }
+    }
+    nodes.sort_by(|(a, _), (b, _)| a.cmp(b));
+    nodes
+}
+
+fn span(statistics: &Statistics) -> i64 {
+    statistics.first.zip(statistics.last).map_or(0, |(first, last)| last.since(first))
+}
+
+fn seconds(time: i64) -> String {
+    let mut out = Vec::new();
+    text::seconds(time, 3, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn nanoseconds(time: i64) -> String {
+    let mut out = Vec::new();
+    text::seconds(time, 9, &mut out);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+fn address(address: Address) -> String {
+    match address {
+        Address::V4(address) => std::net::Ipv4Addr::from(address).to_string(),
+        Address::V6(address) => std::net::Ipv6Addr::from(address).to_string(),
+    }
+}
+
+fn heading(title: &str, options: Options, out: &mut impl Write) -> io::Result<()> {
+    let style = options.palette.style(Role::Heading);
+    writeln!(out, "\n{style}{title}{style:#}")
+}
+
+fn more(entries: usize, what: &str, out: &mut impl Write) -> io::Result<()> {
+    match entries.checked_sub(TOP) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(out, "and {more} more {what}"),
+    }
+}
+
+fn figures(names: &[&str], options: Options) -> Table {
+    let mut columns: Vec<(&str, Align)> = names.iter().map(|name| (*name, Align::Left)).collect();
+    columns.extend([("packets", Align::Right), ("bytes", Align::Right), ("of bytes", Align::Right)]);
+    Table::new(&columns, options.width, options.palette)
+}
+
+fn row(table: &mut Table, names: &[&str], sum: Sum, total: Sum) {
+    let share = 100.0 * sum.bytes as f64 / total.bytes.max(1) as f64;
+    let (packets, bytes, share) = (sum.packets.to_string(), sum.bytes.to_string(), format!("{share:.1} %"));
+    let names = names.iter().map(|name| (*name, Role::Plain));
+    table.row(names.chain([&packets, &bytes, &share].map(|cell| (cell.as_str(), Role::Plain))));
+}
+
+fn words(trouble: Trouble) -> &'static str {
+    match trouble {
+        Trouble::Retransmission => "sent again",
+        Trouble::OutOfOrder => "out of order",
+        Trouble::LostSegment => "something before it was not seen",
+        Trouble::AckLostSegment => "acknowledges what was not seen",
+        Trouble::DuplicateAck => "duplicate acknowledgment",
+        Trouble::ZeroWindow => "receiver's buffer full",
+        Trouble::WindowFull => "sender has filled the receiver's buffer",
+        Trouble::Reset => "connection broken off",
+        Trouble::Refused => "connection refused",
+        Trouble::Unreachable => "unreachable",
+        Trouble::BadChecksum => "bad checksum",
+        Trouble::Malformed => "malformed",
+        Trouble::Cut => "cut short",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_keep_every_byte() {
+        let mut statistics = Statistics::default();
+        statistics.intervals = (0..1000).map(|n| Sum { packets: 1, bytes: n }).collect();
+        let columns = columns(&statistics, 78);
+        assert_eq!(columns.len(), 78);
+        assert_eq!(columns.iter().map(|sum| sum.bytes).sum::<u64>(), (0..1000).sum::<u64>());
+    }
+
+    #[test]
+    fn a_carrier_counts_what_it_carries() {
+        let mut statistics = Statistics::default();
+        let frame = crate::frame::Frame { data: &[0; 60], length: 60, ..crate::frame::Frame::empty() };
+        let packet = crate::wire::Packet { frame, layers: &[], stop: crate::wire::Stop::End };
+        let mut flows = crate::flow::FlowTable::new();
+        statistics.add(&packet, &flows.ingest(&packet));
+        assert_eq!(statistics.total, Sum { packets: 1, bytes: 60 });
+        assert!(hierarchy(&statistics).is_empty());
+    }
+}
