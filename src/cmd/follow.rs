@@ -27,9 +27,10 @@ use crate::wire::{self, Address, At, Layers, Packet, Protocol};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-In the text every line is said by the side that stands before it (in a terminal: by its colour). ┊ stands where a
-segment ends and the same side goes on in another one: two sends may share a segment, one send may need several. What
-cannot be shown is escaped; a line feed is shown as \\n and breaks the line. What stands in [brackets] nobody said.")]
+In the text every line is said by the side that stands before it (in a terminal: by its colour). ┊ stands where a \
+segment ends and the same side goes on in another one: two sends may share a segment, one send may need several. \
+What cannot be shown is escaped; a line feed is shown as \\n and breaks the line. What stands in [brackets] at the \
+margin nobody said.")]
 pub struct Args {
     /// Capture file (pcap, pcapng, gzip of either); - is standard input
     #[arg(value_name = "FILE")]
