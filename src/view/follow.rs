@@ -159,6 +159,11 @@ impl<W: Write> Follow<W> {
 
     /// A segment, as a row of the list of boundaries. `acks`: the frame whose data it acknowledges.
     pub fn segment(&mut self, segment: &Segment<'_>, place: Place, acks: Option<u64>) {
+        if segment.flags.any(Flags::RST) && !segment.data.is_empty() {
+            // Not part of the stream (RFC 9293 §3.5.3), but somebody wrote it for a reader.
+            let (whose, text) = (side(segment.from_client), quoted(segment.data));
+            self.note(&format!("[frame {}: the {whose}'s reset says {text}]", segment.frame));
+        }
         if self.form != Form::Boundaries {
             return;
         }

@@ -111,3 +111,15 @@ client ▸ b
 ";
     assert_eq!(text, expected);
 }
+
+#[test]
+fn the_text_in_a_reset_is_told_but_nobody_said_it_in_the_stream() {
+    let text = shown(Form::Text, false, |view| {
+        let flags = Flags(Flags::RST);
+        let (sequence, acknowledgment, data) = (0, 0, b"busy");
+        let segment =
+            Segment { from_client: false, frame: 7, time: None, flags, sequence, acknowledgment, length: 4, data };
+        view.segment(&segment, Place::default(), None);
+    });
+    assert_eq!(text, "         [frame 7: the server's reset says \"busy\"]\n");
+}
