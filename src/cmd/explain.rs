@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
-use super::output::{self, Color};
+use super::output::{self, Color, Language};
 use super::selection::Selection;
 use super::{Exit, args};
 use crate::flow::FlowTable;
@@ -16,6 +16,7 @@ use crate::pipeline;
 use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
 use crate::view::style::Palette;
+use crate::view::telling::{Telling, draw::Look};
 use crate::view::tree::plural;
 use crate::wire::Protocol;
 
@@ -41,6 +42,17 @@ pub struct Args {
     /// What the bytes of --hex begin with: ethernet, ip, sll, sll2, null, loop, or a link type's number
     #[arg(long, value_name = "LINK", value_parser = link, requires = "hex")]
     link: Option<LinkType>,
+    /// Tell a whole TCP conversation step by step instead: who does what, and why
+    #[arg(long, conflicts_with_all = ["hex", "live", "packet", "layers", "ascii"])]
+    story: bool,
+    /// The conversation that --story tells (tcp.stream)
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "story")]
+    stream: u32,
+    /// Tell every step of it, however many there are
+    #[arg(long, requires = "story")]
+    all: bool,
+    #[command(flatten)]
+    language: Language,
     /// Explain only the layers of these protocols (repeat, or separate by commas): eth, ip, tcp, udp, ...
     #[arg(long = "layer", value_name = "PROTOCOL", value_delimiter = ',', value_parser = protocols)]
     layers: Vec<Protocols>,
@@ -93,6 +105,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         }
         (None, Some(path)) => {
             let mut source = if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? };
+            if args.story {
+                return tell(&args, &mut source, &path.display().to_string());
+            }
             explain(&args, &mut source, &path.display().to_string())
         }
         (None, None) => bail!("name a capture file, give bytes with --hex, or wait for a packet with --live"),
@@ -109,6 +124,24 @@ impl Args {
         };
         Ok(Explain::new(output::stdout()?, options, self.packet))
     }
+}
+
+/// Tells one conversation; which packets belong to it, only the whole file says.
+fn tell(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit> {
+    let mut telling = Telling::new(args.stream, args.language.words());
+    let summary = pipeline::run(source, &mut FlowTable::new(), &mut args.selection.before(&mut telling)?)?;
+    if telling.found() {
+        let look = Look { width: args::width(), palette: Palette::new(args.color.on_stdout()), all: args.all };
+        telling.draw(&mut output::stdout()?, look)?;
+    }
+    if let Some(failure) = summary.failure {
+        return Err(failure.into());
+    }
+    if !telling.found() {
+        eprintln!("netlab: {name} has no TCP conversation {}; `netlab conversations` lists them", args.stream);
+        return Ok(Exit::No);
+    }
+    Ok(Exit::Done)
 }
 
 /// Feeds every packet up to the one asked for through the flow table, so that relative numbers and events are right.

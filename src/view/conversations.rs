@@ -36,7 +36,7 @@ fn role(ending: Ending) -> Role {
     }
 }
 
-fn endpoint((address, port): (Address, u16), out: &mut Vec<u8>) {
+pub(super) fn endpoint((address, port): (Address, u16), out: &mut Vec<u8>) {
     match address {
         Address::V4(address) => text::ipv4(address, out),
         Address::V6(address) => {

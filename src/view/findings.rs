@@ -17,6 +17,9 @@ pub struct Finding {
     pub role: Role,
 }
 
+/// No timer is this short: what is sent again sooner was sent for another reason, or was captured twice. 1 ms.
+pub const TIMER: i64 = 1_000_000;
+
 /// What was found about a segment, the most important first; nothing where it bears no marks.
 pub fn of(facts: &Facts, words: &'static Words) -> impl Iterator<Item = Finding> {
     let marks = facts.analysis.marks;
@@ -31,7 +34,7 @@ pub fn of(facts: &Facts, words: &'static Words) -> impl Iterator<Item = Finding>
     } else if marks.any(Marks::FAST_RETRANSMISSION) {
         add(Role::Trouble, words.again_asked, nothing());
     } else if marks.any(Marks::RETRANSMISSION) {
-        match facts.analysis.rto {
+        match facts.analysis.rto.filter(|waited| *waited >= TIMER) {
             Some(waited) => {
                 let mut time = Vec::new();
                 span(waited, &mut time);

@@ -15,6 +15,7 @@ pub mod stop;
 pub mod story;
 pub mod style;
 pub mod table;
+pub mod telling;
 pub mod tree;
 pub mod values;
 pub mod words;

@@ -7,6 +7,7 @@
 mod en;
 mod pt;
 mod sr;
+mod telling;
 
 use super::style::Role;
 use crate::flow::Event;
@@ -14,6 +15,7 @@ use crate::flow::Event;
 pub use en::ENGLISH;
 pub use pt::PORTUGUESE;
 pub use sr::SERBIAN;
+pub use telling::Telling;
 
 /// All there are.
 pub static LANGUAGES: &[&Words] = &[&ENGLISH, &SERBIAN, &PORTUGUESE];
@@ -134,6 +136,8 @@ pub struct Words {
     pub stop_deep: &'static str,
     pub stop_link: &'static str,
     pub stop_unknown: &'static str,
+    /// A conversation told step by step.
+    pub telling: Telling,
 }
 
 impl Words {

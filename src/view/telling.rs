@@ -1,0 +1,475 @@
+//! One TCP conversation told step by step in plain words; every sentence names the packet that it rests on.
+//!
+//! Numbers are relative (as Wireshark shows them) but for the start numbers of the handshake, which are told as they
+//! stand in the packets. Guarantee: memory is bounded, however long the conversation.
+
+pub mod draw;
+#[cfg(test)]
+mod tests;
+
+use super::escape;
+use super::style::Role;
+use super::words::{Words, filled, span};
+use crate::flow::analysis::{Marks, before};
+use crate::flow::state::State;
+use crate::flow::{Event, Known, tcp};
+use crate::pipeline::{Next, Sink};
+use crate::wire::tcp::{Flags, Header};
+use crate::wire::{At, Packet, Protocol};
+
+/// Bytes of a segment's text that a sentence quotes.
+const QUOTED: usize = 48;
+/// Steps that are kept; what comes after them is only counted.
+const MOST_STEPS: usize = 20_000;
+
+/// The part of a conversation that a sentence belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Opening,
+    Data,
+    Closing,
+}
+
+/// What a step adds to a summary.
+#[derive(Clone, Copy, Debug, Default)]
+struct Figures {
+    /// Bytes of data of client and of server.
+    bytes: [u64; 2],
+    /// Segments with data.
+    segments: u64,
+    receipts: u64,
+    /// Sent again, of whatever kind.
+    again: u64,
+}
+
+/// One sentence, and the packets from first to last that it rests on.
+#[derive(Clone, Debug)]
+struct Step {
+    phase: Phase,
+    packets: (u64, u64),
+    text: String,
+    role: Role,
+    /// Everyday sending and acknowledging, which may be told in short.
+    everyday: bool,
+    figures: Figures,
+}
+
+/// A sink that gathers what one conversation does.
+pub struct Telling {
+    stream: u32,
+    words: &'static Words,
+    title: Option<String>,
+    steps: Vec<Step>,
+    left_out: u64,
+    phase: Phase,
+    /// Of client and server: their last acknowledgment, and the number behind their FIN.
+    acknowledged: [u32; 2],
+    closing: [Option<u32>; 2],
+    /// Whether the other side has acknowledged that FIN.
+    closed: [bool; 2],
+    /// The second FIN acknowledged the first, so that three steps were enough; or neither knew of the other.
+    shared: bool,
+    crossed: bool,
+    /// Repeated acknowledgments at the end of `steps`: by whom, of what, how many.
+    duplicates: Option<(usize, u32, u64)>,
+    states: [State; 2],
+    over: bool,
+}
+
+/// A segment of the conversation, and which side sent it.
+struct Segment<'s, 'a> {
+    header: &'s Header<'a>,
+    facts: &'s tcp::Facts,
+    content: &'a [u8],
+    number: u64,
+    /// 0: client, 1: server.
+    side: usize,
+}
+
+impl Sink for Telling {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if let Some(facts) = known.facts.tcp.filter(|facts| facts.stream == self.stream && !facts.unmeasured)
+            && let Some(at) = packet.find(Protocol::Tcp).filter(|at| !at.layer.quoted)
+            && let Some(header) = Header::new(&at)
+        {
+            let side = usize::from(!facts.from_client);
+            self.name_ends(&at, &header, side);
+            let number = packet.frame.number;
+            let segment = Segment { header: &header, facts: &facts, content: at.content(), number, side };
+            self.segment(&segment, known.events);
+        }
+        Ok(Next::GoOn)
+    }
+}
+
+impl Telling {
+    /// Tells the TCP conversation with this number (`tcp.stream`).
+    pub fn new(stream: u32, words: &'static Words) -> Self {
+        Self {
+            stream,
+            words,
+            title: None,
+            steps: Vec::new(),
+            left_out: 0,
+            phase: Phase::Opening,
+            acknowledged: [1; 2],
+            closing: [None; 2],
+            closed: [false; 2],
+            shared: false,
+            crossed: false,
+            duplicates: None,
+            states: [State::Unknown; 2],
+            over: false,
+        }
+    }
+
+    /// Whether there was such a conversation.
+    pub fn found(&self) -> bool {
+        self.title.is_some()
+    }
+
+    fn name_ends(&mut self, at: &At<'_>, header: &Header<'_>, side: usize) {
+        if self.title.is_some() {
+            return;
+        }
+        let Some((source, destination)) = at.packet.addresses(at.index) else { return };
+        let mut ends = [(source, header.source_port()), (destination, header.destination_port())].map(|end| {
+            let mut text = Vec::new();
+            super::conversations::endpoint(end, &mut text);
+            String::from_utf8_lossy(&text).into_owned()
+        });
+        if side == 1 {
+            ends.swap(0, 1);
+        }
+        let [client, server] = &ends;
+        self.title = Some(filled(self.words.telling.title, &[&self.stream.to_string(), client, server]));
+    }
+
+    fn segment(&mut self, segment: &Segment<'_, '_>, events: &[Event]) {
+        let (flags, facts) = (segment.header.flags(), segment.facts);
+        self.states = facts.states;
+        let telling = &self.words.telling;
+        if self.steps.is_empty() && !flags.any(Flags::SYN) {
+            self.phase = Phase::Data;
+            self.say(segment, Role::Faint, telling.begun_before.to_owned());
+        }
+        if facts.analysis.marks.any(Marks::REUSED_PORTS) {
+            self.say(segment, Role::Plain, telling.reused.to_owned());
+        }
+        if flags.any(Flags::RST) {
+            self.reset(segment, events);
+        } else if facts.analysis.marks.any(Marks::RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION)
+            && flags.any(Flags::SYN)
+        {
+            self.again(segment);
+        } else if flags.any(Flags::SYN) {
+            self.opening(segment);
+        } else if events.iter().any(|event| matches!(event, Event::Opening { step: 3, .. })) {
+            self.confirms_opening(segment);
+            self.phase = Phase::Data;
+            if segment.header.length > 0 || flags.any(Flags::FIN) {
+                self.exchange(segment, events);
+            }
+        } else {
+            self.exchange(segment, events);
+        }
+    }
+
+    fn opening(&mut self, segment: &Segment<'_, '_>) {
+        let (telling, who) = (&self.words.telling, self.who(segment.side));
+        let sequence = segment.header.sequence().to_string();
+        self.phase = Phase::Opening;
+        let text = match (segment.header.flags().any(Flags::ACK), segment.side) {
+            (false, 0) => filled(telling.asks, &[who, &sequence]),
+            (false, _) => filled(telling.asks_too, &[who, &sequence]),
+            (true, _) => filled(telling.agrees, &[who, &sequence, &segment.header.acknowledgment().to_string()]),
+        };
+        self.say(segment, Role::Opening, text);
+    }
+
+    fn confirms_opening(&mut self, segment: &Segment<'_, '_>) {
+        let (telling, who) = (&self.words.telling, self.who(segment.side));
+        let number = segment.header.acknowledgment().to_string();
+        let text = match segment.facts.analysis.initial_rtt {
+            Some(took) => filled(telling.confirms_after, &[who, &number, &time(took)]),
+            None => filled(telling.confirms, &[who, &number]),
+        };
+        self.say(segment, Role::Opening, text);
+    }
+
+    fn reset(&mut self, segment: &Segment<'_, '_>, events: &[Event]) {
+        let (telling, who) = (&self.words.telling, self.who(segment.side));
+        if self.over {
+            return self.say(segment, Role::Faint, filled(telling.reset_again, &[who]));
+        }
+        self.phase = Phase::Closing;
+        self.over = true;
+        let text = if events.contains(&Event::Refused) {
+            let (port, number) = (segment.header.source_port(), segment.header.acknowledgment());
+            filled(telling.refused, &[who, &port.to_string(), &number.to_string()])
+        } else if self.closing[segment.side].is_some() {
+            filled(telling.reset_after_close, &[who])
+        } else {
+            filled(telling.reset, &[who])
+        };
+        self.say(segment, Role::Trouble, text);
+    }
+
+    /// Data, acknowledgments and FINs: everything between handshake and end.
+    fn exchange(&mut self, segment: &Segment<'_, '_>, events: &[Event]) {
+        let (telling, words) = (&self.words.telling, self.words);
+        let (facts, side) = (segment.facts, segment.side);
+        let (marks, length) = (facts.analysis.marks, segment.header.length);
+        let fin = segment.header.flags().any(Flags::FIN);
+        let (grown, fin_confirmed) = self.acknowledge(segment);
+        let who = self.who(side);
+        if self.duplicate(segment) {
+            return;
+        }
+        if self.told_by_marks(segment) {
+            if fin_confirmed {
+                self.fin_confirmed(segment);
+            }
+            return;
+        }
+        let mut text = String::new();
+        let mut role = Role::Plain;
+        let first_fin = fin && events.iter().any(|event| matches!(event, Event::Closing { .. }));
+        if length > 0 {
+            let (first, last) = (facts.sequence, facts.sequence.wrapping_add(length - 1));
+            let template = words.form_of(&telling.sends, length.into());
+            let values = [who, &length.to_string(), &first.to_string(), &last.to_string(), &quoted(segment.content)];
+            text = filled(template, &values);
+            role = Role::Data;
+            if grown > 0 && !fin_confirmed {
+                text.push_str(&words.count(&telling.also_confirms, grown.into()));
+            }
+        } else if grown > 0 && !first_fin && !fin_confirmed {
+            let template = words.form_of(&telling.receives, grown.into());
+            text = filled(template, &[who, &grown.to_string(), &facts.acknowledgment.to_string()]);
+        }
+        for (mark, more) in [
+            (Marks::LOST_SEGMENT, telling.gap_before),
+            (Marks::ACK_LOST_SEGMENT, telling.confirms_unseen),
+            (Marks::WINDOW_FULL, telling.fills),
+        ] {
+            if marks.any(mark) && !text.is_empty() {
+                text.push_str(more);
+                role = Role::Trouble;
+            }
+        }
+        if !text.is_empty() {
+            let everyday = role != Role::Trouble;
+            self.push(segment, role, text, everyday);
+        }
+        if first_fin {
+            self.fin(segment, fin_confirmed);
+        } else if fin_confirmed {
+            self.fin_confirmed(segment);
+        }
+        if length == 0 && grown == 0 && !fin && !fin_confirmed && marks.any(Marks::WINDOW_UPDATE) {
+            let text = filled(telling.more_room, &[who, &facts.window.to_string()]);
+            self.push(segment, Role::Plain, text, true);
+        }
+        if marks.any(Marks::ZERO_WINDOW) {
+            self.say(segment, Role::Trouble, filled(telling.no_room, &[who]));
+        }
+    }
+
+    /// What the acknowledgment adds: bytes of data, and whether it covers the other side's FIN for the first time.
+    fn acknowledge(&mut self, segment: &Segment<'_, '_>) -> (u32, bool) {
+        if !segment.header.flags().any(Flags::ACK) {
+            return (0, false);
+        }
+        let (side, other, number) = (segment.side, 1 - segment.side, segment.facts.acknowledgment);
+        let known = self.acknowledged[side];
+        if !before(known, number) {
+            return (0, false);
+        }
+        self.acknowledged[side] = number;
+        let fin = self.closing[other] == Some(number) && !self.closed[other];
+        self.closed[other] |= fin;
+        (number.wrapping_sub(known) - u32::from(fin), fin)
+    }
+
+    fn fin(&mut self, segment: &Segment<'_, '_>, confirms: bool) {
+        let (telling, side, other) = (&self.words.telling, segment.side, 1 - segment.side);
+        let who = self.who(side);
+        let number = segment.facts.next.wrapping_sub(1).to_string();
+        self.closing[side] = Some(segment.facts.next);
+        self.phase = Phase::Closing;
+        let text = match (self.closing[other].is_some(), confirms) {
+            (true, true) => {
+                self.shared = true;
+                filled(telling.closes_confirming, &[who, &number, &segment.facts.acknowledgment.to_string()])
+            }
+            (true, false) if !self.closed[other] => {
+                self.crossed = true;
+                filled(telling.closes_crossing, &[who, &number])
+            }
+            (true, false) => filled(telling.closes_too, &[who, &number]),
+            (false, _) => filled(telling.closes, &[who, &number]),
+        };
+        self.say(segment, Role::Closing, text);
+    }
+
+    /// The other side's FIN has been acknowledged: half of the close, or its end.
+    fn fin_confirmed(&mut self, segment: &Segment<'_, '_>) {
+        let telling = &self.words.telling;
+        let who = self.who(segment.side);
+        let number = segment.facts.acknowledgment.to_string();
+        let text = match (self.closed, self.shared, self.crossed) {
+            ([true, true], _, true) => filled(telling.last_crossed, &[who, &number]),
+            ([true, true], true, _) => filled(telling.last_of_three, &[who, &number]),
+            ([true, true], false, _) => filled(telling.last_of_four, &[who, &number]),
+            _ if self.closing[segment.side].is_some() => filled(telling.confirms_fin, &[who, &number]),
+            _ => filled(telling.half_closed, &[who, &number, &uncapital(who)]),
+        };
+        self.say(segment, Role::Closing, text);
+        if self.closed == [true, true] {
+            self.over = true;
+            self.time_wait(segment);
+        }
+    }
+
+    fn time_wait(&mut self, segment: &Segment<'_, '_>) {
+        let telling = &self.words.telling;
+        let text = match self.states {
+            [State::TimeWait, State::TimeWait] => telling.time_wait_both.to_owned(),
+            [State::TimeWait, _] => filled(telling.time_wait, &[self.who(0)]),
+            [_, State::TimeWait] => filled(telling.time_wait, &[self.who(1)]),
+            _ => return,
+        };
+        self.say(segment, Role::Closing, text);
+    }
+
+    /// Acknowledgments that only repeat one another make one sentence.
+    fn duplicate(&mut self, segment: &Segment<'_, '_>) -> bool {
+        if !segment.facts.analysis.marks.any(Marks::DUPLICATE_ACK) {
+            return false;
+        }
+        let (side, number) = (segment.side, segment.facts.acknowledgment);
+        let times = match self.duplicates {
+            Some((by, of, times)) if (by, of) == (side, number) && self.left_out == 0 => times + 1,
+            _ => 1,
+        };
+        let template = self.words.form_of(&self.words.telling.repeats, times);
+        let text = filled(template, &[self.who(side), &times.to_string(), &number.to_string()]);
+        match self.steps.last_mut().filter(|_| times > 1) {
+            Some(last) => {
+                last.text = text;
+                last.packets.1 = segment.number;
+                last.figures.receipts += 1;
+            }
+            None => self.say(segment, Role::Trouble, text),
+        }
+        self.duplicates = Some((side, number, times));
+        true
+    }
+
+    /// Segments whose marks say all there is to say.
+    fn told_by_marks(&mut self, segment: &Segment<'_, '_>) -> bool {
+        let (telling, who, facts) = (&self.words.telling, self.who(segment.side), segment.facts);
+        let marks = facts.analysis.marks;
+        let (role, text) = if marks.any(Marks::REPEATED | Marks::OUT_OF_ORDER) {
+            self.again(segment);
+            return true;
+        } else if marks.any(Marks::ZERO_WINDOW_PROBE) {
+            (Role::Trouble, filled(telling.probes, &[who]))
+        } else if marks.any(Marks::ZERO_WINDOW_PROBE_ACK) {
+            (Role::Trouble, filled(telling.still_no_room, &[who]))
+        } else if marks.any(Marks::KEEP_ALIVE) {
+            (Role::Plain, filled(telling.keeps_alive, &[who]))
+        } else if marks.any(Marks::KEEP_ALIVE_ACK) {
+            (Role::Plain, filled(telling.is_alive, &[who]))
+        } else if marks.any(Marks::WINDOW_REOPENED) {
+            (Role::Opening, filled(telling.room_again, &[who, &facts.window.to_string()]))
+        } else {
+            return false;
+        };
+        self.say(segment, role, text);
+        true
+    }
+
+    /// Something that was sent before, or should have come before.
+    fn again(&mut self, segment: &Segment<'_, '_>) {
+        let (telling, who, facts) = (&self.words.telling, self.who(segment.side), segment.facts);
+        let (marks, flags, length) = (facts.analysis.marks, segment.header.flags(), segment.header.length);
+        let what = if length > 0 {
+            let last = facts.sequence.wrapping_add(length - 1);
+            filled(telling.bytes_from_to, &[&facts.sequence.to_string(), &last.to_string()])
+        } else {
+            (if flags.any(Flags::SYN) { "SYN" } else { "FIN" }).to_owned()
+        };
+        let text = if marks.any(Marks::SPURIOUS_RETRANSMISSION) {
+            filled(telling.again_needless, &[who, &what])
+        } else if marks.any(Marks::FAST_RETRANSMISSION) {
+            filled(telling.again_asked, &[who, &what])
+        } else if marks.any(Marks::OUT_OF_ORDER) {
+            filled(telling.late, &[who, &what])
+        } else {
+            match facts.analysis.rto.filter(|waited| *waited >= super::findings::TIMER) {
+                Some(waited) => filled(telling.again_after, &[who, &what, &time(waited)]),
+                None => filled(telling.again, &[who, &what]),
+            }
+        };
+        self.say(segment, Role::Trouble, text);
+    }
+
+    fn who(&self, side: usize) -> &'static str {
+        if side == 0 { self.words.telling.client } else { self.words.telling.server }
+    }
+
+    fn say(&mut self, segment: &Segment<'_, '_>, role: Role, text: String) {
+        self.push(segment, role, text, false);
+    }
+
+    fn push(&mut self, segment: &Segment<'_, '_>, role: Role, text: String, everyday: bool) {
+        self.duplicates = None;
+        if self.steps.len() >= MOST_STEPS {
+            self.left_out += 1;
+            return;
+        }
+        let mut figures = Figures::default();
+        let again = segment.facts.analysis.marks.any(Marks::REPEATED);
+        match segment.header.length {
+            0 => figures.receipts = 1,
+            length => {
+                figures.segments = 1;
+                figures.bytes[segment.side] = u64::from(length);
+            }
+        }
+        figures.again = u64::from(again);
+        let packets = (segment.number, segment.number);
+        self.steps.push(Step { phase: self.phase, packets, text, role, everyday, figures });
+    }
+}
+
+/// As it stands in the middle of a sentence.
+fn uncapital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect()
+}
+
+fn time(nanoseconds: i64) -> String {
+    let mut out = Vec::new();
+    span(nanoseconds, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// `: "text"` where the data is text, safe for a terminal; otherwise nothing.
+fn quoted(data: &[u8]) -> String {
+    let kept = data.get(..QUOTED).unwrap_or(data);
+    let whole = match std::str::from_utf8(kept) {
+        Err(error) if error.error_len().is_none() => kept.get(..error.valid_up_to()).unwrap_or_default(),
+        Err(_) => return String::new(),
+        Ok(_) => kept,
+    };
+    if whole.is_empty() || whole.iter().any(|byte| *byte < 32 && !matches!(byte, b'\r' | b'\n' | b'\t')) {
+        return String::new();
+    }
+    let mut text = b": \"".to_vec();
+    escape::write(whole, &mut text);
+    text.extend_from_slice(if whole.len() < data.len() { "…\"".as_bytes() } else { b"\"" });
+    String::from_utf8_lossy(&text).into_owned()
+}
