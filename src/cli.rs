@@ -22,6 +22,8 @@ pub enum Command {
     Read(cmd::read::Args),
     /// Figures over whole captures: rates, sizes, protocols, endpoints, trouble
     Stats(cmd::stats::Args),
+    /// Hold two captures of the same traffic against each other: what is missing, and the delay
+    Compare(cmd::compare::Args),
     /// List who talks with whom, in files or live
     Conversations(cmd::conversations::Args),
     /// Explain a packet: headers drawn as their RFCs draw them, every field in words, checksums worked out
@@ -53,6 +55,7 @@ impl Command {
             Self::Capture(args) => cmd::capture::run(args),
             Self::Read(args) => cmd::read::run(args),
             Self::Stats(args) => cmd::stats::run(args),
+            Self::Compare(args) => cmd::compare::run(args),
             Self::Conversations(args) => cmd::conversations::run(args),
             Self::Explain(args) => cmd::explain::run(args),
             Self::Follow(args) => cmd::follow::run(args),

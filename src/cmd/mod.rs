@@ -6,6 +6,7 @@
 pub mod args;
 pub mod capture;
 pub mod client;
+pub mod compare;
 pub mod completions;
 pub mod conversations;
 pub mod demo;

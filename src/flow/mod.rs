@@ -12,6 +12,7 @@ pub mod event;
 pub mod fields;
 mod icmp;
 pub mod key;
+pub mod matching;
 pub mod state;
 pub mod stats;
 pub mod stream;
