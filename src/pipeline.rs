@@ -1,5 +1,9 @@
 //! The one way a packet goes: source, decoder, flow table, filter, sink. Also the merge of several sources by time.
 
+mod beside;
+
+pub use beside::Beside;
+
 use crate::filter::Filter;
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
@@ -25,7 +29,7 @@ pub trait Sink {
 
     /// A moment to show what is known so far: before a wait, and every few thousand packets.
     fn idle(&mut self, _table: &FlowTable) -> std::io::Result<()> {
-        self.flush()
+        Ok(())
     }
 }
 
@@ -102,8 +106,12 @@ pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) 
     let mut layers = Layers::new();
     let mut summary = Summary::default();
     loop {
-        if !source.ready() || summary.frames % MOMENT == MOMENT - 1 {
+        let waits = !source.ready();
+        if waits || summary.frames % MOMENT == MOMENT - 1 {
             sink.idle(table)?;
+        }
+        if waits {
+            sink.flush()?;
         }
         match source.advance() {
             Ok(Some(_)) => {}

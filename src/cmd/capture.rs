@@ -72,7 +72,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut saving = args.save.open(owner, Interfaces::new(&interfaces))?;
     // Nobody sees what goes to /dev/null.
     let unseen = args.quiet || args.save.to_stdout() || goes_nowhere();
-    let view: Box<dyn Sink> = if unseen { Box::new(Unseen) } else { args.output.sink()? };
+    let view: Box<dyn Sink + Send> = if unseen { Box::new(Unseen) } else { args.output.sink()? };
 
     let standing = privilege::give_up().context("cannot give up privileges")?;
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
@@ -115,7 +115,7 @@ struct Run {
 fn show(
     live: &mut Live,
     saving: Option<&mut Saving>,
-    view: Box<dyn Sink>,
+    view: Box<dyn Sink + Send>,
     filter: Option<Filter>,
     count: Option<u64>,
 ) -> Run {

@@ -129,7 +129,7 @@ impl Output {
     }
 
     /// The sink that the options choose, over standard output.
-    pub fn sink(&self) -> anyhow::Result<Box<dyn Sink>> {
+    pub fn sink(&self) -> anyhow::Result<Box<dyn Sink + Send>> {
         let palette = Palette::new(self.color.on_stdout());
         let out = stdout()?;
         if !self.fields.is_empty() {

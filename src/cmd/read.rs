@@ -1,5 +1,7 @@
 //! `netlab read FILE...`: packets from files, with the same output as a live capture.
 
+use std::io::IsTerminal;
+
 use super::Exit;
 use super::input::Input;
 use super::output::{Counted, Limited, Output};
@@ -8,7 +10,7 @@ use super::save::{Interfaces, Save, Saved, Unseen};
 use super::selection::Selection;
 use crate::flow::FlowTable;
 use crate::io::privilege;
-use crate::pipeline::{self, Filtered};
+use crate::pipeline::{self, Beside, Filtered, Sink};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -25,6 +27,9 @@ pub struct Args {
     save: Save,
 }
 
+/// Up to so many packets are written by the thread that decodes them.
+const FEW: u64 = 10_000;
+
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     args.input.required()?;
     args.selection.check()?;
@@ -36,7 +41,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
     args.save.refuse_input(args.input.paths())?;
     let mut saving = args.save.open(owner, interfaces.clone())?;
-    let view = if args.save.to_stdout() { Box::new(Unseen) } else { args.output.sink()? };
+    let view: Box<dyn Sink + Send> = if args.save.to_stdout() { Box::new(Unseen) } else { args.output.sink()? };
+    // A person reads slower than one core writes, and a few packets are not worth a thread.
+    let many = args.count.is_none_or(|count| count > FEW) && !std::io::stdout().is_terminal();
+    let view: Box<dyn Sink> = if many { Box::new(Beside::new(view)?) } else { view };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
     let mut sink = args.selection.before(Filtered::new(filter, sink))?;
     let mut source = interfaces.followed(source.as_mut());

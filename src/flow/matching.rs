@@ -164,16 +164,19 @@ fn content(at: &At<'_>, packet: &Packet<'_>, ends_differ: bool, hasher: &mut imp
 
 #[cfg(test)]
 mod tests {
-    use etherparse::PacketBuilder;
-
     use super::*;
     use crate::frame::{Frame, LinkType};
     use crate::wire::{Layers, decode};
 
     fn udp(source: [u8; 4], ttl: u8, port: u16, payload: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        let builder = PacketBuilder::ipv4(source, [10, 0, 0, 2], ttl).udp(port, 9);
-        builder.write(&mut bytes, payload).unwrap();
+        let length = 8 + payload.len() as u16;
+        let mut bytes = vec![0x45, 0];
+        bytes.extend((20 + length).to_be_bytes());
+        bytes.extend([0, 0, 0, 0, ttl, 17, 0, 0]);
+        bytes.extend(source);
+        bytes.extend([10, 0, 0, 2]);
+        bytes.extend([port.to_be_bytes(), [0, 9], length.to_be_bytes(), [0, 0]].concat());
+        bytes.extend(payload);
         bytes
     }
 
