@@ -17,8 +17,8 @@ use netlab::pipeline::{self, Next, Sink};
 use netlab::view::explain;
 use netlab::view::hex::Hex;
 use netlab::view::json::Json;
+use netlab::view::ladder::{Ladder, Look};
 use netlab::view::lines::{self, Lines};
-use netlab::view::story::{Look, Story};
 use netlab::view::style::Palette;
 use netlab::view::tree::Tree;
 use netlab::view::values::Values;
@@ -157,7 +157,7 @@ fn show(source: &mut dyn Source, view: u8) {
         4 => Box::new(Json::new(Page { colored: false, width: None, json: true, text: Vec::new() })),
         5 => Box::new(Explained { page: page(Some(80)), options: explained(palette, 80, false) }),
         6 => Box::new(Explained { page: page(Some(100)), options: explained(palette, 100, true) }),
-        7 => Box::new(Told { story: Story::new(), page: page(Some(80)), look: Look { width: 80, palette } }),
+        7 => Box::new(Told { story: Ladder::default(), page: page(Some(80)), look: charted(palette) }),
         8 => Box::new(Lines::new(page(Some(100)), options(palette, Some(100), lines::Time::Epoch))),
         _ => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
     };
@@ -172,6 +172,10 @@ fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::
 
 fn explained(palette: Palette, width: usize, ascii: bool) -> explain::Options {
     explain::Options { palette, width, ascii, only: Vec::new() }
+}
+
+fn charted(palette: Palette) -> Look {
+    Look { width: 80, palette, ascii: false, states: true }
 }
 
 /// Explains every packet.
@@ -200,7 +204,7 @@ impl Sink for Explained {
 
 /// Draws the story of all packets at the end.
 struct Told {
-    story: Story,
+    story: Ladder,
     page: Page,
     look: Look,
 }
@@ -211,7 +215,7 @@ impl Sink for Told {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.story.draw(&mut self.page, "client", "server", self.look)?;
+        self.story.draw(&mut self.page, None, self.look)?;
         self.page.flush()?;
         // A sentence, not a row of the chart.
         self.story.summary(&mut io::sink())

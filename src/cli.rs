@@ -30,6 +30,8 @@ pub enum Command {
     Explain(cmd::explain::Args),
     /// Show what the two sides of a conversation said, with the marks of segments
     Follow(cmd::follow::Args),
+    /// Draw who sent what to whom as a sequence chart: text, SVG or Mermaid
+    Ladder(cmd::ladder::Args),
     /// List the exercises of the course, or show the page of one
     Exercises(cmd::exercises::Args),
     /// Run the server of an exercise
@@ -59,6 +61,7 @@ impl Command {
             Self::Conversations(args) => cmd::conversations::run(args),
             Self::Explain(args) => cmd::explain::run(args),
             Self::Follow(args) => cmd::follow::run(args),
+            Self::Ladder(args) => cmd::ladder::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),

@@ -13,7 +13,7 @@ use netlab::flow::FlowTable;
 use netlab::frame::Source;
 use netlab::io::file;
 use netlab::pipeline;
-use netlab::view::story::{Look, Story};
+use netlab::view::ladder::{Ladder, Look};
 use netlab::view::style::Palette;
 use netlab::view::words::ENGLISH;
 use netlab::wire::tcp::{Flags, Header};
@@ -119,11 +119,11 @@ fn a_file_it_cannot_write_is_told_before_anything_is_run() {
 /// The story of a capture of this repository, without colour, 80 columns wide.
 fn story_of(capture: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(capture);
-    let (mut story, mut told) = (Story::new(), Vec::new());
+    let (mut story, mut told) = (Ladder::default(), Vec::new());
     let mut source = file::open(&path).expect("a capture");
     pipeline::run(&mut source, &mut FlowTable::new(), &mut story).expect("a story");
-    let look = Look { width: 80, palette: Palette::new(false) };
-    story.draw(&mut told, "client", "server", look).and_then(|()| story.summary(&mut told)).expect("drawn");
+    let look = Look { width: 80, palette: Palette::new(false), ascii: false, states: false };
+    story.draw(&mut told, Some(["client", "server"]), look).and_then(|()| story.summary(&mut told)).expect("drawn");
     text(&told)
 }
 

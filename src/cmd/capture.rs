@@ -22,7 +22,7 @@ use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
 use crate::io::privilege::{self, Standing};
 use crate::pipeline::{self, Filtered, Next, Sink};
-use crate::view::escape;
+use crate::view::{escape, ladder};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -39,6 +39,12 @@ pub struct Args {
     duration: Option<Duration>,
     #[command(flatten)]
     output: Output,
+    /// Draw a sequence chart as the packets come: who sends what to whom
+    #[arg(long, conflicts_with_all = ["fields", "json", "verbose", "hex", "time", "quiet"])]
+    ladder: bool,
+    /// Draw the chart with ASCII only
+    #[arg(long, requires = "ladder")]
+    ascii: bool,
     /// Show no packets, only the summary
     #[arg(short, long)]
     quiet: bool,
@@ -72,7 +78,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut saving = args.save.open(owner, Interfaces::new(&interfaces))?;
     // Nobody sees what goes to /dev/null.
     let unseen = args.quiet || args.save.to_stdout() || goes_nowhere();
-    let view: Box<dyn Sink + Send> = if unseen { Box::new(Unseen) } else { args.output.sink()? };
+    let view: Box<dyn Sink + Send> = match (unseen, args.ladder) {
+        (true, _) => Box::new(Unseen),
+        (false, true) => {
+            let look = super::ladder::look(args.ascii, args.output.color);
+            Box::new(ladder::Live::new(super::output::stdout()?, look, args.output.language.words()))
+        }
+        (false, false) => args.output.sink()?,
+    };
 
     let standing = privilege::give_up().context("cannot give up privileges")?;
     let stop = pcap::Stop::new().context("cannot make a pipe")?;

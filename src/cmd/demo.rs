@@ -18,7 +18,7 @@ use crate::io::bpf::Selection;
 use crate::io::netns::{self, Leash, Side};
 use crate::io::{file, pcap, privilege};
 use crate::pipeline::{self, Next, Sink};
-use crate::view::story::{self, Look, Story};
+use crate::view::ladder::{self, Ladder, Look};
 use crate::view::style::Palette;
 use crate::wire::Packet;
 use programs::{Ended, Program};
@@ -86,7 +86,7 @@ fn show(exercise: &'static Exercise, args: &Args, leash: &Leash) -> anyhow::Resu
     privilege::give_up().context("cannot give up privileges")?;
     leash.fasten()?;
 
-    let mut told = Told { story: Story::new(), file: None, interfaces: opened.interfaces().cloned().collect() };
+    let mut told = Told { story: Ladder::default(), file: None, interfaces: opened.interfaces().cloned().collect() };
     if let Some(path) = &args.write {
         told.file = Some(Ok(file::Writer::create(path, None)?));
     }
@@ -102,7 +102,7 @@ fn show(exercise: &'static Exercise, args: &Args, leash: &Leash) -> anyhow::Resu
     if let Some(failure) = summary.failure {
         return Err(failure.into());
     }
-    for (program, by) in [(&client, story::Side::Client), (&server, story::Side::Server)] {
+    for (program, by) in [(&client, ladder::Side::Client), (&server, ladder::Side::Server)] {
         for line in &program.printed {
             told.story.printed(by, line.time, line.text.clone());
         }
@@ -125,7 +125,7 @@ fn show(exercise: &'static Exercise, args: &Args, leash: &Leash) -> anyhow::Resu
 
 /// The story, and the file that keeps its packets.
 struct Told {
-    story: Story,
+    story: Ladder,
     file: Option<Result<file::Writer, Error>>,
     interfaces: Vec<Interface>,
 }
@@ -151,10 +151,15 @@ fn play(exercise: &'static Exercise) -> anyhow::Result<[Ended; 2]> {
     Ok([client.finish(PATIENCE)?, server.finish(PATIENCE)?])
 }
 
-fn tell(exercise: &Exercise, args: &Args, story: &mut Story, counts: &Counts) -> anyhow::Result<()> {
+fn tell(exercise: &Exercise, args: &Args, story: &mut Ladder, counts: &Counts) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
-    let look = Look { width: super::args::width().min(WIDEST), palette: Palette::new(args.color.on_stdout()) };
-    story.draw(&mut out, exercise.roles.client, exercise.roles.server, look)?;
+    let look = Look {
+        width: super::args::width().min(WIDEST),
+        palette: Palette::new(args.color.on_stdout()),
+        ascii: false,
+        states: false,
+    };
+    story.draw(&mut out, Some([exercise.roles.client, exercise.roles.server]), look)?;
     writeln!(out)?;
     story.summary(&mut out)?;
     if let (Some(received), Some(dropped)) = (counts.received, counts.dropped_kernel) {
@@ -169,7 +174,7 @@ fn show_recorded(exercise: &Exercise, args: &Args, obstacle: &str) -> anyhow::Re
     let (bytes, target) = (exercise.recorded, format!("captures/{}.pcapng", exercise.name()));
     eprintln!("netlab: these are the packets of a recorded exchange instead ({target}):");
     let mut recorded = file::Capture::new(Box::new(bytes), target, Some(bytes.len() as u64), false)?;
-    let mut story = Story::new();
+    let mut story = Ladder::default();
     let summary = pipeline::run(&mut recorded, &mut FlowTable::new(), &mut story)?;
     tell(exercise, args, &mut story, &Counts::default())?;
     if let Some(failure) = summary.failure {

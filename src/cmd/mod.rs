@@ -17,6 +17,7 @@ pub mod follow;
 pub mod input;
 pub mod inside;
 pub mod interfaces;
+pub mod ladder;
 pub mod output;
 pub mod progress;
 pub mod read;

@@ -16,6 +16,25 @@ use crate::view::words::Words;
 use crate::wire::Packet;
 use parts::Parts;
 
+/// A packet in words, for views that place them otherwise than in lines. All text is safe for a terminal.
+#[derive(Clone, Debug)]
+pub struct Described {
+    pub protocol: &'static str,
+    pub role: Role,
+    /// The fields that matter.
+    pub header: String,
+    /// What they mean.
+    pub words: String,
+}
+
+/// What a line says of a packet, without its ends.
+pub fn described(packet: &Packet<'_>, known: &Known<'_>, words: &'static Words) -> Described {
+    let mut parts = Parts::new(Palette::new(false), true);
+    let described = describe::packet(packet, known, words, &mut Vec::new(), &mut parts);
+    let [header, words] = parts.split();
+    Described { protocol: described.protocol, role: described.role, header, words }
+}
+
 /// What the time column shows.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {

@@ -96,6 +96,16 @@ impl Parts {
         }
     }
 
+    /// The pieces that are no words, and the words; only where pieces are kept apart (`fitted`).
+    pub fn split(&self) -> [String; 2] {
+        let side = |words: bool, gap: &[u8]| {
+            let pieces = self.parts.iter().filter(|part| (part.keep == Keep::Words) == words);
+            let pieces: Vec<&[u8]> = pieces.map(|part| &self.text[part.start..part.end]).collect();
+            String::from_utf8_lossy(&pieces.join(gap)).into_owned()
+        };
+        [side(false, b" "), side(true, b"  ")]
+    }
+
     fn fit(&mut self, room: usize) {
         let mut needs = 0;
         for (place, part) in self.parts.iter().enumerate() {

@@ -118,6 +118,11 @@ pub struct Words {
     pub keep_alive: &'static str,
     pub keep_alive_answer: &'static str,
     pub ports_reused: &'static str,
+    // What stands at sequence charts.
+    pub others: &'static str,
+    pub others_are: &'static str,
+    pub nameless: &'static str,
+    pub more_rows: &'static str,
     // What the tree and explanations say.
     pub packet: &'static str,
     pub captured: &'static str,

@@ -1,0 +1,138 @@
+//! `netlab ladder FILE`: the packets of a capture as a sequence chart.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use super::output::{Color, Language, stdout};
+use super::progress::Progress;
+use super::selection::Selection;
+use super::{Exit, args};
+use crate::filter::Filter;
+use crate::flow::{FlowTable, Known};
+use crate::frame::Source;
+use crate::io::file;
+use crate::pipeline::{self, Filtered, Next, Sink};
+use crate::view::ladder::{Ladder, Look};
+use crate::view::style::Palette;
+use crate::wire::Packet;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Of one TCP conversation the chart shows the states of both ends (RFC 9293) where they change: what was seen is taken to
+arrive. Of anything else each host and each group has a column, the most active first; who has no room shares the last.
+Times are milliseconds since the first row; sequence numbers are relative, as Wireshark shows them.
+
+  netlab ladder captures/sync.pcapng --stream 0
+  netlab ladder captures/igmp-v3.pcap
+  netlab ladder captures/sync.pcapng --svg sync.svg")]
+pub struct Args {
+    /// Capture file (pcap, pcapng, gzip of either); - is standard input
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// Only the conversation with this number (tcp.stream, or with --udp udp.stream), and ICMP errors about it
+    #[arg(long, value_name = "N")]
+    stream: Option<u32>,
+    /// --stream counts UDP conversations
+    #[arg(long, requires = "stream")]
+    udp: bool,
+    #[command(flatten)]
+    selection: Selection,
+    /// Only the packets that this display filter wants (Wireshark's language)
+    #[arg(short = 'Y', long = "where", value_name = "FILTER")]
+    display_filter: Option<String>,
+    /// Draw with ASCII only
+    #[arg(long)]
+    ascii: bool,
+    /// Write the chart as a picture (SVG) to this file; - is standard output
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ascii", "mermaid"])]
+    svg: Option<PathBuf>,
+    /// Print the chart in Mermaid's language of sequence diagrams
+    #[arg(long, conflicts_with = "ascii")]
+    mermaid: bool,
+    /// Colours: auto looks at the terminal and at NO_COLOR
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    color: Color,
+    #[command(flatten)]
+    language: Language,
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
+    let mut ladder = Ladder::new(args.language.words());
+    let conversation = Conversation { stream: args.stream, udp: args.udp, inner: &mut ladder };
+    let mut sink = args.selection.before(Filtered::new(filter, conversation))?;
+    let mut source: Box<dyn Source> = match args.file.as_os_str() == "-" {
+        true => Box::new(file::open_stdin()?),
+        false => Box::new(file::open(&args.file)?),
+    };
+    let mut source = Progress::new(source.as_mut());
+    let summary = pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?;
+    source.clear();
+    let found = ladder.packets() > 0;
+    if found {
+        draw(&mut ladder, &args)?;
+    }
+    match summary.failure {
+        Some(failure) => Err(failure.into()),
+        None if found => Ok(Exit::Done),
+        None => {
+            eprintln!("netlab: no packet matches");
+            Ok(Exit::No)
+        }
+    }
+}
+
+fn draw(ladder: &mut Ladder, args: &Args) -> anyhow::Result<()> {
+    let mut out = stdout()?;
+    match &args.svg {
+        Some(path) if path.as_os_str() == "-" => ladder.draw_svg(&mut out)?,
+        Some(path) => {
+            let mut picture = Vec::new();
+            ladder.draw_svg(&mut picture)?;
+            write(path, &picture, &args.file)?;
+        }
+        None if args.mermaid => ladder.draw_mermaid(&mut out)?,
+        None => ladder.draw(&mut out, None, look(args.ascii, args.color))?,
+    }
+    Ok(())
+}
+
+/// How a chart looks on standard output.
+pub fn look(ascii: bool, color: Color) -> Look {
+    Look { width: args::width(), palette: Palette::new(color.on_stdout()), ascii, states: true }
+}
+
+fn write(path: &Path, bytes: &[u8], input: &Path) -> anyhow::Result<()> {
+    let same = |left: &Path, right: &Path| Some(left.canonicalize().ok()? == right.canonicalize().ok()?);
+    if same(path, input) == Some(true) {
+        anyhow::bail!("{} is to be read and written at once: give --svg another name", path.display());
+    }
+    let written = std::fs::File::create(path).and_then(|mut file| file.write_all(bytes));
+    written.with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Passes on the packets of one conversation; all of them where none is chosen.
+struct Conversation<S> {
+    stream: Option<u32>,
+    udp: bool,
+    inner: S,
+}
+
+impl<S: Sink> Sink for Conversation<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        let stream = match self.udp {
+            true => known.facts.udp_stream,
+            false => known.facts.tcp.map(|facts| facts.stream),
+        };
+        if self.stream.is_some_and(|wanted| stream != Some(wanted)) {
+            return Ok(Next::GoOn);
+        }
+        self.inner.packet(packet, known)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}

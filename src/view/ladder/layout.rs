@@ -1,0 +1,375 @@
+//! From hosts to columns: who gets one, in which order, and what stands above it.
+
+use std::collections::HashMap;
+
+use super::ends::{Ends, Host};
+use super::{Message, Row, Side};
+use crate::frame::Timestamp;
+use crate::view::words::Words;
+
+/// A cast has at most so many hosts; packets of others go to the column of the others.
+const MOST_HOSTS: usize = 20_000;
+
+/// Everybody who sends or is sent to.
+pub struct Cast {
+    members: Vec<Member>,
+    /// How many it has room for.
+    most: usize,
+    /// There were more.
+    overflowed: bool,
+    /// Grows with every change that may concern the columns.
+    pub changes: u64,
+    places: HashMap<Host, usize>,
+    conversations: Conversations,
+    /// Client and server of the first packet.
+    sides: Option<[usize; 2]>,
+}
+
+struct Member {
+    host: Host,
+    packets: u64,
+    ports: Ports,
+}
+
+/// The ports that a host was seen with.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ports {
+    Always(u16),
+    Mixed,
+}
+
+/// Whether all that was seen belongs to one TCP conversation.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Conversations {
+    #[default]
+    None,
+    /// Its number; places and ports of client and server.
+    One {
+        stream: u32,
+        sides: [usize; 2],
+        ports: [u16; 2],
+    },
+    Many,
+}
+
+impl Default for Cast {
+    fn default() -> Self {
+        Self::of(MOST_HOSTS)
+    }
+}
+
+impl Cast {
+    /// A cast of at most so many hosts: the first ones. All others are one.
+    pub fn of(most: usize) -> Self {
+        let (members, places, conversations) = (Vec::new(), HashMap::new(), Conversations::None);
+        Self { members, most, overflowed: false, changes: 0, places, conversations, sides: None }
+    }
+
+    /// Takes in the ends of a packet, and of its TCP conversation number and direction (`true`: from the client).
+    pub fn meet(&mut self, ends: &Ends, tcp: Option<(u32, bool)>) -> [Option<usize>; 2] {
+        let [from, to] = ends.hosts;
+        let port = |which: usize| ends.ports.and_then(|ports| ports.get(which).copied());
+        let places = [self.member(from, port(0)), self.member(to, port(1))];
+        match places {
+            [Some(from), Some(to)] => self.converse([from, to], ends.ports, tcp),
+            _ => self.tell_apart(Conversations::Many),
+        }
+        places
+    }
+
+    /// A packet about a conversation that is not of it, as an ICMP error.
+    pub fn hear_about(&mut self, ends: &Ends, stream: Option<u32>) -> [Option<usize>; 2] {
+        let [from, to] = ends.hosts;
+        let places = [self.member(from, None), self.member(to, None)];
+        match self.conversations {
+            Conversations::One { stream: known, .. } if stream == Some(known) => {}
+            _ => self.tell_apart(Conversations::Many),
+        }
+        places
+    }
+
+    fn member(&mut self, host: Host, port: Option<u16>) -> Option<usize> {
+        let ports = port.map_or(Ports::Mixed, Ports::Always);
+        if let Some(place) = self.places.get(&host).copied() {
+            let member = self.members.get_mut(place)?;
+            member.packets += 1;
+            if member.ports != ports && member.ports != Ports::Mixed {
+                member.ports = Ports::Mixed;
+                self.changes += 1;
+            }
+            return Some(place);
+        }
+        if self.members.len() >= self.most {
+            self.changes += u64::from(!self.overflowed);
+            self.overflowed = true;
+            return None;
+        }
+        self.changes += 1;
+        self.members.push(Member { host, packets: 1, ports });
+        self.places.insert(host, self.members.len() - 1);
+        Some(self.members.len() - 1)
+    }
+
+    fn converse(&mut self, places: [usize; 2], ports: Option<[u16; 2]>, tcp: Option<(u32, bool)>) {
+        let turned = |[first, second]: [usize; 2]| {
+            if tcp.is_none_or(|(_, from_client)| from_client) { [first, second] } else { [second, first] }
+        };
+        self.sides.get_or_insert(turned(places));
+        let conversations = match (self.conversations, tcp, ports) {
+            (Conversations::None, Some((stream, from_client)), Some([from, to])) => {
+                let ports = if from_client { [from, to] } else { [to, from] };
+                Conversations::One { stream, sides: turned(places), ports }
+            }
+            (one @ Conversations::One { stream, .. }, Some((same, _)), _) if stream == same => one,
+            _ => Conversations::Many,
+        };
+        self.tell_apart(conversations);
+    }
+
+    fn tell_apart(&mut self, conversations: Conversations) {
+        self.changes += u64::from(self.conversations != conversations);
+        self.conversations = conversations;
+    }
+}
+
+/// The columns of one chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// What stands above each column, from left to right.
+    pub headings: Vec<String>,
+    /// The column of each member of the cast.
+    places: Vec<usize>,
+    /// Whether the heading of a column has the port.
+    with_port: Vec<bool>,
+    /// Columns of client and server.
+    sides: [usize; 2],
+    /// One TCP conversation between the first column and the last.
+    pub conversation: bool,
+    /// Those who share the last column, the most active first, as many as a note can name.
+    pub others: Others,
+}
+
+/// Hosts without a column of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Others {
+    count: usize,
+    named: Vec<String>,
+}
+
+impl Others {
+    /// More than these are counted only.
+    const MOST_NAMED: usize = 8;
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn join(&self, comma: &str) -> String {
+        let more = if self.count > self.named.len() { ", …" } else { "" };
+        format!("{}{more}", self.named.join(comma))
+    }
+}
+
+impl Layout {
+    /// Columns for the most active of the cast, at most `most` (at least 2), hosts before groups.
+    ///
+    /// `names`: what client and server are called.
+    pub fn new(cast: &Cast, names: Option<[&str; 2]>, most: usize, words: &Words) -> Self {
+        let members = &cast.members;
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        let active = |place: &usize| members.get(*place).map_or(0, |member| member.packets);
+        order.sort_by_key(|place| std::cmp::Reverse(active(place)));
+        let most = most.max(2);
+        let left_out = if order.len() > most { order.split_off(most - 1) } else { Vec::new() };
+        Self::of(cast, order, &left_out, words).called(names)
+    }
+
+    /// Columns for all of a cast in the order in which they appeared: one that comes later moves none of them.
+    pub fn in_order(cast: &Cast, words: &Words) -> Self {
+        Self::of(cast, (0..cast.members.len()).collect(), &[], words)
+    }
+
+    fn of(cast: &Cast, mut order: Vec<usize>, left_out: &[usize], words: &Words) -> Self {
+        let members = &cast.members;
+        order.sort_by_key(|place| members.get(*place).is_some_and(|member| member.host.name.is_group()));
+
+        let conversation = match cast.conversations {
+            Conversations::One { sides: sides @ [client, server], ports, .. } if client != server => {
+                // The client stands on the left, whoever was heard first; a third one between the two.
+                order.sort_by_key(|place| if *place == client { 0 } else { 1 + usize::from(*place == server) });
+                Some((sides, ports))
+            }
+            _ => None,
+        };
+        let mut layout = Self {
+            headings: Vec::new(),
+            places: vec![order.len(); members.len()],
+            with_port: Vec::new(),
+            sides: [0, 0],
+            conversation: conversation.is_some() && order.len() == 2 && left_out.is_empty(),
+            others: Others::default(),
+        };
+        for (column, place) in order.iter().enumerate() {
+            let Some(member) = members.get(*place) else { continue };
+            let port = match (conversation, member.ports, member.host.port) {
+                (Some(([client, _], [port, _])), ..) if client == *place => Some(port),
+                (Some(([_, server], [_, port])), ..) if server == *place => Some(port),
+                (_, Ports::Always(port), _) | (_, _, Some(port)) => Some(port),
+                _ => None,
+            };
+            let name = member.host.name;
+            layout.headings.push(port.map_or_else(|| name.to_string(), |port| name.with_port(port)));
+            layout.with_port.push(port.is_some());
+            if let Some(slot) = layout.places.get_mut(*place) {
+                *slot = column;
+            }
+        }
+        if !left_out.is_empty() || cast.overflowed {
+            layout.headings.push(words.others.to_owned());
+            layout.with_port.push(false);
+            let named = left_out.iter().filter_map(|place| members.get(*place)).take(Others::MOST_NAMED);
+            layout.others =
+                Others { count: left_out.len(), named: named.map(|member| member.host.name.to_string()).collect() };
+        }
+        let last = layout.headings.len().saturating_sub(1);
+        layout.sides = cast.sides.map_or([0, last], |sides| sides.map(|place| layout.column(Some(place))));
+        layout
+    }
+
+    /// Puts the names of client and server to their headings.
+    fn called(mut self, names: Option<[&str; 2]>) -> Self {
+        if let Some([client, server]) = names {
+            let [left, right] = self.sides;
+            if self.headings.is_empty() {
+                self.headings = vec![client.to_owned(), server.to_owned()];
+                self.with_port = vec![false; 2];
+                self.sides = [0, 1];
+            } else if left != right {
+                for (column, name) in [(left, client), (right, server)] {
+                    if let Some(heading) = self.headings.get_mut(column) {
+                        *heading = if column == 0 { format!("{name} {heading}") } else { format!("{heading} {name}") };
+                    }
+                }
+            }
+        }
+        self
+    }
+
+    /// Whether both have the same columns.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        (&self.headings, self.conversation) == (&other.headings, other.conversation)
+    }
+
+    /// The column of a member of the cast.
+    pub fn column(&self, place: Option<usize>) -> usize {
+        let last = self.headings.len().saturating_sub(1);
+        place.and_then(|place| self.places.get(place).copied()).map_or(last, |column| column.min(last))
+    }
+
+    /// The column of one of two programs.
+    pub fn side(&self, side: Side) -> usize {
+        let [client, server] = self.sides;
+        if side == Side::Client { client } else { server }
+    }
+
+    /// Columns of sender and receiver.
+    pub fn ends(&self, message: &Message) -> [usize; 2] {
+        message.ends.map(|place| self.column(place))
+    }
+
+    /// The number, and with it the protocol where that is not clear.
+    pub fn number(&self, message: &Message) -> String {
+        match self.conversation && message.protocol == "TCP" {
+            true => message.number.to_string(),
+            false => format!("{} {}", message.number, message.protocol),
+        }
+    }
+
+    /// `4 PSH·ACK seq 1 ack 1 len 17`, with the ports where they are not clear.
+    pub fn header(&self, message: &Message) -> String {
+        let mut text = self.number(message);
+        if let Some([from, to]) = message.ports {
+            let clear = self.ends(message).iter().all(|column| self.with_port.get(*column) == Some(&true));
+            if !clear {
+                text.push_str(&format!(" {from}→{to}"));
+            }
+        }
+        if !message.header.is_empty() {
+            text.push(' ');
+            text.push_str(&message.header);
+        }
+        text
+    }
+}
+
+/// The times of a chart, as each row needs them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock {
+    first: Option<Timestamp>,
+    before: Option<Timestamp>,
+}
+
+impl Clock {
+    /// Moves on to `time`: nanoseconds since the first row, and since the row before.
+    pub fn tick(&mut self, time: Timestamp) -> (i64, i64) {
+        let first = *self.first.get_or_insert(time);
+        let gap = self.before.map_or(0, |before| time.since(before));
+        self.before = Some(time);
+        (time.since(first), gap)
+    }
+}
+
+/// Shorter pauses are not told: 100 ms.
+const PAUSE: i64 = 100_000_000;
+
+/// How long nothing happened, in words; `None` where that is not worth saying.
+pub fn pause(gap: i64) -> Option<String> {
+    if gap < PAUSE {
+        return None;
+    }
+    let tenths = gap / 100_000_000;
+    let (unit, name) = match tenths {
+        0..10 => return Some(format!("{} ms", gap / 1_000_000)),
+        10..600 => (10, "s"),
+        600..36_000 => (600, "min"),
+        36_000..864_000 => (36_000, "h"),
+        _ => (864_000, "d"),
+    };
+    // Rounded down: 59.9 s are not a minute.
+    Some(format!("{}.{} {name}", tenths / unit, tenths % unit * 10 / unit))
+}
+
+/// Rows that a pause takes: one more with each power of ten, from 100 ms on.
+pub fn pause_rows(gap: i64) -> usize {
+    let mut rows = 0;
+    let mut least = PAUSE;
+    while gap >= least && rows < 5 {
+        rows += 1;
+        least = least.saturating_mul(10);
+    }
+    rows
+}
+
+/// Milliseconds with three decimals; long times lose them.
+pub fn milliseconds(nanoseconds: i64) -> String {
+    let micros = nanoseconds.unsigned_abs() / 1000;
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let (whole, part) = (micros / 1000, micros % 1000);
+    let texts = [format!("{sign}{whole}.{part:03}"), format!("{sign}{whole}.{}", part / 100), format!("{sign}{whole}")];
+    let fitting = texts.into_iter().find(|text| text.len() < super::text::TIME);
+    fitting.unwrap_or_else(|| "> 11 days".to_owned())
+}
+
+/// The states that a row changes, given those before it.
+pub fn changed(row: &Row, shown: &mut [&'static str; 2]) -> [Option<&'static str>; 2] {
+    let Row::Packet(message) = row else { return [None; 2] };
+    let Some(states) = message.states else { return [None; 2] };
+    let now = states.map(|state| state.name());
+    let before = std::mem::replace(shown, now);
+    let [client, server] = now;
+    [(before[0] != client).then_some(client), (before[1] != server).then_some(server)]
+}

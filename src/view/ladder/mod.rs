@@ -1,0 +1,179 @@
+//! Sequence charts: who sent what to whom, in the order of time, each host a column (a ladder, where they are two).
+//!
+//! One way for all of them: packets become [`Message`]s ([`packet`]), their hosts columns ([`layout`]), and these are
+//! drawn as text, as SVG or as Mermaid. `netlab ladder`, `capture --ladder` and `netlab demo` differ in what they put in.
+//! Guarantee: no row is wider than was asked for, whatever a program or a peer said, and the same packets always give
+//! the same bytes.
+
+mod canvas;
+mod ends;
+mod layout;
+mod live;
+mod mermaid;
+mod packet;
+mod svg;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::io::{self, Write};
+
+pub use live::Live;
+
+use super::style::{Palette, Role};
+use super::words::{ENGLISH, Words};
+use crate::flow::state::State;
+use crate::frame::Timestamp;
+use layout::{Cast, Layout};
+
+/// Rows beyond these are counted, not kept.
+const MOST_ROWS: usize = 10_000;
+/// Columns of a chart that is no text: where there are more hosts, the least active ones share the last.
+const MOST_DRAWN: usize = 16;
+/// Charts are at least this wide.
+pub const NARROWEST: usize = 60;
+
+/// Which of two programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    Client,
+    Server,
+}
+
+/// What happened at one moment.
+#[derive(Clone, Debug)]
+enum Row {
+    Packet(Box<Message>),
+    Printed { by: Side, text: String },
+}
+
+/// A packet, ready to be drawn. All its text is safe for a terminal.
+#[derive(Clone, Debug)]
+struct Message {
+    /// Places of sender and receiver in the cast; `None`: more hosts than a cast has.
+    ends: [Option<usize>; 2],
+    ports: Option<[u16; 2]>,
+    number: u64,
+    protocol: &'static str,
+    /// Flags and numbers, or the message's name.
+    header: String,
+    /// What it means.
+    words: String,
+    role: Role,
+    /// Of client and server, behind it.
+    states: Option<[State; 2]>,
+}
+
+/// Gathers packets and printed lines, then draws them.
+pub struct Ladder {
+    rows: Vec<(Timestamp, Row)>,
+    left_out: u64,
+    cast: Cast,
+    reader: packet::Reader,
+    /// The latest time of a packet so far: packets stay in their order, even where a clock was set back.
+    now: Timestamp,
+}
+
+/// How to draw.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Columns of the terminal; fewer than [`NARROWEST`] are taken for so many.
+    pub width: usize,
+    pub palette: Palette,
+    /// Nothing but ASCII.
+    pub ascii: bool,
+    /// Show the states of both ends, where the chart is of one TCP conversation.
+    pub states: bool,
+}
+
+impl Default for Ladder {
+    fn default() -> Self {
+        Self::new(&ENGLISH)
+    }
+}
+
+impl Ladder {
+    pub fn new(words: &'static Words) -> Self {
+        Self {
+            rows: Vec::new(),
+            left_out: 0,
+            cast: Cast::default(),
+            reader: packet::Reader::new(words),
+            now: Timestamp(i64::MIN),
+        }
+    }
+
+    /// Adds a line that a program printed. `text` must be safe for a terminal.
+    pub fn printed(&mut self, by: Side, time: Timestamp, text: String) {
+        self.add(time, Row::Printed { by, text });
+    }
+
+    fn add(&mut self, time: Timestamp, row: Row) {
+        if self.rows.len() < MOST_ROWS {
+            self.rows.push((time, row));
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// How many packets it tells of.
+    pub fn packets(&self) -> u64 {
+        self.reader.tally.packets
+    }
+
+    /// Draws everything in the order of time; `names` are what client and server are called.
+    pub fn draw(&mut self, out: &mut impl Write, names: Option<[&str; 2]>, look: Look) -> io::Result<()> {
+        self.sort();
+        let layout = Layout::new(&self.cast, names, text::most_columns(look), self.reader.words);
+        let mut page = text::Page::new(look, &layout);
+        let mut bytes = Vec::new();
+        page.heading(&layout, &mut bytes);
+        for (time, row) in &self.rows {
+            page.row(*time, row, &layout, &mut bytes);
+        }
+        for note in self.notes(&layout) {
+            page.note(&note, &mut bytes);
+        }
+        out.write_all(&bytes)
+    }
+
+    /// The chart as a picture of its own: no scripts, nothing to load, readable on light and on dark.
+    pub fn draw_svg(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.sort();
+        let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
+        out.write_all(svg::draw(&self.rows, &layout, &self.notes(&layout)).as_bytes())
+    }
+
+    /// The chart in Mermaid's language of sequence diagrams.
+    pub fn draw_mermaid(&mut self, out: &mut impl Write) -> io::Result<()> {
+        self.sort();
+        let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
+        out.write_all(mermaid::draw(&self.rows, &layout, &self.notes(&layout)).as_bytes())
+    }
+
+    fn sort(&mut self) {
+        // Stable: what has one time stays in the order in which it came.
+        self.rows.sort_by_key(|(time, _)| *time);
+    }
+
+    /// What the chart does not show, in sentences.
+    fn notes(&self, layout: &Layout) -> Vec<String> {
+        let words = self.reader.words;
+        let mut notes = Vec::new();
+        if !layout.others.is_empty() {
+            let count = layout.others.len().to_string();
+            notes.push(words.others_are.replacen("{}", &count, 1).replacen("{}", &layout.others.join(", "), 1));
+        }
+        for (count, template) in [(self.reader.nameless, words.nameless), (self.left_out, words.more_rows)] {
+            if count > 0 {
+                notes.push(template.replace("{}", &count.to_string()));
+            }
+        }
+        notes
+    }
+
+    /// The figures, in two lines.
+    pub fn summary(&self, out: &mut impl Write) -> io::Result<()> {
+        self.reader.tally.write(out)
+    }
+}

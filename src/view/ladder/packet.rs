@@ -1,0 +1,240 @@
+//! A packet as a message of the chart: who to whom, its flags and numbers, and what they mean here.
+
+use std::io;
+
+use super::ends::{Ends, ends};
+use super::layout::{Cast, milliseconds};
+use super::{Ladder, Message, Row};
+use crate::flow::{Event, Known, tcp};
+use crate::frame::Timestamp;
+use crate::pipeline::{Next, Sink};
+use crate::view::style::Role;
+use crate::view::words::{Words, fill};
+use crate::view::{escape, findings, lines};
+use crate::wire::tcp::{Flags, Header};
+use crate::wire::{At, Packet, Protocol};
+
+/// No more bytes of a segment's data than these are looked at.
+const MOST_TEXT: usize = 120;
+
+impl Sink for Ladder {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+        if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
+            self.now = self.now.max(packet.frame.time.unwrap_or(self.now));
+            self.add(self.now, Row::Packet(Box::new(message)));
+        }
+        Ok(Next::GoOn)
+    }
+}
+
+/// Reads one packet after the other.
+pub struct Reader {
+    pub words: &'static Words,
+    pub tally: Tally,
+    /// Packets that do not say who sent them.
+    pub nameless: u64,
+    /// The conversation that the numbers below belong to.
+    stream: Option<u32>,
+    /// The last acknowledgment by client and by server, relative.
+    acknowledged: [u32; 2],
+    /// The sequence number behind the FIN of client and of server, relative.
+    closing: [Option<u32>; 2],
+}
+
+/// What the summary counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    pub packets: u64,
+    opening: u64,
+    data: u64,
+    receipts: u64,
+    closing: u64,
+    broken: u64,
+    other: u64,
+    bytes: [u64; 2],
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+}
+
+impl Reader {
+    pub fn new(words: &'static Words) -> Self {
+        let tally = Tally::default();
+        Self { words, tally, nameless: 0, stream: None, acknowledged: [0; 2], closing: [None; 2] }
+    }
+
+    /// The packet as a message between members of `cast`; `None` where it names no sender.
+    pub fn read(&mut self, packet: &Packet<'_>, known: &Known<'_>, cast: &mut Cast) -> Option<Message> {
+        let own = packet.find(Protocol::Tcp).filter(|at| !at.layer.quoted);
+        let segment = own.as_ref().and_then(|at| Some((at, Header::new(at)?, known.facts.tcp?)));
+        let Some(ends) = ends(packet, segment.as_ref().map(|(.., facts)| facts.from_client)) else {
+            self.nameless += 1;
+            return None;
+        };
+        let time = packet.frame.time;
+        if let Some((at, header, facts)) = segment {
+            let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
+            let (role, words) = self.segment(at, &header, &facts, known.events);
+            self.tally.segment(&header, &facts, time, known.events);
+            let states = Some(facts.states);
+            let header = drawn(&header, &facts);
+            let number = packet.frame.number;
+            return Some(Message {
+                ends: places,
+                ports: ends.ports,
+                number,
+                protocol: "TCP",
+                header,
+                words,
+                role,
+                states,
+            });
+        }
+        let about = known.facts.tcp.map(|facts| facts.stream);
+        let places = match about {
+            Some(_) => cast.hear_about(&ends, about),
+            None => cast.meet(&ends, None),
+        };
+        self.tally.other(packet, time);
+        let described = lines::described(packet, known, self.words);
+        let (header, words) = (described.header, described.words);
+        let Ends { ports, .. } = ends;
+        let (number, protocol, role) = (packet.frame.number, described.protocol, described.role);
+        Some(Message { ends: places, ports, number, protocol, header, words, role, states: None })
+    }
+
+    /// What a segment means: the trouble with it, what it opens or closes, its data, what it acknowledges.
+    fn segment(&mut self, at: &At<'_>, header: &Header<'_>, facts: &tcp::Facts, events: &[Event]) -> (Role, String) {
+        let newly = self.acknowledged(header, facts);
+        let mut said: Vec<String> = Vec::new();
+        let mut role = if header.length > 0 { Role::Data } else { Role::Faint };
+        if let Some((found, words)) = events.iter().find_map(|event| self.words.event(event)) {
+            role = found;
+            said.push(words.to_owned());
+        }
+        for finding in findings::of(facts, self.words) {
+            if finding.role == Role::Trouble {
+                role = Role::Trouble;
+            }
+            let mut told = Vec::new();
+            let values: Vec<&[u8]> = finding.values.iter().map(Vec::as_slice).collect();
+            fill(finding.said, &values, &mut told);
+            said.push(String::from_utf8(told).unwrap_or_default());
+        }
+        if header.length > 0 {
+            said.push(quoted(at.content()));
+        }
+        if facts.oversized {
+            said.push(self.words.oversized.to_owned());
+        }
+        if said.is_empty() && !newly.is_empty() {
+            said.push(newly);
+        }
+        (role, said.join("  "))
+    }
+
+    /// What an acknowledgment adds to the one before it, in words.
+    fn acknowledged(&mut self, header: &Header<'_>, facts: &tcp::Facts) -> String {
+        if self.stream != Some(facts.stream) {
+            // Between conversations that alternate nothing is told: what was before is not known any more.
+            (self.stream, self.acknowledged, self.closing) = (Some(facts.stream), [u32::MAX; 2], [None; 2]);
+        }
+        let own = usize::from(!facts.from_client);
+        let (flags, words) = (header.flags(), self.words);
+        let ([client, server], [client_fin, server_fin]) = (&mut self.acknowledged, &mut self.closing);
+        let (acknowledged, fin, other_fin) =
+            if own == 0 { (client, client_fin, server_fin) } else { (server, server_fin, client_fin) };
+        if flags.any(Flags::SYN) {
+            // A new connection; its SYN takes the number 0, so that data begins with 1.
+            (*acknowledged, *fin) = (1, None);
+        }
+        if flags.any(Flags::FIN) {
+            *fin = Some(facts.next);
+        }
+        if !flags.any(Flags::ACK) || flags.any(Flags::SYN) || facts.unmeasured {
+            return String::new();
+        }
+        let before = std::mem::replace(acknowledged, facts.acknowledgment);
+        let grown = if before == u32::MAX { 0 } else { facts.acknowledgment.saturating_sub(before) };
+        let close = grown > 0 && *other_fin == Some(facts.acknowledgment);
+        let bytes = grown - u32::from(close);
+        match (bytes, close) {
+            (0, false) => String::new(),
+            (_, false) => words.count(&words.bytes_arrived, bytes.into()),
+            (0, true) => words.close_arrived.to_owned(),
+            (_, true) => words.count(&words.bytes_and_close_arrived, bytes.into()),
+        }
+    }
+}
+
+impl Tally {
+    fn tick(&mut self, time: Option<Timestamp>) {
+        self.packets += 1;
+        let time = time.unwrap_or_default();
+        self.first.get_or_insert(time);
+        self.last = Some(time);
+    }
+
+    fn segment(&mut self, header: &Header<'_>, facts: &tcp::Facts, time: Option<Timestamp>, events: &[Event]) {
+        self.tick(time);
+        let told = events.iter().find(|event| !matches!(event, Event::Datagram(_)));
+        *match told {
+            Some(Event::Opening { .. }) => &mut self.opening,
+            Some(Event::Closing { .. } | Event::Closed) => &mut self.closing,
+            Some(_) => &mut self.broken,
+            None if header.length > 0 => &mut self.data,
+            None => &mut self.receipts,
+        } += 1;
+        let [to_server, to_client] = &mut self.bytes;
+        *if facts.from_client { to_server } else { to_client } += u64::from(header.length);
+    }
+
+    fn other(&mut self, packet: &Packet<'_>, time: Option<Timestamp>) {
+        self.tick(time);
+        let carries = packet.layers.iter().any(|layer| layer.protocol == Protocol::Udp && !layer.quoted);
+        *if carries { &mut self.data } else { &mut self.other } += 1;
+    }
+
+    pub fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
+        let took = self.first.zip(self.last).map_or(0, |(first, last)| last.since(first));
+        let mut parts = Vec::new();
+        for (count, what) in [
+            (self.opening, "open"),
+            (self.data, "carry data"),
+            (self.receipts, "only acknowledge"),
+            (self.closing, "close"),
+            (self.broken, "break off"),
+            (self.other, "other"),
+        ] {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        }
+        writeln!(out, "{} packets in {} ms: {}", self.packets, milliseconds(took), parts.join(", "))?;
+        let [to_server, to_client] = self.bytes;
+        writeln!(out, "data: {to_server} bytes from the client, {to_client} from the server")
+    }
+}
+
+/// `PSH·ACK seq 1 ack 1 len 17`: what of the header matters.
+fn drawn(header: &Header<'_>, facts: &tcp::Facts) -> String {
+    let flags = header.flags();
+    let mut text = flags.names().collect::<Vec<_>>().join("·");
+    if header.length > 0 || flags.any(Flags::SYN | Flags::FIN) {
+        text.push_str(&format!(" seq {}", facts.sequence));
+    }
+    if flags.any(Flags::ACK) {
+        text.push_str(&format!(" ack {}", facts.acknowledgment));
+    }
+    if header.length > 0 {
+        text.push_str(&format!(" len {}", header.length));
+    }
+    text
+}
+
+/// Data in quotation marks, as much of it as a row can show, safe for a terminal.
+fn quoted(data: &[u8]) -> String {
+    let mut text = vec![b'"'];
+    escape::write(data.get(..MOST_TEXT).unwrap_or(data), &mut text);
+    text.extend_from_slice(if data.len() > MOST_TEXT { "…\"".as_bytes() } else { b"\"" });
+    String::from_utf8(text).unwrap_or_default()
+}

@@ -1,0 +1,222 @@
+//! The chart as a whole: what holds for any packets, and what a row looks like.
+
+use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
+
+use super::*;
+use crate::flow::FlowTable;
+use crate::frame::{Frame, LinkType};
+use crate::pipeline::Sink;
+use crate::view::tests::SYN;
+use crate::wire::{self, Layers};
+
+fn look(width: usize, ascii: bool, states: bool) -> Look {
+    Look { width, palette: Palette::new(false), ascii, states }
+}
+
+/// Feeds frames of Ethernet, with their times in microseconds, to a chart.
+fn fed<S: Sink>(mut sink: S, frames: &[(i64, Vec<u8>)]) -> S {
+    let (mut table, mut layers) = (FlowTable::new(), Layers::new());
+    for (place, (time, data)) in frames.iter().enumerate() {
+        let (number, link, length) = (place as u64 + 1, LinkType::ETHERNET, data.len() as u32);
+        let frame =
+            Frame { number, time: Some(Timestamp(time.saturating_mul(1000))), link, length, data, ..Frame::empty() };
+        let packet = wire::decode(frame, &mut layers);
+        let known = table.ingest(&packet);
+        sink.packet(&packet, &known).unwrap();
+    }
+    sink.flush().unwrap();
+    sink
+}
+
+/// A segment between 10.0.0.1:40000 and 10.0.0.2:8005.
+fn segment(from_client: bool, flags: u8, sequence: u32, acknowledgment: u32, data: &[u8]) -> Vec<u8> {
+    let mut frame = SYN[..54].to_vec();
+    frame[16..18].copy_from_slice(&(40 + data.len() as u16).to_be_bytes());
+    if !from_client {
+        frame[26..34].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 1]);
+        frame[34..38].copy_from_slice(&[0x1f, 0x45, 0x9c, 0x40]);
+    }
+    frame[38..42].copy_from_slice(&sequence.to_be_bytes());
+    frame[42..46].copy_from_slice(&acknowledgment.to_be_bytes());
+    frame[46..48].copy_from_slice(&[0x50, flags]);
+    frame.extend_from_slice(data);
+    frame
+}
+
+/// A datagram from one of several hosts to another, or to a group.
+fn datagram(from: u8, to: [u8; 4], ports: [u16; 2], data: &[u8]) -> Vec<u8> {
+    let mut frame = SYN[..34].to_vec();
+    frame[16..18].copy_from_slice(&(28 + data.len() as u16).to_be_bytes());
+    frame[23] = 17;
+    frame[26..30].copy_from_slice(&[10, 0, 0, from]);
+    frame[30..34].copy_from_slice(&to);
+    for word in [ports[0], ports[1], 8 + data.len() as u16, 0] {
+        frame.extend_from_slice(&word.to_be_bytes());
+    }
+    frame.extend_from_slice(data);
+    frame
+}
+
+fn drawn(frames: &[(i64, Vec<u8>)], look: Look) -> Vec<String> {
+    let mut out = Vec::new();
+    fed(Ladder::default(), frames).draw(&mut out, None, look).unwrap();
+    String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
+}
+
+const OPEN: u8 = 0x02;
+const ACCEPT: u8 = 0x12;
+const ACK: u8 = 0x10;
+
+fn opened() -> Vec<(i64, Vec<u8>)> {
+    vec![
+        (0, segment(true, OPEN, 100, 0, b"")),
+        (100, segment(false, ACCEPT, 900, 101, b"")),
+        (200, segment(true, ACK, 101, 901, b"")),
+    ]
+}
+
+#[test]
+fn the_client_stands_on_the_left_even_if_the_server_is_heard_first() {
+    let rows = drawn(&opened()[1..], look(100, false, true));
+    assert!(rows[0].contains("10.0.0.1:40000") && rows[0].ends_with("10.0.0.2:8005"), "{rows:#?}");
+    assert!(rows[1].contains("SYN-SENT │◀─") && rows[1].ends_with("─│ SYN-RECEIVED"), "{rows:#?}");
+    assert!(rows[2].contains("ESTABLISHED │─ 2 ACK ack 1"), "{rows:#?}");
+}
+
+#[test]
+fn what_is_sent_again_is_said_with_the_time_it_took_and_drawn_as_trouble() {
+    let mut frames = opened();
+    frames.push((1_000, segment(true, 0x18, 101, 901, b"Hello")));
+    frames.push((202_000, segment(true, 0x18, 101, 901, b"Hello")));
+    let rows = drawn(&frames, look(120, false, true));
+    assert!(rows[5].starts_with("… 201 ms … "), "{rows:#?}");
+    let again = "╌ 5 PSH·ACK seq 1 ack 1 len 5  sent again after 201 ms: no answer  \"Hello\" ╌";
+    assert!(rows[6].contains(again), "{rows:#?}");
+}
+
+#[test]
+fn a_pause_takes_one_row_more_with_each_power_of_ten() {
+    let rows = |microseconds| {
+        drawn(&[(0, SYN.to_vec()), (microseconds, SYN.to_vec())], look(80, true, false))
+            .iter()
+            .filter(|row| row.contains(" :") || row.contains(".:"))
+            .count()
+    };
+    assert_eq!([99_999, 100_000, 999_999, 1_000_000, 59_000_000, 3_600_000_000].map(rows), [0, 1, 1, 2, 3, 5]);
+}
+
+#[test]
+fn a_group_has_a_column_of_its_own_behind_the_hosts() {
+    let frames = [
+        (0, datagram(1, [239, 1, 2, 3], [5000, 5007], b"Hello")),
+        (1, datagram(2, [239, 1, 2, 3], [5000, 5007], b"x")),
+    ];
+    let rows = drawn(&frames, look(80, false, true));
+    let headings: Vec<&str> = rows[0].split_whitespace().collect();
+    assert_eq!(headings, ["ms", "10.0.0.1:5000", "10.0.0.2:5000", "239.1.2.3:5007"]);
+    assert!(rows[1].contains("│─ 1 UDP len 5 \"Hello\" ─") && rows[1].ends_with("▶│"), "{rows:#?}");
+}
+
+#[test]
+fn hosts_without_a_column_of_their_own_share_the_last_and_are_named() {
+    let frames: Vec<_> = (0..40).map(|host| (0, datagram(host, [10, 0, 0, 200], [7, 7], b""))).collect();
+    let rows = drawn(&frames, look(80, false, true));
+    assert!(rows[0].contains("10.0.0.200:7") && rows[0].contains("others"), "{rows:#?}");
+    let note = rows[rows.len() - 2..].join(" ");
+    assert!(note.contains("others (37): 10.0.0.3, ") && note.ends_with(", …"), "{note}");
+    assert_eq!(rows.iter().filter(|row| row.contains('▶') || row.contains('◀')).count(), 40);
+}
+
+#[test]
+fn ends_of_one_host_that_talks_with_itself_have_a_column_each() {
+    let rows = drawn(&[(0, datagram(1, [10, 0, 0, 1], [40000, 53], b"?"))], look(80, false, true));
+    assert!(rows[0].contains("10.0.0.1:40000") && rows[0].ends_with("10.0.0.1:53"), "{rows:#?}");
+}
+
+#[test]
+fn a_chart_that_grows_draws_the_names_anew_when_they_change() {
+    let mut frames = opened();
+    frames.push((300, datagram(3, [239, 1, 2, 3], [5000, 5007], b"Hello")));
+    let mut out = Vec::new();
+    fed(Live::new(&mut out, look(80, false, true), &ENGLISH), &frames);
+    let text = String::from_utf8(out).unwrap();
+    let rows: Vec<&str> = text.lines().collect();
+    let headings: Vec<usize> = (0..rows.len()).filter(|place| rows[*place].starts_with("       ms")).collect();
+    assert_eq!(headings.len(), 2, "{text}");
+    assert!(rows[1].contains("LISTEN") && rows[headings[1]].contains("239.1.2.3"), "{text}");
+    assert!(rows[headings[1] + 1].starts_with("    0.300 "), "times go on: {text}");
+}
+
+/// Printed lines and packets in the order of time, as a demonstration has them.
+#[test]
+fn lines_that_programs_print_stand_at_their_program() {
+    let mut ladder = fed(Ladder::default(), &opened());
+    ladder.printed(Side::Server, Timestamp(250_000), "你好".repeat(60));
+    ladder.printed(Side::Client, Timestamp(150_000), "Server said:  Grüße".into());
+    let mut out = Vec::new();
+    ladder.draw(&mut out, Some(["client", "server"]), look(80, false, false)).unwrap();
+    let rows: Vec<String> = String::from_utf8(out).unwrap().lines().map(str::to_owned).collect();
+    assert!(rows[0].contains(" client 10.0.0.1:40000 ") && rows[0].ends_with("10.0.0.2:8005 server"), "{rows:#?}");
+    assert!(rows[3].contains("0.150 ▌ Server said:  Grüße ") && rows[3].ends_with('│'), "{rows:#?}");
+    assert!(rows[5].contains("0.250 │") && rows[5].ends_with('▐'), "{rows:#?}");
+    assert!(rows.iter().skip(1).all(|row| row.width() == 80), "{rows:#?}");
+}
+
+/// Packets of a few hosts and groups, well made or not.
+fn frames() -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
+    let bytes = proptest::collection::vec(any::<u8>(), 0..40);
+    let text = proptest::string::string_regex("[\\PC\u{300}\u{1f3fd}=<>&]{0,30}").unwrap();
+    let data = prop_oneof![bytes, text.prop_map(String::into_bytes)];
+    let segment = (any::<bool>(), any::<u8>(), 0..200u32, 0..200u32, data.clone()).prop_map(
+        |(side, flags, sequence, acknowledgment, data)| segment(side, flags, sequence, acknowledgment, &data),
+    );
+    let to = prop_oneof![(0..12u8).prop_map(|host| [10, 0, 0, host]), Just([239, 1, 2, 3]), Just([255; 4])];
+    let datagram = (0..12u8, to, 0..3u16, data).prop_map(|(from, to, port, data)| datagram(from, to, [port, 7], &data));
+    let any_bytes = proptest::collection::vec(any::<u8>(), 0..120);
+    let typed = (any_bytes.clone(), proptest::sample::select(vec![0x0800u16, 0x0806, 0x86dd, 0x8100])).prop_map(
+        |(mut data, kind)| {
+            if let Some(place) = data.get_mut(12..14) {
+                place.copy_from_slice(&kind.to_be_bytes());
+            }
+            data
+        },
+    );
+    let times = prop_oneof![0..1_000_000i64, any::<i64>()];
+    proptest::collection::vec((times, prop_oneof![4 => segment, 4 => datagram, 1 => any_bytes, 1 => typed]), 0..20)
+}
+
+fn acts(text: &str) -> bool {
+    text.chars().any(|c| c != '\n' && crate::view::escape::acts(c))
+}
+
+proptest! {
+    #[test]
+    fn no_packets_act_on_the_terminal_or_leave_the_width(
+        frames in frames(),
+        (width, ascii, states) in (60usize..130, any::<bool>(), any::<bool>()),
+        printed in "\\PC{0,100}",
+    ) {
+        let draw = || {
+            let mut ladder = fed(Ladder::default(), &frames);
+            ladder.printed(Side::Server, Timestamp(5), crate::view::escape::text(&printed));
+            let mut texts = [Vec::new(), Vec::new(), Vec::new()];
+            let [chart, picture, mermaid] = &mut texts;
+            ladder.draw(chart, None, look(width, ascii, states)).unwrap();
+            ladder.draw_svg(picture).unwrap();
+            ladder.draw_mermaid(mermaid).unwrap();
+            texts.map(|text| String::from_utf8(text).unwrap())
+        };
+        let texts = draw();
+        prop_assert!(!texts.iter().any(|text| acts(text)), "{:?}", texts);
+        for row in texts[0].lines() {
+            prop_assert!(row.width() <= width, "{} columns, not {width}: {row}", row.width());
+            prop_assert!(!ascii || row.is_ascii(), "{row}");
+        }
+        prop_assert_eq!(&texts, &draw(), "the same packets, other bytes");
+        let mut live = Vec::new();
+        fed(Live::new(&mut live, look(width, ascii, states), &ENGLISH), &frames);
+        let live = String::from_utf8(live).unwrap();
+        prop_assert!(!acts(&live) && live.lines().all(|row| row.width() <= width), "{live}");
+    }
+}

@@ -1,0 +1,304 @@
+//! The chart as rows of text.
+
+use super::canvas::{Canvas, columns, fit};
+use super::layout::{Clock, Layout, changed, milliseconds, pause, pause_rows};
+use super::{Look, Message, NARROWEST, Row, Side};
+use crate::frame::Timestamp;
+use crate::view::explain;
+use crate::view::style::{Palette, Role};
+
+/// Columns of the time, with the blank behind it.
+pub const TIME: usize = 10;
+/// Columns of a state's name, `SYN-RECEIVED`, with a blank.
+const STATE: usize = 13;
+/// Columns from one line of life to the next, at least.
+const STEP: usize = 14;
+
+/// How many columns a chart has room for.
+pub fn most_columns(look: Look) -> usize {
+    (look.width.max(NARROWEST) - TIME - 1) / STEP + 1
+}
+
+/// The characters that charts are drawn with.
+struct Signs {
+    line: char,
+    pause: char,
+    stroke: char,
+    trouble: char,
+    to_right: char,
+    to_left: char,
+    itself: &'static str,
+    printed: [char; 2],
+    ellipsis: &'static str,
+    nothing: char,
+}
+
+const UNICODE: Signs = Signs {
+    line: '│',
+    pause: '┊',
+    stroke: '─',
+    trouble: '╌',
+    to_right: '▶',
+    to_left: '◀',
+    itself: "↺",
+    printed: ['▌', '▐'],
+    ellipsis: "…",
+    nothing: '…',
+};
+
+const ASCII: Signs = Signs {
+    line: '|',
+    pause: ':',
+    stroke: '-',
+    trouble: '~',
+    to_right: '>',
+    to_left: '<',
+    itself: "@",
+    printed: ['#', '#'],
+    ellipsis: "...",
+    nothing: '.',
+};
+
+/// Draws rows one by one.
+pub struct Page {
+    width: usize,
+    palette: Palette,
+    ascii: bool,
+    signs: &'static Signs,
+    /// The screen columns of the lines of life, from left to right.
+    lines: Vec<usize>,
+    states: bool,
+    shown: [&'static str; 2],
+    clock: Clock,
+}
+
+impl Page {
+    pub fn new(look: Look, layout: &Layout) -> Self {
+        let width = look.width.max(NARROWEST);
+        let states = look.states && layout.conversation;
+        let margin = if states { STATE } else { 0 };
+        let (left, right) = (TIME + margin, width - 1 - margin);
+        let gaps = layout.headings.len().saturating_sub(1).max(1);
+        let lines = (0..layout.headings.len()).map(|column| left + (right - left) * column / gaps).collect();
+        let signs = if look.ascii { &ASCII } else { &UNICODE };
+        let (palette, ascii, clock) = (look.palette, look.ascii, Clock::default());
+        Self { width, palette, ascii, signs, lines, states, shown: [""; 2], clock }
+    }
+
+    /// What has been drawn before stands above: its times and states go on.
+    pub fn following(mut self, before: &Self) -> Self {
+        (self.clock, self.shown) = (before.clock, before.shown);
+        self
+    }
+
+    fn safe(&self, text: &str) -> String {
+        if !self.ascii {
+            return text.to_owned();
+        }
+        String::from_utf8(explain::ascii(text.as_bytes())).unwrap_or_default()
+    }
+
+    fn fit(&self, text: &str, room: usize) -> String {
+        fit(text, room, self.signs.ellipsis)
+    }
+
+    fn line(&self, column: usize) -> usize {
+        self.lines.get(column).copied().unwrap_or(TIME)
+    }
+
+    /// A row with the lines of life and nothing else.
+    fn canvas(&self, sign: char) -> Canvas {
+        let mut canvas = Canvas::new(self.width);
+        for line in &self.lines {
+            canvas.fill(*line, 1, sign, Role::Plain);
+        }
+        canvas
+    }
+
+    /// Names above the lines, in as many rows as they need.
+    pub fn heading(&self, layout: &Layout, out: &mut Vec<u8>) {
+        let mut rows = vec![Canvas::new(self.width)];
+        let mut placed: Vec<usize> = Vec::new();
+        for (column, heading) in layout.headings.iter().enumerate() {
+            let text = self.fit(&self.safe(heading), self.width - TIME);
+            let (wide, line) = (columns(&text), self.line(column));
+            let at = line.saturating_sub(wide / 2).clamp(TIME, (self.width - wide).max(TIME));
+            let free = |row: &Canvas| row.is_blank(at.saturating_sub(1), wide + 2);
+            let row = rows.iter().position(free).unwrap_or(rows.len());
+            if row == rows.len() {
+                let mut fresh = Canvas::new(self.width);
+                placed.iter().for_each(|line| fresh.fill(*line, 1, self.signs.line, Role::Plain));
+                rows.push(fresh);
+            }
+            if let Some(canvas) = rows.get_mut(row) {
+                if at > TIME {
+                    canvas.put(at - 1, " ", Role::Plain);
+                }
+                canvas.put(at, &format!("{text} "), Role::Heading);
+            }
+            for below in rows.iter_mut().skip(row + 1).filter(|below| below.is_blank(line, 1)) {
+                below.fill(line, 1, self.signs.line, Role::Plain);
+            }
+            placed.push(line);
+        }
+        if let Some(first) = rows.first_mut() {
+            first.put(TIME - 3, "ms", Role::Plain);
+        }
+        rows.iter().for_each(|row| row.write(self.palette, out));
+    }
+
+    /// A row of the chart, with the pause before it.
+    pub fn row(&mut self, time: Timestamp, row: &Row, layout: &Layout, out: &mut Vec<u8>) {
+        let (since, gap) = self.clock.tick(time);
+        self.pause(gap, out);
+        let mut canvas = self.canvas(self.signs.line);
+        canvas.put(0, &format!("{:>wide$}", milliseconds(since), wide = TIME - 1), Role::Faint);
+        if self.states {
+            let [client, server] = changed(row, &mut self.shown);
+            let role = |state: &str| if state == "CLOSED" { Role::Faint } else { Role::Plain };
+            if let Some(state) = client {
+                canvas.put(TIME, &format!("{state:>wide$}", wide = STATE - 1), role(state));
+            }
+            if let Some(state) = server {
+                canvas.put(self.width + 1 - STATE, state, role(state));
+            }
+        }
+        match row {
+            Row::Packet(message) => self.message(canvas, message, layout, out),
+            Row::Printed { by, text } => {
+                self.printed(&mut canvas, layout.side(*by), *by, text);
+                canvas.write(self.palette, out);
+            }
+        }
+    }
+
+    /// Nothing happened for a while: a row, and one more for each power of ten.
+    fn pause(&self, gap: i64, out: &mut Vec<u8>) {
+        let Some(words) = pause(gap) else { return };
+        let rows = pause_rows(gap);
+        for row in 0..rows {
+            let mut canvas = self.canvas(self.signs.pause);
+            if row == rows / 2 {
+                let whole = format!("{0} {words} {0}", self.signs.nothing);
+                let text = if columns(&whole) <= TIME { whole } else { words.clone() };
+                canvas.put(TIME - 1 - columns(&text).min(TIME - 1), &text, Role::Faint);
+            }
+            canvas.write(self.palette, out);
+        }
+    }
+
+    fn message(&self, mut canvas: Canvas, message: &Message, layout: &Layout, out: &mut Vec<u8>) {
+        let [from, to] = layout.ends(message).map(|column| self.line(column));
+        let (header, words) = (self.safe(&layout.header(message)), self.safe(&message.words));
+        let whole = joined(&header, &words);
+        let role = message.role;
+        if from == to {
+            let right = from + columns(&whole) + 4 < self.width || from * 2 < self.width;
+            let room = if right { self.width - from - 4 } else { from - TIME - 3 };
+            let text = self.fit(&whole, room);
+            let (at, shown) = match right {
+                true => (from + 1, format!("{} {text} ", self.signs.itself)),
+                false => (from - columns(&text) - 3, format!(" {text} {}", self.signs.itself)),
+            };
+            canvas.put(at, &shown, role);
+            canvas.write(self.palette, out);
+            return;
+        }
+        let (left, right) = (from.min(to), from.max(to));
+        // Its head, a stroke at least, and a blank on each side of the label.
+        let room = (right - left - 1).saturating_sub(5);
+        let number = self.safe(&layout.number(message));
+        let number = if columns(&number) <= room { number } else { message.number.to_string() };
+        let (label, rest) = if columns(&whole) <= room {
+            (whole, Vec::new())
+        } else if columns(&header) <= room {
+            (header, vec![words])
+        } else {
+            let rest = header.strip_prefix(&number).unwrap_or(&header).trim_start().to_owned();
+            let one = joined(&rest, &words);
+            let rest = if columns(&one) <= self.room() { vec![one] } else { vec![rest, words] };
+            (self.fit(&number, room), rest)
+        };
+        let stroke = if role == Role::Trouble { self.signs.trouble } else { self.signs.stroke };
+        canvas.fill(left + 1, right - left - 1, stroke, role);
+        let label = if label.is_empty() { label } else { format!(" {label} ") };
+        if to == right {
+            canvas.fill(right - 1, 1, self.signs.to_right, role);
+            canvas.put(left + 2, &label, role);
+        } else {
+            canvas.fill(left + 1, 1, self.signs.to_left, role);
+            canvas.put(right - 1 - columns(&label), &label, role);
+        }
+        canvas.write(self.palette, out);
+        for text in rest.iter().filter(|text| !text.is_empty()) {
+            self.below(text, [left, right], to == right, role, out);
+        }
+    }
+
+    /// Columns between the first line of life and the last, with a blank at each.
+    fn room(&self) -> usize {
+        match (self.lines.first(), self.lines.last()) {
+            (Some(first), Some(last)) => (last - first).saturating_sub(3),
+            _ => 0,
+        }
+    }
+
+    /// What had no room on its arrow: below it, at its tail where that is possible.
+    fn below(&self, text: &str, [left, right]: [usize; 2], to_right: bool, role: Role, out: &mut Vec<u8>) {
+        let mut canvas = self.canvas(self.signs.line);
+        let text = self.fit(text, self.room());
+        let wide = columns(&text);
+        let (first, last) = (self.line(0), self.lines.last().copied().unwrap_or(self.width));
+        let at = if to_right { left + 2 } else { right.saturating_sub(wide + 1) };
+        let at = at.clamp(first + 2, last.saturating_sub(wide + 1).max(first + 2));
+        // A line of life that the text runs over is interrupted, with a blank before and behind.
+        let (begin, end) = (at - 1, (at + wide + 1).min(self.width));
+        for line in self.lines.iter().filter(|line| (begin..end).contains(*line) && **line > first && **line < last) {
+            canvas.fill(*line, 1, ' ', Role::Plain);
+        }
+        canvas.put(at, &text, role);
+        canvas.write(self.palette, out);
+    }
+
+    /// What a program printed, at its line of life.
+    fn printed(&self, canvas: &mut Canvas, column: usize, by: Side, text: &str) {
+        let line = self.line(column);
+        let [client, server] = self.signs.printed;
+        let sign = if by == Side::Client { client } else { server };
+        canvas.fill(line, 1, sign, Role::Heading);
+        let text = self.safe(text);
+        if line * 2 < self.width + TIME {
+            let text = self.fit(&text, (self.width - line).saturating_sub(3));
+            canvas.put(line + 2, &text, Role::Heading);
+        } else {
+            let text = self.fit(&text, (line - TIME).saturating_sub(2));
+            canvas.put(line - 1 - columns(&text), &text, Role::Heading);
+        }
+    }
+
+    /// A sentence below the chart, in as many lines as it needs.
+    pub fn note(&self, text: &str, out: &mut Vec<u8>) {
+        let mut line = String::new();
+        for word in self.safe(text).split(' ') {
+            if !line.is_empty() && columns(&line) + 1 + columns(word) > self.width {
+                out.extend_from_slice(line.as_bytes());
+                out.push(b'\n');
+                line.clear();
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(&self.fit(word, self.width));
+        }
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+    }
+}
+
+/// Header and words with two blanks between them.
+fn joined(header: &str, words: &str) -> String {
+    match (header.is_empty(), words.is_empty()) {
+        (false, false) => format!("{header}  {words}"),
+        _ => format!("{header}{words}"),
+    }
+}
