@@ -171,7 +171,7 @@ fn options(palette: Palette, width: Option<usize>, time: lines::Time) -> lines::
 }
 
 fn explained(palette: Palette, width: usize, ascii: bool) -> explain::Options {
-    explain::Options { palette, width, ascii, only: Vec::new() }
+    explain::Options { words: &words::ENGLISH, palette, width, ascii, only: Vec::new() }
 }
 
 fn charted(palette: Palette) -> Look {

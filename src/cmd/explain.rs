@@ -117,6 +117,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 impl Args {
     fn sink(&self) -> anyhow::Result<Explain<impl Write>> {
         let options = Options {
+            words: self.language.words(),
             palette: Palette::new(self.color.on_stdout()),
             width: args::width(),
             ascii: self.ascii,

@@ -142,14 +142,14 @@ impl Output {
         let terminal = std::io::stdout().is_terminal();
         let width = terminal.then(super::args::width);
         if self.verbose {
-            let tree = Tree::new(out, palette).with_hex(self.hex);
+            let tree = Tree::new(out, palette).words(self.language.words()).with_hex(self.hex);
             return Ok(Box::new(match width {
                 Some(columns) => tree.width(columns),
                 None => tree,
             }));
         }
         if self.hex {
-            return Ok(Box::new(Hex::new(out, palette)));
+            return Ok(Box::new(Hex::new(out, palette).words(self.language.words())));
         }
         let time = match self.time {
             Time::Relative => lines::Time::Relative,

@@ -8,6 +8,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::grid::{self, cells, parts::Part};
 use super::style::{Palette, Role};
+use super::words::{Words, filled};
 use super::{escape, hex, stop, tree};
 use crate::field::{self, Entry};
 use crate::flow::datagram::Datagram;
@@ -24,6 +25,7 @@ const MOST_VALUES: usize = 16;
 /// How a packet is explained.
 #[derive(Clone, Debug)]
 pub struct Options {
+    pub words: &'static Words,
     pub palette: Palette,
     /// Columns of the terminal.
     pub width: usize,
@@ -84,7 +86,7 @@ impl<W: Write> Sink for Explain<W> {
 
 /// Appends the explanation of one packet. `false` where it has none of the layers asked for.
 pub fn write(packet: &Packet<'_>, known: &Known<'_>, options: &Options, out: &mut Vec<u8>) -> bool {
-    tree::headline(packet, known, options.palette, out);
+    tree::headline(packet, known, options.palette, options.words, out);
     let mut view = View { options, out };
     let mut any = view.packet(packet, known.facts, true);
     for event in known.events {
@@ -133,7 +135,7 @@ impl View<'_> {
             self.layer(&at, facts);
             any = true;
         }
-        if let Some(sentence) = stop::sentence(packet) {
+        if let Some(sentence) = stop::sentence(packet, self.options.words) {
             self.out.push(b'\n');
             self.paragraph(0, 0, sentence.split_whitespace().map(|word| (word.to_owned(), Role::Trouble)));
         }
@@ -149,7 +151,8 @@ impl View<'_> {
         if !self.options.only.is_empty() && !packet.each().any(|at| self.options.only.contains(&at.layer.protocol)) {
             return false;
         }
-        let title = format!("\nThe datagram that this fragment completes: {fragments} fragments, {length} bytes");
+        let title = filled(self.options.words.datagram_completed, &[&fragments.to_string(), &length.to_string()]);
+        self.out.push(b'\n');
         self.line(Role::Heading, &title);
         self.packet(&packet, &Facts::default(), false)
     }
@@ -177,7 +180,7 @@ impl View<'_> {
             (_, bytes) => format!("bytes {}-{} ", layer.start, layer.start + bytes - 1),
         };
         if layer.quoted {
-            place.insert_str(0, "quoted, ");
+            place.insert_str(0, &format!("{}, ", self.options.words.quoted));
         }
         if header < layer.header as usize {
             place.push_str("(cut) ");
@@ -218,8 +221,8 @@ impl View<'_> {
             && protocol == at.layer.protocol
         {
             let missing = needs.saturating_sub(has);
-            let bytes = tree::plural(missing as usize, "byte");
-            self.line(Role::Trouble, &format!("     {missing} {bytes} of {needs} missing: not captured, or not there"));
+            let told = filled(self.options.words.missing, &[&missing.to_string(), &needs.to_string()]);
+            self.line(Role::Trouble, &format!("     {told}"));
         }
     }
 
@@ -241,7 +244,10 @@ impl View<'_> {
         }
         let left = bytes.len() - kept.len();
         if left > 0 {
-            self.line(Role::Faint, &format!("  and {left} more {}", tree::plural(left, "byte")));
+            self.line(
+                Role::Faint,
+                &format!("  {}", self.options.words.count(&self.options.words.more_bytes, left as u64)),
+            );
         }
     }
 
@@ -261,22 +267,24 @@ impl View<'_> {
                 true
             });
             if count > MOST_VALUES {
-                self.line(Role::Faint, &format!("  and {} more", count - MOST_VALUES));
+                self.line(Role::Faint, &filled(self.options.words.and_more, &[&(count - MOST_VALUES).to_string()]));
             }
         }
     }
 
     fn field(&mut self, entry: &Entry, at: &At<'_>, value: Value<'_>) {
-        let shown = tree::meant(entry, at, value);
+        let words = self.options.words;
+        let (label, help) = (words.field(entry.label()), words.field(entry.help()));
+        let shown = tree::meant(entry, at, value, words);
         let shown = if entry.computed() { format!("[{shown}]") } else { shown };
         // A number that has a name needs no explanation of what the number is for.
         match tree::in_words(entry, value) {
-            Some(words) => self.row(entry.label(), &shown, &capital(words), "", entry.source()),
+            Some(meaning) => self.row(label, &shown, &capital(words.field(meaning)), "", entry.source()),
             // What a flag says, it says only where it is set.
             None if value == Value::Bool(false) && !entry.help().starts_with("Must") => {
-                self.row(entry.label(), &shown, "", &format!("If set: {}", uncapital(entry.help())), entry.source());
+                self.row(label, &shown, "", &filled(words.if_set, &[&uncapital(help)]), entry.source());
             }
-            None => self.row(entry.label(), &shown, "", entry.help(), entry.source()),
+            None => self.row(label, &shown, "", help, entry.source()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use anstyle::Style;
 
 use super::style::{Palette, Role};
+use super::words::{ENGLISH, Words};
 use crate::flow::Known;
 use crate::pipeline::{Next, Sink};
 use crate::wire::Packet;
@@ -22,12 +23,19 @@ const LEGEND: usize = 78;
 pub struct Hex<W> {
     out: W,
     palette: Palette,
+    words: &'static Words,
     buffer: Vec<u8>,
 }
 
 impl<W: Write> Hex<W> {
     pub fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette, buffer: Vec::with_capacity(BUFFER + 4096) }
+        Self { out, palette, words: &ENGLISH, buffer: Vec::with_capacity(BUFFER + 4096) }
+    }
+
+    /// With a headline in this language; English otherwise.
+    pub fn words(mut self, words: &'static Words) -> Self {
+        self.words = words;
+        self
     }
 
     fn write_out(&mut self) -> io::Result<()> {
@@ -39,7 +47,7 @@ impl<W: Write> Hex<W> {
 
 impl<W: Write> Sink for Hex<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        super::tree::headline(packet, known, self.palette, &mut self.buffer);
+        super::tree::headline(packet, known, self.palette, self.words, &mut self.buffer);
         write(packet, self.palette, &mut self.buffer);
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {

@@ -8,6 +8,7 @@
 
 use std::io::{self, Write};
 
+use super::words::ENGLISH;
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::{Event, Facts, Known};
@@ -159,7 +160,7 @@ impl<W: Write> Sink for Json<W> {
             }
             self.buffer.extend_from_slice(b"\"]");
         }
-        if let Some(sentence) = stop::sentence(packet) {
+        if let Some(sentence) = stop::sentence(packet, &ENGLISH) {
             self.buffer.extend_from_slice(b",\"netlab.stop\":");
             string(sentence.as_bytes(), &mut self.buffer);
         }

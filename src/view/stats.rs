@@ -253,8 +253,8 @@ mod tests {
 
     #[test]
     fn columns_keep_every_byte() {
-        let mut statistics = Statistics::default();
-        statistics.intervals = (0..1000).map(|n| Sum { packets: 1, bytes: n }).collect();
+        let intervals = (0..1000).map(|n| Sum { packets: 1, bytes: n }).collect();
+        let statistics = Statistics { intervals, ..Statistics::default() };
         let columns = columns(&statistics, 78);
         assert_eq!(columns.len(), 78);
         assert_eq!(columns.iter().map(|sum| sum.bytes).sum::<u64>(), (0..1000).sum::<u64>());

@@ -2,37 +2,37 @@
 
 use std::fmt::Write;
 
+use super::words::{Words, filled};
 use crate::frame::LinkType;
 use crate::wire::{Cut, Packet, Stop, numbers};
 
 /// Says why the decoder did not reach the end of the packet; `None` where it did, or where an application's bytes follow.
-pub fn sentence(packet: &Packet<'_>) -> Option<String> {
+pub fn sentence(packet: &Packet<'_>, words: &Words) -> Option<String> {
     Some(match packet.stop {
         Stop::End | Stop::Payload => return None,
-        Stop::Fragment => "a later fragment: its datagram's own header came in the first".to_owned(),
-        Stop::Unknown { space, number } => unknown(space, number),
-        Stop::Truncated { protocol, needs, has, by: Cut::SnapLength } => {
-            format!("cut by the snap length: {} needs {needs} bytes, the capture kept {has}", protocol.title())
+        Stop::Fragment => words.stop_fragment.to_owned(),
+        Stop::Unknown { space, number } => unknown(space, number, words),
+        Stop::Truncated { protocol, needs, has, by } => {
+            let template = match by {
+                Cut::SnapLength => words.stop_snap,
+                Cut::LengthField => words.stop_short,
+            };
+            filled(template, &[protocol.title(), &needs.to_string(), &has.to_string()])
         }
-        Stop::Truncated { protocol, needs, has, by: Cut::LengthField } => {
-            format!("too short: {} needs {needs} bytes, by the lengths around it there are {has}", protocol.title())
-        }
-        Stop::Malformed { protocol, why } => format!("malformed {}: {why}", protocol.title()),
-        Stop::TooDeep => {
-            format!("more than {} headers in one another: the rest is not decoded", crate::wire::MAX_LAYERS)
-        }
+        Stop::Malformed { protocol, why } => filled(words.malformed, &[protocol.title(), why]),
+        Stop::TooDeep => filled(words.stop_deep, &[&crate::wire::MAX_LAYERS.to_string()]),
     })
 }
 
-fn unknown(space: &str, number: u32) -> String {
+fn unknown(space: &str, number: u32, words: &Words) -> String {
     if space == "link type" {
         let link = u16::try_from(number).map_or_else(|_| number.to_string(), |number| LinkType(number).to_string());
-        return format!("not decoded: {link}; only the frame's own fields are known");
+        return filled(words.stop_link, &[&link]);
     }
     let mut text = match space {
-        "EtherType" | "PPP protocol" | "SNAP protocol" => format!("unknown {space} {number:#06x}"),
-        "LLC access point" => format!("unknown {space} {number:#04x}"),
-        _ => format!("unknown {space} {number}"),
+        "EtherType" | "PPP protocol" | "SNAP protocol" => format!("{space} {number:#06x}"),
+        "LLC access point" => format!("{space} {number:#04x}"),
+        _ => format!("{space} {number}"),
     };
     let name = match space {
         "EtherType" => numbers::ether_type(number.into()),
@@ -43,18 +43,19 @@ fn unknown(space: &str, number: u32) -> String {
         // Writing to a string cannot fail.
         let _ = write!(text, " ({name})");
     }
-    text + ": not decoded"
+    filled(words.stop_unknown, &[&text])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::frame::Frame;
+    use crate::view::words::ENGLISH;
     use crate::wire::{Layers, decode};
 
     fn said(link: u16, length: u32, data: &[u8]) -> Option<String> {
         let mut layers = Layers::new();
-        sentence(&decode(Frame { link: LinkType(link), length, data, ..Frame::empty() }, &mut layers))
+        sentence(&decode(Frame { link: LinkType(link), length, data, ..Frame::empty() }, &mut layers), &ENGLISH)
     }
 
     #[test]

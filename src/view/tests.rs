@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::style::Palette;
+use super::words::{ENGLISH, LANGUAGES};
 use super::{explain, hex, json, tree};
 use crate::flow::FlowTable;
 use crate::frame::{Frame, LinkType, Timestamp};
@@ -43,8 +44,9 @@ fn object(link: LinkType, data: &[u8]) -> String {
 
 #[test]
 fn the_tree_shows_values_bits_and_names() {
-    let text =
-        shown(LinkType::ETHERNET, SYN, |packet, known, out| tree::write(packet, known, Palette::new(false), 100, out));
+    let text = shown(LinkType::ETHERNET, SYN, |packet, known, out| {
+        tree::write(packet, known, Palette::new(false), &ENGLISH, 100, out);
+    });
     for wanted in [
         "Packet 1  0.000000 s  74 bytes  opening: client asks (1 of 3)\n",
         "\n  Internet Protocol version 4 (ip)\n",
@@ -124,15 +126,17 @@ fn is_printable(text: &str) -> bool {
 
 proptest! {
     #[test]
-    fn nothing_from_the_wire_acts_on_the_terminal(link in links(), data in bytes()) {
+    fn nothing_from_the_wire_acts_on_the_terminal(
+        link in links(), data in bytes(), words in proptest::sample::select(LANGUAGES)
+    ) {
         let plain = Palette::new(false);
         let text = shown(link, &data, |packet, known, out| {
-            tree::write(packet, known, plain, 80, out);
+            tree::write(packet, known, plain, words, 80, out);
             hex::write(packet, plain, out);
         });
         prop_assert!(is_printable(&text), "{:?}", text);
         for (width, ascii) in [(80, false), (120, true)] {
-            let options = explain::Options { palette: plain, width, ascii, only: Vec::new() };
+            let options = explain::Options { words, palette: plain, width, ascii, only: Vec::new() };
             let text = shown(link, &data, |packet, known, out| {
                 explain::write(packet, known, &options, out);
             });
@@ -148,7 +152,8 @@ proptest! {
 
 /// What the worked-out sum of each checksum ends with.
 fn sums(data: &[u8]) -> Vec<String> {
-    let options = explain::Options { palette: Palette::new(false), width: 100, ascii: false, only: Vec::new() };
+    let options =
+        explain::Options { words: &ENGLISH, palette: Palette::new(false), width: 100, ascii: false, only: Vec::new() };
     let text = shown(LinkType::ETHERNET, data, |packet, known, out| {
         explain::write(packet, known, &options, out);
     });

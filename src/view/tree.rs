@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{Palette, Role};
-use super::words::ENGLISH;
+use super::words::{ENGLISH, Words, filled};
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::datagram::Datagram;
@@ -31,6 +31,7 @@ const BUFFER: usize = 64 << 10;
 pub struct Tree<W> {
     out: W,
     palette: Palette,
+    words: &'static Words,
     hex: bool,
     width: usize,
     buffer: Vec<u8>,
@@ -38,7 +39,13 @@ pub struct Tree<W> {
 
 impl<W: Write> Tree<W> {
     pub fn new(out: W, palette: Palette) -> Self {
-        Self { out, palette, hex: false, width: WIDTH, buffer: Vec::with_capacity(BUFFER + 4096) }
+        Self { out, palette, words: &ENGLISH, hex: false, width: WIDTH, buffer: Vec::with_capacity(BUFFER + 4096) }
+    }
+
+    /// In this language; English otherwise.
+    pub fn words(mut self, words: &'static Words) -> Self {
+        self.words = words;
+        self
     }
 
     /// Moves names to the left where there are fewer columns than usual.
@@ -62,7 +69,7 @@ impl<W: Write> Tree<W> {
 
 impl<W: Write> Sink for Tree<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        write(packet, known, self.palette, self.width, &mut self.buffer);
+        write(packet, known, self.palette, self.words, self.width, &mut self.buffer);
         if self.hex {
             self.buffer.push(b'\n');
             super::hex::write(packet, self.palette, &mut self.buffer);
@@ -81,9 +88,16 @@ impl<W: Write> Sink for Tree<W> {
 }
 
 /// Appends the tree of one packet, with the datagrams that it completed.
-pub fn write(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, width: usize, out: &mut Vec<u8>) {
-    headline(packet, known, palette, out);
-    let mut view = View { palette, width, indent: 1, out };
+pub fn write(
+    packet: &Packet<'_>,
+    known: &Known<'_>,
+    palette: Palette,
+    words: &'static Words,
+    width: usize,
+    out: &mut Vec<u8>,
+) {
+    headline(packet, known, palette, words, out);
+    let mut view = View { palette, words, width, indent: 1, out };
     view.packet(packet, known.facts);
     for event in known.events {
         if let Event::Datagram(datagram) = event {
@@ -93,10 +107,10 @@ pub fn write(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, width: us
 }
 
 /// One line: number, time, lengths, what happened.
-pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, out: &mut Vec<u8>) {
+pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, language: &'static Words, out: &mut Vec<u8>) {
     let frame = &packet.frame;
     palette.begin(Role::Heading, out);
-    out.extend_from_slice(format!("Packet {}", frame.number).as_bytes());
+    super::words::fill(language.packet, &[frame.number.to_string().as_bytes()], out);
     palette.end(Role::Heading, out);
     if let Some(time) = known.facts.time_relative {
         out.extend_from_slice(b"  ");
@@ -104,10 +118,24 @@ pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, out: &
         out.extend_from_slice(b" s");
     }
     let (length, kept) = (frame.length as usize, frame.data.len());
-    let cut = if kept < length { format!(", {kept} captured") } else { String::new() };
-    out.extend_from_slice(format!("  {length} {}{cut}", plural(length, "byte")).as_bytes());
+    out.extend_from_slice(format!("  {}", language.count(&language.bytes, length as u64)).as_bytes());
+    if kept < length {
+        out.extend_from_slice(b", ");
+        super::words::fill(language.captured, &[kept.to_string().as_bytes()], out);
+    }
+    if let Some(facts) = known.facts.tcp.filter(|facts| facts.analysis.marks.0 != 0)
+        && packet.find(Protocol::Tcp).is_some_and(|at| !at.layer.quoted)
+    {
+        for found in super::findings::of(&facts, language) {
+            let values: Vec<&[u8]> = found.values.iter().map(Vec::as_slice).collect();
+            out.extend_from_slice(b"  ");
+            palette.begin(found.role, out);
+            super::words::fill(found.said, &values, out);
+            palette.end(found.role, out);
+        }
+    }
     for event in known.events {
-        let (words, role) = words(event);
+        let (words, role) = words(event, language);
         out.extend_from_slice(b"  ");
         palette.begin(role, out);
         out.extend_from_slice(words.as_bytes());
@@ -122,11 +150,10 @@ pub fn plural(number: usize, thing: &'static str) -> String {
 }
 
 /// What happened, in words.
-pub fn words(event: &Event) -> (String, Role) {
-    let words = &ENGLISH;
+pub fn words(event: &Event, words: &Words) -> (String, Role) {
     if let Event::Datagram(whole) = event {
         let (fragments, bytes) = (whole.fragments.to_string(), whole.bytes.len().to_string());
-        return (super::words::filled(words.datagram_whole, &[&fragments, &bytes]), Role::Data);
+        return (filled(words.datagram_whole, &[&fragments, &bytes]), Role::Data);
     }
     let (role, said) = words.event(event).unwrap_or((Role::Plain, ""));
     (said.to_owned(), role)
@@ -134,6 +161,7 @@ pub fn words(event: &Event) -> (String, Role) {
 
 struct View<'o> {
     palette: Palette,
+    words: &'static Words,
     width: usize,
     indent: usize,
     out: &'o mut Vec<u8>,
@@ -148,7 +176,7 @@ impl View<'_> {
             self.layer(&at, facts, Some(at.index));
         }
         self.rest(packet);
-        if let Some(sentence) = stop::sentence(packet) {
+        if let Some(sentence) = stop::sentence(packet, self.words) {
             self.pad();
             self.styled(Role::Trouble, &sentence);
             self.out.push(b'\n');
@@ -161,14 +189,15 @@ impl View<'_> {
         let left = packet.frame.data.len().saturating_sub(reached);
         if left > 0 && reached > 0 {
             self.pad();
-            self.styled(Role::Faint, &format!("{left} more {} in the frame", plural(left, "byte")));
+            self.styled(Role::Faint, &self.words.count(&self.words.more_bytes_in_frame, left as u64));
             self.out.push(b'\n');
         }
     }
 
     fn datagram(&mut self, datagram: &Datagram, around: &Frame<'_>) {
         self.pad();
-        let headline = format!("The datagram of {} fragments, {} bytes", datagram.fragments, datagram.bytes.len());
+        let headline =
+            filled(self.words.datagram_of, &[&datagram.fragments.to_string(), &datagram.bytes.len().to_string()]);
         self.styled(Role::Heading, &headline);
         self.out.push(b'\n');
         let mut layers = Layers::new();
@@ -196,7 +225,7 @@ impl View<'_> {
         let title = format!("{style}{} ({}){style:#}", protocol.title(), protocol.name());
         self.out.extend_from_slice(title.as_bytes());
         if at.layer.quoted {
-            self.styled(Role::Faint, ", quoted");
+            self.styled(Role::Faint, &format!(", {}", self.words.quoted));
         }
         self.out.push(b'\n');
         for entry in field::of(protocol) {
@@ -206,10 +235,10 @@ impl View<'_> {
 
     fn field(&mut self, entry: &Entry, at: &At<'_>, facts: &Facts) {
         // Values go straight into lines of their own: several occurrences, several lines.
-        let (palette, indent, width) = (self.palette, self.indent, self.width);
+        let (palette, words, indent, width) = (self.palette, self.words, self.indent, self.width);
         let out = &mut *self.out;
         entry.each_in_layer(at, facts, &mut |value| {
-            let mut line = Line { palette, out, columns: 0 };
+            let mut line = Line { palette, words, out, columns: 0 };
             line.field(entry, at, value, indent * 2 + 2, width);
             true
         });
@@ -230,6 +259,7 @@ impl BoldIf for anstyle::Style {
 /// A line being written, and how many columns it has so far.
 struct Line<'o> {
     palette: Palette,
+    words: &'static Words,
     out: &'o mut Vec<u8>,
     columns: usize,
 }
@@ -237,21 +267,21 @@ struct Line<'o> {
 impl Line<'_> {
     fn field(&mut self, entry: &Entry, at: &At<'_>, value: Value<'_>, indent: usize, width: usize) {
         self.to(indent);
-        self.push(Role::Plain, entry.label());
+        self.push(Role::Plain, self.words.field(entry.label()));
         self.to(VALUE.max(self.columns + 2));
         let mut shown = String::new();
         if entry.computed() {
             shown.push('[');
         }
         shown.push_str(&drawn(entry, at));
-        shown.push_str(&meant(entry, at, value));
+        shown.push_str(&meant(entry, at, value, self.words));
         if entry.computed() {
             shown.push(']');
         }
         self.push(Role::Plain, &shown);
         if let Some(words) = in_words(entry, value) {
             self.push(Role::Plain, "  ");
-            self.push(Role::Data, words);
+            self.push(Role::Data, self.words.field(words));
         }
         let place = NAME.min(width.saturating_sub(entry.name().len()));
         self.to(place.max(self.columns + 2));
@@ -305,8 +335,8 @@ pub fn drawn(entry: &Entry, at: &At<'_>) -> String {
 }
 
 /// The value; before it the number in the header, where that is another one.
-pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>) -> String {
-    let shown = readable(value, entry.kind());
+pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>, words: &Words) -> String {
+    let shown = said(value, entry.kind(), words);
     let stored = match (value, entry.bits()) {
         (Value::Uint(number), Some(bits)) if bits.length <= 32 => at.bits(bits).filter(|stored| *stored != number),
         _ => None,
@@ -317,18 +347,23 @@ pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>) -> String {
     }
 }
 
-/// A value as a person reads it, escaped and not too long.
+/// A value as the drawings show it: in English.
 pub fn readable(value: Value<'_>, kind: Kind) -> String {
+    said(value, kind, &ENGLISH)
+}
+
+/// A value as a person reads it, escaped and not too long.
+pub fn said(value: Value<'_>, kind: Kind, words: &Words) -> String {
     let mut out = Vec::new();
     let mut left = 0;
     match value {
-        Value::Bool(yes) => out.extend_from_slice(if yes { b"set" } else { b"not set" }),
+        Value::Bool(yes) => out.extend_from_slice(if yes { words.set.as_bytes() } else { words.not_set.as_bytes() }),
         Value::Bytes(bytes) => {
             let kept = bytes.get(..MOST_BYTES).unwrap_or(bytes);
             left = bytes.len() - kept.len();
             text::write(Value::Bytes(kept), kind, &mut out);
             if bytes.is_empty() {
-                out.extend_from_slice(b"none");
+                out.extend_from_slice(words.none.as_bytes());
             }
         }
         Value::Text(text) => {
@@ -343,7 +378,7 @@ pub fn readable(value: Value<'_>, kind: Kind) -> String {
         _ => text::write(value, kind, &mut out),
     }
     if left > 0 {
-        out.extend_from_slice(format!("… {left} more {}", plural(left, "byte")).as_bytes());
+        out.extend_from_slice(format!("… {}", words.count(&words.more_bytes, left as u64)).as_bytes());
     }
     String::from_utf8_lossy(&out).into_owned()
 }

@@ -107,6 +107,11 @@ pub static ENGLISH: Words = Words {
     stop_deep: "more than {} headers in one another: the rest is not decoded",
     stop_link: "not decoded: {}; only the frame's own fields are known",
     stop_unknown: "unknown {}: not decoded",
+    if_set: "If set: {}",
+    and_more: "  and {} more",
+    missing: "{} of {} bytes missing: not captured, or not there",
+    datagram_completed: "The datagram that this fragment completes: {} fragments, {} bytes",
+    fields: &[],
     telling: Telling {
         title: "Conversation {} over TCP: client {}, server {}",
         client: "The client",

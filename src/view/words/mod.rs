@@ -6,7 +6,9 @@
 
 mod en;
 mod pt;
+mod pt_fields;
 mod sr;
+mod sr_fields;
 mod telling;
 
 use super::style::Role;
@@ -141,6 +143,12 @@ pub struct Words {
     pub stop_deep: &'static str,
     pub stop_link: &'static str,
     pub stop_unknown: &'static str,
+    pub if_set: &'static str,
+    pub and_more: &'static str,
+    pub missing: &'static str,
+    pub datagram_completed: &'static str,
+    /// Labels, meanings and explanations of fields by their English words, in the order of bytes.
+    pub fields: &'static [(&'static str, &'static str)],
     /// A conversation told step by step.
     pub telling: Telling,
 }
@@ -149,6 +157,12 @@ impl Words {
     /// The language of this code (ISO 639-1).
     pub fn of(code: &str) -> Option<&'static Self> {
         LANGUAGES.iter().copied().find(|words| words.code == code)
+    }
+
+    /// A label, a meaning or an explanation of a field in this language; as it is where there is none.
+    pub fn field(&self, english: &'static str) -> &'static str {
+        let place = self.fields.binary_search_by_key(&english, |(english, _)| english);
+        place.ok().and_then(|place| self.fields.get(place)).map_or(english, |(_, said)| said)
     }
 
     /// The form of a phrase that fits a number.
@@ -225,6 +239,7 @@ pub fn fill(template: &str, values: &[&[u8]], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::Protocol;
 
     #[test]
     fn fills_the_places_of_a_template_in_order() {
@@ -279,5 +294,29 @@ mod tests {
         assert_eq!(said(1_029_000_000), "1.02 s");
         assert_eq!(said(200_000_000_000), "3 min 20 s");
         assert_eq!(said(-5), "0 µs");
+    }
+
+    #[test]
+    fn every_field_of_the_protocols_that_are_taught_is_translated() {
+        let taught = ["eth", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6", "icmpv6.nd", "icmpv6.mld", "igmp", "arp"];
+        for words in LANGUAGES.iter().filter(|words| words.code != "en") {
+            let known = |english: &str| words.fields.iter().any(|(word, said)| *word == english && !said.is_empty());
+            for protocol in Protocol::ALL.iter().filter(|protocol| taught.contains(&protocol.name())) {
+                for entry in crate::field::of(*protocol) {
+                    assert!(known(entry.label()), "{}: {} ({})", words.code, entry.label(), entry.name());
+                    assert!(known(entry.help()), "{}: {} ({})", words.code, entry.help(), entry.name());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_are_in_order_and_fall_back_to_english() {
+        for words in LANGUAGES {
+            assert!(words.fields.windows(2).all(|pair| pair[0].0 < pair[1].0), "{}", words.code);
+            assert_eq!(words.field("nothing is called so"), "nothing is called so");
+        }
+        assert_eq!(SERBIAN.field("Time to live"), "Vreme života (TTL)");
+        assert_eq!(PORTUGUESE.field("Source port"), "Porta de origem");
     }
 }

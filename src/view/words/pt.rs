@@ -107,6 +107,11 @@ pub static PORTUGUESE: Words = Words {
     stop_deep: "mais de {} cabeçalhos uns nos outros: o resto não é decodificado",
     stop_link: "não decodificado: {}; só se conhecem os campos do próprio quadro",
     stop_unknown: "desconhecido: {}; não decodificado",
+    if_set: "Se ativo: {}",
+    and_more: "  e mais {}",
+    missing: "faltam {} de {} bytes: não capturados, ou inexistentes",
+    datagram_completed: "O datagrama que este fragmento completa: {} fragmentos, {} bytes",
+    fields: super::pt_fields::FIELDS,
     telling: Telling {
         title: "Conversa {} sobre TCP: cliente {}, servidor {}",
         client: "O cliente",

@@ -111,6 +111,11 @@ pub static SERBIAN: Words = Words {
     stop_deep: "više od {} zaglavlja jedno u drugom: ostatak nije dekodiran",
     stop_link: "nije dekodirano: {}; poznata su samo polja samog okvira",
     stop_unknown: "nepoznato: {}; nije dekodirano",
+    if_set: "Ako je postavljen: {}",
+    and_more: "  i još {}",
+    missing: "nedostaje {} od {} B: nije snimljeno, ili ne postoji",
+    datagram_completed: "Datagram koji ovaj fragment upotpunjuje: fragmenata {}, bajtova {}",
+    fields: super::sr_fields::FIELDS,
     telling: Telling {
         title: "Razgovor {} preko TCP-a: klijent {}, server {}",
         client: "Klijent",
