@@ -77,12 +77,13 @@ impl Cast {
         places
     }
 
-    /// A packet about a conversation that is not of it, as an ICMP error.
-    pub fn hear_about(&mut self, ends: &Ends, stream: Option<u32>) -> [Option<usize>; 2] {
+    /// A packet that is about a TCP segment between these ports, as an ICMP error.
+    pub fn hear_about(&mut self, ends: &Ends, about: [u16; 2]) -> [Option<usize>; 2] {
         let [from, to] = ends.hosts;
         let places = [self.member(from, None), self.member(to, None)];
         match self.conversations {
-            Conversations::One { stream: known, .. } if stream == Some(known) => {}
+            Conversations::One { ports: [client, server], .. }
+                if about == [client, server] || about == [server, client] => {}
             _ => self.tell_apart(Conversations::Many),
         }
         places

@@ -65,7 +65,7 @@ impl<W: Write> Live<W> {
 impl<W: Write> Sink for Live<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
-            self.now = self.now.max(packet.frame.time.unwrap_or(self.now));
+            self.now = packet.frame.time.unwrap_or(self.now);
             self.columns();
             if let Some((layout, page)) = &mut self.drawn {
                 page.row(self.now, &Row::Packet(Box::new(message)), layout, &mut self.buffer);

@@ -1,12 +1,11 @@
 //! The chart in Mermaid's language (mermaid.js.org, sequence diagrams), for pages that draw it themselves.
 
-use super::Row;
 use super::layout::{Clock, Layout, changed, pause};
-use crate::frame::Timestamp;
+use super::{Moment, Row};
 use crate::view::style::Role;
 
 /// The whole diagram. What could mean something to Mermaid or to HTML is written as a character's number.
-pub fn draw(rows: &[(Timestamp, Row)], layout: &Layout, notes: &[String]) -> String {
+pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
     let mut text = String::from("sequenceDiagram\n");
     for (column, heading) in layout.headings.iter().enumerate() {
         text.push_str(&format!("    participant h{column} as {}\n", escaped(heading)));
@@ -14,7 +13,7 @@ pub fn draw(rows: &[(Timestamp, Row)], layout: &Layout, notes: &[String]) -> Str
     let last = layout.headings.len().saturating_sub(1);
     let over = if last == 0 { "h0".to_owned() } else { format!("h0,h{last}") };
     let (mut clock, mut shown) = (Clock::default(), [""; 2]);
-    for (time, row) in rows {
+    for Moment { time, row, .. } in moments {
         let (_, gap) = clock.tick(*time);
         if let Some(words) = pause(gap) {
             text.push_str(&format!("    Note over {over}: … {words} …\n"));

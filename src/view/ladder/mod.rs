@@ -40,6 +40,14 @@ pub enum Side {
     Server,
 }
 
+/// A row and when it was.
+struct Moment {
+    /// Where it stands: packets stay in the order of the capture, even where a clock was set back.
+    order: Timestamp,
+    time: Timestamp,
+    row: Row,
+}
+
 /// What happened at one moment.
 #[derive(Clone, Debug)]
 enum Row {
@@ -66,11 +74,11 @@ struct Message {
 
 /// Gathers packets and printed lines, then draws them.
 pub struct Ladder {
-    rows: Vec<(Timestamp, Row)>,
+    moments: Vec<Moment>,
     left_out: u64,
     cast: Cast,
     reader: packet::Reader,
-    /// The latest time of a packet so far: packets stay in their order, even where a clock was set back.
+    /// The latest time of a packet so far.
     now: Timestamp,
 }
 
@@ -95,7 +103,7 @@ impl Default for Ladder {
 impl Ladder {
     pub fn new(words: &'static Words) -> Self {
         Self {
-            rows: Vec::new(),
+            moments: Vec::new(),
             left_out: 0,
             cast: Cast::default(),
             reader: packet::Reader::new(words),
@@ -105,14 +113,18 @@ impl Ladder {
 
     /// Adds a line that a program printed. `text` must be safe for a terminal.
     pub fn printed(&mut self, by: Side, time: Timestamp, text: String) {
-        self.add(time, Row::Printed { by, text });
+        self.add(time, time, Row::Printed { by, text });
     }
 
-    fn add(&mut self, time: Timestamp, row: Row) {
-        if self.rows.len() < MOST_ROWS {
-            self.rows.push((time, row));
-        } else {
+    fn is_full(&self) -> bool {
+        self.moments.len() >= MOST_ROWS
+    }
+
+    fn add(&mut self, order: Timestamp, time: Timestamp, row: Row) {
+        if self.is_full() {
             self.left_out += 1;
+        } else {
+            self.moments.push(Moment { order, time, row });
         }
     }
 
@@ -128,7 +140,7 @@ impl Ladder {
         let mut page = text::Page::new(look, &layout);
         let mut bytes = Vec::new();
         page.heading(&layout, &mut bytes);
-        for (time, row) in &self.rows {
+        for Moment { time, row, .. } in &self.moments {
             page.row(*time, row, &layout, &mut bytes);
         }
         for note in self.notes(&layout) {
@@ -141,19 +153,19 @@ impl Ladder {
     pub fn draw_svg(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.sort();
         let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
-        out.write_all(svg::draw(&self.rows, &layout, &self.notes(&layout)).as_bytes())
+        out.write_all(svg::draw(&self.moments, &layout, &self.notes(&layout)).as_bytes())
     }
 
     /// The chart in Mermaid's language of sequence diagrams.
     pub fn draw_mermaid(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.sort();
         let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
-        out.write_all(mermaid::draw(&self.rows, &layout, &self.notes(&layout)).as_bytes())
+        out.write_all(mermaid::draw(&self.moments, &layout, &self.notes(&layout)).as_bytes())
     }
 
     fn sort(&mut self) {
         // Stable: what has one time stays in the order in which it came.
-        self.rows.sort_by_key(|(time, _)| *time);
+        self.moments.sort_by_key(|moment| moment.order);
     }
 
     /// What the chart does not show, in sentences.

@@ -10,18 +10,20 @@ use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
 use crate::view::style::Role;
 use crate::view::words::{Words, fill};
-use crate::view::{escape, findings, lines};
+use crate::view::{findings, lines};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::{At, Packet, Protocol};
 
-/// No more bytes of a segment's data than these are looked at.
-const MOST_TEXT: usize = 120;
-
 impl Sink for Ladder {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
-            self.now = self.now.max(packet.frame.time.unwrap_or(self.now));
-            self.add(self.now, Row::Packet(Box::new(message)));
+        if self.is_full() {
+            // Counted, but not put into words that nobody will read.
+            self.reader.count(packet, known);
+            self.left_out += 1;
+        } else if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
+            let time = packet.frame.time.unwrap_or(self.now);
+            self.now = self.now.max(time);
+            self.add(self.now, time, Row::Packet(Box::new(message)));
         }
         Ok(Next::GoOn)
     }
@@ -70,11 +72,10 @@ impl Reader {
             self.nameless += 1;
             return None;
         };
-        let time = packet.frame.time;
+        self.count(packet, known);
         if let Some((at, header, facts)) = segment {
             let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
             let (role, words) = self.segment(at, &header, &facts, known.events);
-            self.tally.segment(&header, &facts, time, known.events);
             let states = Some(facts.states);
             let header = drawn(&header, &facts);
             let number = packet.frame.number;
@@ -89,17 +90,26 @@ impl Reader {
                 states,
             });
         }
-        let about = known.facts.tcp.map(|facts| facts.stream);
-        let places = match about {
-            Some(_) => cast.hear_about(&ends, about),
+        // An error quotes the ports at least (RFC 792), which need not be enough for the flow table.
+        let quoted = packet.each().find(|at| at.layer.quoted && at.layer.protocol == Protocol::Tcp);
+        let places = match quoted.and_then(|at| Some([at.u16(0)?, at.u16(2)?])) {
+            Some(about) => cast.hear_about(&ends, about),
             None => cast.meet(&ends, None),
         };
-        self.tally.other(packet, time);
         let described = lines::described(packet, known, self.words);
         let (header, words) = (described.header, described.words);
         let Ends { ports, .. } = ends;
         let (number, protocol, role) = (packet.frame.number, described.protocol, described.role);
         Some(Message { ends: places, ports, number, protocol, header, words, role, states: None })
+    }
+
+    /// Counts a packet for the summary.
+    pub fn count(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
+        let own = packet.find(Protocol::Tcp).filter(|at| !at.layer.quoted);
+        match own.as_ref().and_then(|at| Some((Header::new(at)?, known.facts.tcp?))) {
+            Some((header, facts)) => self.tally.segment(&header, &facts, packet.frame.time, known.events),
+            None => self.tally.other(packet, packet.frame.time),
+        }
     }
 
     /// What a segment means: the trouble with it, what it opens or closes, its data, what it acknowledges.
@@ -121,7 +131,7 @@ impl Reader {
             said.push(String::from_utf8(told).unwrap_or_default());
         }
         if header.length > 0 {
-            said.push(quoted(at.content()));
+            said.push(lines::quoted(at.content()));
         }
         if facts.oversized {
             said.push(self.words.oversized.to_owned());
@@ -229,12 +239,4 @@ fn drawn(header: &Header<'_>, facts: &tcp::Facts) -> String {
         text.push_str(&format!(" len {}", header.length));
     }
     text
-}
-
-/// Data in quotation marks, as much of it as a row can show, safe for a terminal.
-fn quoted(data: &[u8]) -> String {
-    let mut text = vec![b'"'];
-    escape::write(data.get(..MOST_TEXT).unwrap_or(data), &mut text);
-    text.extend_from_slice(if data.len() > MOST_TEXT { "…\"".as_bytes() } else { b"\"" });
-    String::from_utf8(text).unwrap_or_default()
 }

@@ -5,8 +5,7 @@
 
 use super::canvas::{columns, fit};
 use super::layout::{Clock, Layout, changed, milliseconds, pause, pause_rows};
-use super::{Message, Row};
-use crate::frame::Timestamp;
+use super::{Message, Moment, Row};
 use crate::view::style::Role;
 
 /// Units of one character of the typeface (12 units high), a row, and the columns at the left and right.
@@ -53,8 +52,8 @@ fn colour(role: Role) -> (&'static str, &'static str) {
 }
 
 /// The whole file.
-pub fn draw(rows: &[(Timestamp, Row)], layout: &Layout, notes: &[String]) -> String {
-    let mut picture = Picture::new(rows, layout);
+pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
+    let mut picture = Picture::new(moments, layout);
     let mut y = MARGIN + 2 * ROW / 3;
     let top = y + ROW / 4;
     let (mut clock, mut shown) = (Clock::default(), [""; 2]);
@@ -62,7 +61,7 @@ pub fn draw(rows: &[(Timestamp, Row)], layout: &Layout, notes: &[String]) -> Str
         picture.text(picture.line(column), y, "middle", Role::Heading, heading);
     }
     picture.text(TIME - LETTER, y, "end", Role::Faint, "ms");
-    for (time, row) in rows {
+    for Moment { time, row, .. } in moments {
         let (since, gap) = clock.tick(*time);
         if let Some(words) = pause(gap) {
             let height = ROW / 2 * (pause_rows(gap) + 1);
@@ -109,11 +108,11 @@ struct Picture<'l> {
 }
 
 impl<'l> Picture<'l> {
-    fn new(rows: &[(Timestamp, Row)], layout: &'l Layout) -> Self {
+    fn new(moments: &[Moment], layout: &'l Layout) -> Self {
         let margin = if layout.conversation { STATE } else { 0 };
         let count = layout.headings.len();
         // Two lines stand so far apart that every label fits between them.
-        let widest = rows.iter().map(|(_, row)| match row {
+        let widest = moments.iter().map(|moment| match &moment.row {
             Row::Packet(message) if count <= 2 => columns(&label(layout, message)) * LETTER + 4 * LETTER,
             _ => 0,
         });

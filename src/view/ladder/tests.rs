@@ -96,6 +96,37 @@ fn what_is_sent_again_is_said_with_the_time_it_took_and_drawn_as_trouble() {
 }
 
 #[test]
+fn an_error_about_the_conversation_stands_in_its_chart() {
+    let mut frames = opened()[..1].to_vec();
+    let mut error = SYN[..34].to_vec();
+    error[16..18].copy_from_slice(&(20u16 + 8 + 28).to_be_bytes());
+    error[23] = 1;
+    error[26..34].copy_from_slice(&[10, 0, 0, 2, 10, 0, 0, 1]);
+    error.extend_from_slice(&[3, 10, 0, 0, 0, 0, 0, 0]);
+    error.extend_from_slice(&frames[0].1[14..42]);
+    frames.push((500, error));
+    let rows = drawn(&frames, look(120, false, true));
+    assert!(rows[0].contains("10.0.0.1:40000") && rows[1].contains("SYN-SENT"), "{rows:#?}");
+    assert!(rows[2].contains("│◀╌") && rows[2].contains("2 ICMP "), "{rows:#?}");
+}
+
+#[test]
+fn packets_stay_in_their_order_where_a_clock_is_set_back() {
+    let frames = [(5_000, SYN.to_vec()), (2_000, SYN.to_vec()), (6_000, SYN.to_vec())];
+    let times: Vec<String> =
+        drawn(&frames, look(80, false, false))[1..].iter().map(|row| row[..9].trim().into()).collect();
+    assert_eq!(times.iter().filter(|time| !time.is_empty()).collect::<Vec<_>>(), ["0.000", "-3.000", "1.000"]);
+}
+
+#[test]
+fn rows_beyond_the_limit_are_counted() {
+    let frames: Vec<_> =
+        (0..MOST_ROWS as i64 + 7).map(|time| (time, datagram(1, [10, 0, 0, 2], [7, 7], b""))).collect();
+    let rows = drawn(&frames, look(80, false, false));
+    assert_eq!((rows.len(), rows.last().map(String::as_str)), (MOST_ROWS + 2, Some("... and 7 more")));
+}
+
+#[test]
 fn a_pause_takes_one_row_more_with_each_power_of_ten() {
     let rows = |microseconds| {
         drawn(&[(0, SYN.to_vec()), (microseconds, SYN.to_vec())], look(80, true, false))

@@ -35,6 +35,13 @@ pub fn described(packet: &Packet<'_>, known: &Known<'_>, words: &'static Words) 
     Described { protocol: described.protocol, role: described.role, header, words }
 }
 
+/// The beginning of an application's data in quotation marks, safe for a terminal.
+pub fn quoted(data: &[u8]) -> String {
+    let mut text = Vec::new();
+    describe::beginning(data, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 /// What the time column shows.
 #[derive(Clone, Copy, Debug)]
 pub enum Time {

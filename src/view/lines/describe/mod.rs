@@ -4,6 +4,8 @@ mod control;
 mod multicast;
 mod transport;
 
+pub use transport::beginning;
+
 use super::parts::{Keep, Parts};
 use crate::field::text;
 use crate::flow::{Event, Known};

@@ -13,6 +13,8 @@ use crate::wire::{At, tcp};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
+/// Bytes that are shown of data that are no text.
+const BYTES: usize = 8;
 
 impl<'a> Line<'a> {
     pub(super) fn tcp(&mut self, at: &At<'a>) {
@@ -111,13 +113,20 @@ impl<'a> Line<'a> {
         if !is_text(content) {
             return;
         }
-        self.parts.add(Keep::Matter, Role::Data, |out| {
-            out.push(b'"');
-            let shown = content.get(..TEXT).unwrap_or(content);
-            escape::write(whole_characters(shown, content), out);
-            out.extend_from_slice(if shown.len() < content.len() { "…\"".as_bytes() } else { b"\"" });
-        });
+        self.parts.add(Keep::Matter, Role::Data, |out| quote(content, TEXT, out));
     }
+}
+
+/// Data in quotation marks: the beginning of a text, a few bytes of what is none.
+pub fn beginning(content: &[u8], out: &mut Vec<u8>) {
+    quote(content, if is_text(content) { TEXT } else { BYTES }, out);
+}
+
+fn quote(content: &[u8], most: usize, out: &mut Vec<u8>) {
+    out.push(b'"');
+    let shown = content.get(..most).unwrap_or(content);
+    escape::write(whole_characters(shown, content), out);
+    out.extend_from_slice(if shown.len() < content.len() { "…\"".as_bytes() } else { b"\"" });
 }
 
 /// Bytes that no text has: control characters but for line ends, tabs and escape sequences.
