@@ -101,14 +101,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         eprintln!("READY");
     }
 
+    let mut table = FlowTable::new();
     let only_saved = if unseen && filter.is_none() { saving.as_mut() } else { None };
     let run = match only_saved {
         Some(saving) => save_only(&mut live, saving, args.count),
-        None => show(&mut live, saving.as_mut(), view, filter, args.count),
+        None => show(&mut live, &mut table, saving.as_mut(), view, filter, args.count),
     };
     live.finish();
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
     talk.end();
+    if !unseen && !args.ladder && run.shown > 0 {
+        args.output.conversations(&table);
+    }
     eprintln!("{}", summary(run.shown, run.seen, &live));
     run.failure.map_or(Ok(()), Err)?;
     saved?;
@@ -127,15 +131,15 @@ struct Run {
 /// Every packet decoded; those that the filter wants saved and shown.
 fn show(
     live: &mut Live,
+    table: &mut FlowTable,
     saving: Option<&mut Saving>,
     view: Box<dyn Sink + Send>,
     filter: Option<Filter>,
     count: Option<u64>,
 ) -> Run {
     let mut sink = Filtered::new(filter, Counted::new(Limited::new(Saved::new(saving, view), count)));
-    let mut table = FlowTable::new();
     let mut seen = Seen { live, seen: 0 };
-    let failure = match pipeline::run(&mut seen, &mut table, &mut sink) {
+    let failure = match pipeline::run(&mut seen, table, &mut sink) {
         Ok(summary) => summary.failure.map(anyhow::Error::from),
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };

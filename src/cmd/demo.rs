@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 
-use super::output::Color;
+use super::output::{Color, Language};
 use super::{Exit, exercises, inside};
 use crate::exercise::Exercise;
 use crate::flow::{FlowTable, Known};
@@ -46,11 +46,14 @@ pub struct Args {
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
+    #[command(flatten)]
+    language: Language,
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let color = if args.color.on_stdout() { "always" } else { "never" };
     let mut again: Vec<OsString> = vec!["demo".into(), args.name.into(), "--color".into(), color.into()];
+    again.extend(["--lang".into(), args.language.words().code.into()]);
     if let Some(file) = args.write {
         again.extend(["--write".into(), file.into_os_string()]);
     }
@@ -86,7 +89,11 @@ fn show(exercise: &'static Exercise, args: &Args, leash: &Leash) -> anyhow::Resu
     privilege::give_up().context("cannot give up privileges")?;
     leash.fasten()?;
 
-    let mut told = Told { story: Ladder::default(), file: None, interfaces: opened.interfaces().cloned().collect() };
+    let mut told = Told {
+        story: Ladder::new(args.language.words()),
+        file: None,
+        interfaces: opened.interfaces().cloned().collect(),
+    };
     if let Some(path) = &args.write {
         told.file = Some(Ok(file::Writer::create(path, None)?));
     }
@@ -174,7 +181,7 @@ fn show_recorded(exercise: &Exercise, args: &Args, obstacle: &str) -> anyhow::Re
     let (bytes, target) = (exercise.recorded, format!("captures/{}.pcapng", exercise.name()));
     eprintln!("netlab: these are the packets of a recorded exchange instead ({target}):");
     let mut recorded = file::Capture::new(Box::new(bytes), target, Some(bytes.len() as u64), false)?;
-    let mut story = Ladder::default();
+    let mut story = Ladder::new(args.language.words());
     let summary = pipeline::run(&mut recorded, &mut FlowTable::new(), &mut story)?;
     tell(exercise, args, &mut story, &Counts::default())?;
     if let Some(failure) = summary.failure {

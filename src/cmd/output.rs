@@ -9,8 +9,9 @@ use clap::ValueEnum;
 
 use crate::field;
 use crate::filter::Filter;
-use crate::flow::Known;
+use crate::flow::{FlowTable, Known, Summary};
 use crate::pipeline::{Next, Sink};
+use crate::view::conversations;
 use crate::view::hex::Hex;
 use crate::view::json::Json;
 use crate::view::lines::{self, Lines};
@@ -159,6 +160,36 @@ impl Output {
         };
         let options = lines::Options { time, palette, width, words: self.language.words() };
         Ok(Box::new(Lines::new(out, options)))
+    }
+}
+
+/// Conversations that the table at the end of a run has room for.
+const TOP: usize = 10;
+
+impl Output {
+    /// At the end of lines on a terminal: who talked with whom, on standard error.
+    pub fn conversations(&self, flows: &FlowTable) {
+        let lines = self.fields.is_empty() && !self.json && !self.verbose && !self.hex;
+        if !lines || !std::io::stdout().is_terminal() {
+            return;
+        }
+        let mut all: Vec<Summary> = flows.conversations().collect();
+        let known = all.len();
+        // The largest first; of equals, the earlier.
+        all.sort_by_key(|summary| (std::cmp::Reverse(summary.bytes()), summary.first));
+        all.truncate(TOP);
+        if all.is_empty() {
+            return;
+        }
+        let left = known - all.len();
+        let palette = Palette::new(self.color.on_stdout() && std::io::stderr().is_terminal());
+        let mut text = b"\n".to_vec();
+        // Writing to a vector cannot fail, and nobody is told that standard error is closed.
+        let _ = conversations::table(all, super::args::width(), palette, &mut text);
+        if left > 0 {
+            let _ = writeln!(text, "and {left} more; `netlab conversations` lists them");
+        }
+        let _ = std::io::stderr().write_all(&text);
     }
 }
 

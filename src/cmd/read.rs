@@ -41,7 +41,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
     args.save.refuse_input(args.input.paths())?;
     let mut saving = args.save.open(owner, interfaces.clone())?;
-    let view: Box<dyn Sink + Send> = if args.save.to_stdout() { Box::new(Unseen) } else { args.output.sink()? };
+    let to_stdout = args.save.to_stdout();
+    let view: Box<dyn Sink + Send> = if to_stdout { Box::new(Unseen) } else { args.output.sink()? };
     // A person reads slower than one core writes, and a few packets are not worth a thread.
     let many = args.count.is_none_or(|count| count > FEW) && !std::io::stdout().is_terminal();
     let view: Box<dyn Sink> = if many { Box::new(Beside::new(view)?) } else { view };
@@ -56,6 +57,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));
     let summary = run?;
     saved?;
+    if !nothing && !to_stdout {
+        args.output.conversations(&table);
+    }
     match summary.failure {
         Some(failure) => Err(failure.into()),
         // The answer to "is there such a packet?" is no.
