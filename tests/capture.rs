@@ -151,6 +151,18 @@ fn the_stop_by_count_and_by_duration_is_success() {
 }
 
 #[test]
+fn a_chart_grows_with_the_packets() {
+    let Some(mut shell) = Shell::start("") else { return };
+    shell.capture("-i lo --port 8005 -c 2 --ladder --ascii");
+    let left = shell.end("echo hello > /dev/udp/127.0.0.1/8005; wait $capture; echo status $?");
+    let rows: Vec<&str> = left.out.lines().collect();
+    assert!(left.out.ends_with("status 0\n") && rows[0].ends_with(" 127.0.0.1:8005"), "{}{}", left.out, left.talk);
+    assert!(rows[1].starts_with("    0.000 |- 1 UDP len 6 \"hello\\n\" --") && rows[1].ends_with(">|"), "{}", left.out);
+    let refused = rows.iter().find(|row| row.contains("2 ICMP"));
+    assert!(refused.is_some_and(|row| row.contains(" |<~") && row.ends_with("~|")), "{}", left.out);
+}
+
+#[test]
 fn an_interrupt_before_the_first_packet_is_130() {
     let Some(mut shell) = Shell::start("") else { return };
     shell.capture("--port 8005");

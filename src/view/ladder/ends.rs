@@ -85,8 +85,14 @@ pub fn ends(packet: &Packet<'_>, from_client: Option<bool>) -> Option<Ends> {
     };
     let mut hosts = names.map(|name| Host { name, port: None });
     let [source, destination] = &mut hosts;
+    // An error goes the way back of what it quotes.
+    let quoted = || {
+        let at =
+            packet.each().find(|at| at.layer.quoted && matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp))?;
+        Some([at.u16(2)?, at.u16(0)?])
+    };
     if source == destination
-        && let Some([from, to]) = ports
+        && let Some([from, to]) = ports.or_else(quoted)
     {
         // A host that talks with itself: its serving end gets a column, all that ask share the other.
         match from_client.unwrap_or(from >= to) {
