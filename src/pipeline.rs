@@ -1,7 +1,10 @@
 //! The one way a packet goes: source, decoder, flow table, filter, sink. Also the merge of several sources by time.
 
+mod ahead;
+mod batch;
 mod beside;
 
+pub use ahead::run_ahead;
 pub use beside::Beside;
 
 use crate::filter::Filter;
@@ -99,6 +102,12 @@ pub struct Summary {
 /// Packets between two moments at which sinks may show what is known so far.
 const MOMENT: u64 = 1 << 12;
 
+/// Gives the sink its moment, where packet number `frames` is due for one.
+#[inline]
+fn moment(frames: u64, table: &FlowTable, sink: &mut dyn Sink) -> std::io::Result<()> {
+    if frames.is_multiple_of(MOMENT) { sink.idle(table) } else { Ok(()) }
+}
+
 /// Feeds every frame of `source` through `table` to `sink`, until one of them has enough.
 ///
 /// The error is the sink's: a source that ends early is told in the summary, because what came before it counts.
@@ -106,11 +115,8 @@ pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) 
     let mut layers = Layers::new();
     let mut summary = Summary::default();
     loop {
-        let waits = !source.ready();
-        if waits || summary.frames % MOMENT == MOMENT - 1 {
+        if !source.ready() {
             sink.idle(table)?;
-        }
-        if waits {
             sink.flush()?;
         }
         match source.advance() {
@@ -122,6 +128,7 @@ pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) 
             }
         }
         summary.frames += 1;
+        moment(summary.frames, table, sink)?;
         let frame = Frame { number: summary.frames, ..source.frame() };
         let packet = wire::decode(frame, &mut layers);
         let known = table.ingest(&packet);

@@ -168,7 +168,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let summary = if args.interface.is_empty() {
         let mut source = args.selection.before(args.input.open()?)?;
         let mut source = Progress::new(&mut source);
-        let summary = pipeline::run(&mut source, &mut flows, &mut watching)?;
+        let summary = if args.input.is_at_hand() {
+            pipeline::run_ahead(&mut source, &mut flows, &mut watching)?
+        } else {
+            pipeline::run(&mut source, &mut flows, &mut watching)?
+        };
         source.clear();
         summary
     } else {

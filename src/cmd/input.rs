@@ -31,8 +31,13 @@ impl Input {
         self.files.iter().chain(&self.also)
     }
 
+    /// Whether all are regular files: nobody waits for the next packet, so it may be read ahead.
+    pub fn is_at_hand(&self) -> bool {
+        self.paths().all(|path| path.as_os_str() != "-" && path.is_file())
+    }
+
     /// Opens all of them.
-    pub fn open(&self) -> Result<Box<dyn Source>, Error> {
+    pub fn open(&self) -> Result<Box<dyn Source + Send>, Error> {
         let mut sources = Vec::new();
         for path in self.paths() {
             sources.push(if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? });

@@ -12,8 +12,8 @@ const STEP: u32 = 1 << 14;
 const BAR: usize = 30;
 
 /// A source that shows how far it has come.
-pub struct Progress<'a> {
-    inner: &'a mut dyn Source,
+pub struct Progress<'a, S: ?Sized> {
+    inner: &'a mut S,
     /// Somebody sees standard error, and standard output does not scroll it away.
     watched: bool,
     begun: Instant,
@@ -21,8 +21,8 @@ pub struct Progress<'a> {
     shown: bool,
 }
 
-impl<'a> Progress<'a> {
-    pub fn new(inner: &'a mut dyn Source) -> Self {
+impl<'a, S: Source + ?Sized> Progress<'a, S> {
+    pub fn new(inner: &'a mut S) -> Self {
         let watched = std::io::stderr().is_terminal() && !std::io::stdout().is_terminal();
         Self { inner, watched, begun: Instant::now(), frames: 0, shown: false }
     }
@@ -50,7 +50,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Source for Progress<'_> {
+impl<S: Source + ?Sized> Source for Progress<'_, S> {
     fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
         if self.watched {
             self.frames += 1;

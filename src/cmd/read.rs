@@ -48,10 +48,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let view: Box<dyn Sink> = if many { Box::new(Beside::new(view)?) } else { view };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
     let mut sink = args.selection.before(Filtered::new(filter, sink))?;
-    let mut source = interfaces.followed(source.as_mut());
-    let mut source = Progress::new(&mut source);
-    let run = pipeline::run(&mut source, &mut table, &mut sink);
-    source.clear();
+    let run = if many && args.save.write.is_none() && args.input.is_at_hand() {
+        let mut source = Progress::new(source.as_mut());
+        let run = pipeline::run_ahead(&mut source, &mut table, &mut sink);
+        source.clear();
+        run
+    } else {
+        let mut source = interfaces.followed(source.as_mut());
+        let mut source = Progress::new(&mut source);
+        let run = pipeline::run(&mut source, &mut table, &mut sink);
+        source.clear();
+        run
+    };
     let nothing = sink.inner().inner().packets == 0;
     drop(sink);
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));

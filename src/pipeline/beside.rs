@@ -5,91 +5,13 @@
 //! bytes, there are [`BATCHES`] of them, and they are used again.
 
 use std::io;
-use std::ops::Range;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 
+use super::batch::{BATCHES, Batch};
 use super::{Next, Sink};
-use crate::flow::{Event, Facts, Known};
-use crate::frame::Frame;
-use crate::wire::{Layer, Packet, Stop};
-
-/// Batches under way at once.
-const BATCHES: usize = 4;
-/// A batch is handed over when it holds so many packets,
-const PACKETS: usize = 512;
-/// or so many bytes of frames.
-const BYTES: usize = 256 << 10;
-
-/// A packet whose parts lie in its batch.
-struct Held {
-    frame: Frame<'static>,
-    data: Range<usize>,
-    comment: Range<usize>,
-    layers: Range<usize>,
-    events: Range<usize>,
-    stop: Stop,
-    facts: Facts,
-}
-
-#[derive(Default)]
-struct Batch {
-    packets: Vec<Held>,
-    bytes: Vec<u8>,
-    layers: Vec<Layer>,
-    events: Vec<Event>,
-    /// What was written so far must be seen when this batch is done.
-    flush: bool,
-}
-
-impl Batch {
-    fn clear(&mut self) {
-        self.packets.clear();
-        self.bytes.clear();
-        self.layers.clear();
-        self.events.clear();
-        self.flush = false;
-    }
-
-    fn is_full(&self) -> bool {
-        self.packets.len() >= PACKETS || self.bytes.len() >= BYTES
-    }
-
-    fn add(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
-        let data = append(&mut self.bytes, packet.frame.data);
-        let comment = append(&mut self.bytes, packet.frame.comment);
-        let layers = append(&mut self.layers, packet.layers);
-        let start = self.events.len();
-        self.events.extend(known.events.iter().cloned());
-        let Frame { number, time, link, interface, length, .. } = packet.frame;
-        let frame = Frame { number, time, link, interface, length, data: &[], comment: &[] };
-        let events = start..self.events.len();
-        self.packets.push(Held { frame, data, comment, layers, events, stop: packet.stop, facts: *known.facts });
-    }
-
-    fn hand_to(&self, sink: &mut dyn Sink) -> io::Result<Next> {
-        for held in &self.packets {
-            let part = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
-            let frame = Frame { data: part(&held.data), comment: part(&held.comment), ..held.frame };
-            let layers = self.layers.get(held.layers.clone()).unwrap_or_default();
-            let packet = Packet { frame, layers, stop: held.stop };
-            let events = self.events.get(held.events.clone()).unwrap_or_default();
-            if sink.packet(&packet, &Known { facts: &held.facts, events, departed: &[] })? == Next::Stop {
-                return Ok(Next::Stop);
-            }
-        }
-        if self.flush {
-            sink.flush()?;
-        }
-        Ok(Next::GoOn)
-    }
-}
-
-fn append<T: Clone>(to: &mut Vec<T>, part: &[T]) -> Range<usize> {
-    let start = to.len();
-    to.extend_from_slice(part);
-    start..to.len()
-}
+use crate::flow::Known;
+use crate::wire::Packet;
 
 /// A batch that comes back, and what the sink said.
 type Done = (Batch, io::Result<Next>);
@@ -173,7 +95,7 @@ impl Beside {
 
 impl Sink for Beside {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.batch.add(packet, known);
+        self.batch.add(packet, known.facts, known.events);
         if self.batch.is_full() {
             self.send()?;
         }
@@ -207,6 +129,7 @@ mod tests {
 
     use super::*;
     use crate::flow::FlowTable;
+    use crate::frame::Frame;
     use crate::wire::{Layers, decode};
 
     /// Keeps what it was given; fails or stops at a packet.

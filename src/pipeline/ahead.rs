@@ -1,0 +1,153 @@
+//! The pipeline with its first half, reading and decoding, on a thread of its own: for files, where nobody waits.
+//!
+//! Order and results are those of [`super::run`]: each step is done by one thread.
+
+use std::io;
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+
+use super::batch::{BATCHES, Batch};
+use super::{Next, Sink, Summary, moment};
+use crate::flow::{Facts, FlowTable};
+use crate::frame::{Error, Frame, Source};
+use crate::wire::{self, Layers};
+
+/// As [`super::run`], with a thread that reads and decodes ahead.
+pub fn run_ahead<S>(source: &mut S, table: &mut FlowTable, sink: &mut dyn Sink) -> io::Result<Summary>
+where
+    S: Source + Send + ?Sized,
+{
+    let (full, batches) = sync_channel::<Batch>(BATCHES);
+    let (back, empty) = channel::<Batch>();
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(move || {
+            let failure = decode(source, &full, &empty);
+            (failure, source.counts())
+        });
+        let followed = follow(&batches, &back, table, sink);
+        // Where the sink has enough, the reader finds nobody to send to, and ends.
+        drop((batches, back));
+        let (failure, counts) = reader.join().map_err(|_| io::Error::other("the thread that decodes ended early"))?;
+        let frames = followed?;
+        sink.flush()?;
+        Ok(Summary { frames, failure, counts })
+    })
+}
+
+/// Fills batches until the source ends, or nobody wants them; why the source ended early, if it did.
+fn decode<S: Source + ?Sized>(source: &mut S, full: &SyncSender<Batch>, empty: &Receiver<Batch>) -> Option<Error> {
+    let mut layers = Layers::new();
+    let facts = Facts::default();
+    let mut batch = Batch::default();
+    let mut number = 0;
+    let failure = loop {
+        match source.advance() {
+            Ok(Some(_)) => {}
+            Ok(None) => break None,
+            Err(error) => break Some(error),
+        }
+        number += 1;
+        let frame = Frame { number, ..source.frame() };
+        batch.add(&wire::decode(frame, &mut layers), &facts, &[]);
+        if batch.is_full() {
+            let next = empty.try_recv().unwrap_or_default();
+            if full.send(std::mem::replace(&mut batch, next)).is_err() {
+                return None;
+            }
+        }
+    };
+    // What was read before the end counts.
+    let _ = full.send(batch);
+    failure
+}
+
+/// Feeds the table and the sink; how many packets they took.
+fn follow(
+    batches: &Receiver<Batch>,
+    back: &Sender<Batch>,
+    table: &mut FlowTable,
+    sink: &mut dyn Sink,
+) -> io::Result<u64> {
+    let mut frames = 0;
+    for mut batch in batches {
+        for (packet, _, _) in batch.packets() {
+            frames += 1;
+            moment(frames, table, sink)?;
+            if sink.packet(&packet, &table.ingest(&packet))? == Next::Stop {
+                return Ok(frames);
+            }
+        }
+        batch.clear();
+        let _ = back.send(batch);
+    }
+    Ok(frames)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Known;
+    use crate::frame::{Interface, LinkType, Timestamp};
+    use crate::wire::Packet;
+
+    /// Frames of growing length, then an error.
+    struct Made {
+        count: u64,
+        at: u64,
+        data: Vec<u8>,
+    }
+
+    impl Source for Made {
+        fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+            if self.at == self.count {
+                return Err(Error::NotACapture { target: "made".into(), why: "it ends here".into() });
+            }
+            self.at += 1;
+            self.data = vec![0x45; self.at as usize % 61];
+            Ok(Some(Timestamp(self.at as i64)))
+        }
+
+        fn frame(&self) -> Frame<'_> {
+            let time = Some(Timestamp(self.at as i64));
+            Frame { time, link: LinkType::RAW, data: &self.data, length: self.data.len() as u32, ..Frame::empty() }
+        }
+
+        fn interfaces(&self) -> &[Interface] {
+            &[]
+        }
+    }
+
+    #[derive(Default)]
+    struct Kept {
+        seen: Vec<(u64, usize, usize, Option<i64>)>,
+        most: usize,
+    }
+
+    impl Sink for Kept {
+        fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+            let time = known.facts.time_relative;
+            self.seen.push((packet.frame.number, packet.frame.data.len(), packet.layers.len(), time));
+            Ok(if self.seen.len() == self.most { Next::Stop } else { Next::GoOn })
+        }
+    }
+
+    fn made(count: u64) -> Made {
+        Made { count, at: 0, data: Vec::new() }
+    }
+
+    #[test]
+    fn reading_ahead_gives_what_reading_gives() {
+        let (mut plain, mut ahead) = (Kept::default(), Kept::default());
+        let one = super::super::run(&mut made(3000), &mut FlowTable::new(), &mut plain).unwrap();
+        let other = run_ahead(&mut made(3000), &mut FlowTable::new(), &mut ahead).unwrap();
+        assert_eq!(plain.seen, ahead.seen);
+        assert_eq!((one.frames, other.frames), (3000, 3000));
+        assert!(other.failure.is_some(), "why the source ended is told");
+    }
+
+    #[test]
+    fn a_sink_that_has_enough_ends_the_reader_too() {
+        let mut kept = Kept { most: 5, ..Kept::default() };
+        let summary = run_ahead(&mut made(u64::MAX), &mut FlowTable::new(), &mut kept).unwrap();
+        assert_eq!((summary.frames, kept.seen.len()), (5, 5));
+    }
+}
