@@ -2,6 +2,8 @@
 
 use std::io::IsTerminal;
 
+use anyhow::Context;
+
 use super::Exit;
 use super::input::Input;
 use super::output::{Counted, Limited, Output};
@@ -63,7 +65,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let nothing = sink.inner().inner().packets == 0;
     drop(sink);
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));
-    let summary = run?;
+    let summary = run.context("cannot write to standard output")?;
     saved?;
     if !nothing && !to_stdout {
         args.output.conversations(&table);
