@@ -27,7 +27,8 @@
 //! | [`pipeline`] | the loop, and the merge of sources by time | `filter` and below |
 //! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
 //! | [`io`] | the operating system: libpcap, files, namespaces, privileges | `frame` |
-//! | [`exercise`] | the course: servers and clients that students' programs talk to | `io` |
+//! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
+//! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |
 //!
@@ -48,6 +49,7 @@ pub mod flow;
 pub mod frame;
 pub mod io;
 pub mod pipeline;
+pub mod quantity;
 pub mod view;
 pub mod wire;
 

@@ -13,7 +13,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("cli", &["cmd"]),
     (
         "cmd",
-        &["cli", "pipeline", "exercise", "lab", "engine", "view", "io", "filter", "field", "flow", "wire", "frame"],
+        &[
+            "cli", "pipeline", "exercise", "lab", "engine", "view", "io", "filter", "field", "flow", "wire", "frame",
+            "quantity",
+        ],
     ),
     ("pipeline", &["filter", "field", "flow", "wire", "frame"]),
     ("filter", &["field", "flow", "wire", "frame"]),
@@ -27,7 +30,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The vocabulary of NATs lives in the engine.
     ("lab", &["engine"]),
     ("io", &["frame", "engine", "lab"]),
-    ("exercise", &["io"]),
+    ("exercise", &["io", "quantity"]),
+    ("quantity", &[]),
 ];
 
 /// Dependencies that one place wraps: the crate's name and where under `src/` it may be used.

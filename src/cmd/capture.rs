@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::Exit;
 use super::output::{Counted, Limited, Output};
 use super::save::{Interfaces, Save, Saved, Saving, Unseen};
 use super::selection::Selection;
-use super::{Exit, args};
 use crate::filter::Filter;
 use crate::flow::FlowTable;
 use crate::frame::{Error, Interface, Source};
@@ -22,6 +22,7 @@ use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
 use crate::io::privilege::{self, Standing};
 use crate::pipeline::{self, Filtered, Next, Sink};
+use crate::quantity;
 use crate::view::{escape, ladder};
 
 #[derive(Debug, clap::Args)]
@@ -35,7 +36,7 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Stop after this time, as in 10s
-    #[arg(long, value_name = "TIME", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
     #[command(flatten)]
     output: Output,
@@ -54,7 +55,7 @@ pub struct Args {
     #[arg(long)]
     ready: bool,
     /// Room in the kernel for packets not yet read, for each interface
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = args::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::size)]
     buffer: u64,
     /// Capture also what is not meant for this machine; needs -i
     #[arg(long, requires = "interface")]

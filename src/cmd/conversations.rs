@@ -17,6 +17,7 @@ use crate::flow::{FlowTable, Known, Summary};
 use crate::io::interrupt::Interrupt;
 use crate::io::{pcap, privilege};
 use crate::pipeline::{self, Next, Sink};
+use crate::quantity;
 use crate::view::conversations as view;
 use crate::view::style::Palette;
 use crate::wire::Packet;
@@ -54,7 +55,7 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     max_flows: u64,
     /// Stop watching after this time, as in 10s
-    #[arg(long, value_name = "TIME", requires = "interface", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", requires = "interface", value_parser = quantity::duration)]
     duration: Option<Duration>,
     /// Say READY on standard error once every packet from then on counts
     #[arg(long, requires = "interface")]

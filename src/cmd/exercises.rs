@@ -3,13 +3,14 @@
 use std::io::Write;
 
 use anyhow::bail;
+use clap::ArgMatches;
 use clap::builder::PossibleValuesParser;
 
 use super::Exit;
 use super::output::Color;
-use crate::exercise::{self, Exercise};
-use crate::view::markdown;
+use crate::exercise::{self, Exercise, Log, Transcript};
 use crate::view::style::Palette;
+use crate::view::{escape, json, markdown};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -36,14 +37,14 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         None => {
             for exercise in exercise::ALL {
                 let (name, transport) = (exercise.names.join(", "), exercise.transport.name());
-                writeln!(out, "{name:<12} {transport:<4} {:>5}  {}", exercise.port, exercise.teaches)?;
+                writeln!(out, "{name:<24} {transport:<4} {:>5}  {}", exercise.port, exercise.teaches)?;
             }
         }
     }
     Ok(Exit::Done)
 }
 
-/// The names that `serve`, `client` and `demo` take, for clap: a wrong one is answered with the list.
+/// The names that `demo` takes, for clap: a wrong one is answered with the list.
 pub fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(exercise::ALL.iter().flat_map(|exercise| exercise.names).copied())
 }
@@ -54,4 +55,69 @@ pub fn known(name: &str) -> anyhow::Result<&'static Exercise> {
         bail!("there is no exercise {name:?}; `netlab exercises` lists them");
     };
     Ok(exercise)
+}
+
+/// Adds a subcommand for each exercise, so that each has the options of its own; `None` from `options`: it has no such
+/// side, which is said when it is asked for.
+pub fn choices(
+    command: clap::Command,
+    options: impl Fn(&Exercise, clap::Command) -> Option<clap::Command>,
+) -> clap::Command {
+    let subcommands = exercise::ALL.iter().map(|exercise| {
+        let plain = clap::Command::new(exercise.name())
+            .visible_aliases(exercise.names.get(1..).unwrap_or_default().iter().copied())
+            .about(exercise.teaches);
+        options(exercise, plain.clone()).unwrap_or_else(|| plain.hide(true))
+    });
+    let subcommands: Vec<_> = subcommands.collect();
+    command
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand_value_name("NAME")
+        .subcommand_help_heading("Exercises")
+        .subcommands(subcommands)
+}
+
+/// The exercise that [`choices`] let a person choose, and what was typed behind it.
+pub fn chosen(matches: &ArgMatches) -> Result<(&'static Exercise, &ArgMatches), clap::Error> {
+    let chosen = matches.subcommand().and_then(|(name, typed)| Some((exercise::find(name)?, typed)));
+    chosen.ok_or_else(|| clap::Error::raw(clap::error::ErrorKind::MissingSubcommand, "which exercise?\n"))
+}
+
+/// What is said where an exercise has no such side.
+pub fn refusal(instead: &str) -> clap::Error {
+    clap::Error::raw(clap::error::ErrorKind::InvalidSubcommand, format!("{instead}\n"))
+}
+
+/// How an exercise's program talks.
+#[derive(Debug, clap::Args)]
+pub struct Talk {
+    /// How to write what goes to standard error: sentences, or one JSON object a line
+    #[arg(long, value_name = "FORM", value_enum, default_value_t = Form::Text)]
+    log: Form,
+    /// Put the time before each line: what `demo` reads
+    #[arg(long, hide = true)]
+    stamp: bool,
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Form {
+    Text,
+    Json,
+}
+
+impl Talk {
+    pub fn transcript(&self) -> Transcript {
+        let log = match self.log {
+            Form::Text => Log::Text,
+            Form::Json => Log::Json(quoted),
+        };
+        Transcript::new(escape::text, self.stamp, log)
+    }
+}
+
+fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    json::string(text.as_bytes(), &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }

@@ -13,13 +13,14 @@ use raw::Raw;
 
 use super::output::{Color, stdout};
 use super::progress::Progress;
-use super::{Exit, args, selection};
+use super::{Exit, selection};
 use crate::flow::key::{Direction, Key};
 use crate::flow::stream::{Assembler, Item, Segment, is_fragment};
 use crate::flow::{Event, FlowTable, Known};
 use crate::frame::Source;
 use crate::io::file;
 use crate::pipeline::{self, Next, Sink};
+use crate::quantity;
 use crate::view::follow::{Follow, Form};
 use crate::view::style::Palette;
 use crate::wire::tcp::Flags;
@@ -60,7 +61,7 @@ pub struct Args {
     #[arg(long)]
     boundaries: bool,
     /// Memory for bytes that wait for others to come before them
-    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = args::size)]
+    #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::size)]
     max_stream: u64,
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]

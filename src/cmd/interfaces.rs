@@ -10,6 +10,7 @@ use super::output::Color;
 use super::{Exit, args};
 use crate::frame::LinkType;
 use crate::io::link::{self, Link, Offload, Passed};
+use crate::quantity;
 use crate::view::escape;
 use crate::view::style::{Palette, Role};
 use crate::view::table::{Align, Table};
@@ -24,7 +25,7 @@ pub struct Args {
     #[arg(long)]
     json: bool,
     /// How long to count packets for the packets a second
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = args::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = quantity::duration)]
     interval: Duration,
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]

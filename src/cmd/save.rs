@@ -7,11 +7,11 @@ use std::rc::Rc;
 
 use anyhow::bail;
 
-use super::args;
 use crate::flow::Known;
 use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
 use crate::io::file::{Rotation, Saver, Writer};
 use crate::pipeline::{Next, Sink};
+use crate::quantity;
 use crate::wire::Packet;
 
 #[derive(Debug, clap::Args)]
@@ -21,7 +21,7 @@ pub struct Save {
     #[arg(short, long, value_name = "FILE")]
     pub write: Option<PathBuf>,
     /// Begin another file (name-00002.pcapng, ...) when one is this large, as in 100MB
-    #[arg(long, value_name = "SIZE", requires = "write", value_parser = args::size)]
+    #[arg(long, value_name = "SIZE", requires = "write", value_parser = quantity::size)]
     pub rotate: Option<u64>,
     /// Keep this many of the files, delete the oldest
     #[arg(long, value_name = "N", requires = "rotate")]

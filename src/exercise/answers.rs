@@ -2,8 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, BufRead, IsTerminal, Read};
+use std::time::Duration;
 
 use super::{Error, Transcript};
+
+/// Between two sends of answers that were given as arguments.
+const PACE: Duration = Duration::from_millis(100);
 
 /// The longest line that is read from standard input, in bytes.
 const LONGEST: u64 = 64 * 1024;
@@ -40,6 +44,14 @@ impl Answers {
             }
         };
         Ok(given.pop_front())
+    }
+
+    /// Waits before a further send whose answer came as an argument: a peer that reads with one receive, and without
+    /// framing, takes two quick sends as one. A person is slow enough.
+    pub fn pace(&self) {
+        if matches!(self, Self::Given(_)) {
+            std::thread::sleep(PACE);
+        }
     }
 
     /// Whether a person can be asked once more.

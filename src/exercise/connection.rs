@@ -3,16 +3,20 @@
 //! Guarantee: every wait ends by a deadline or by Ctrl-C, and a receive takes no more memory than it asks for.
 
 use std::io::{self, Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream, ToSocketAddrs};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use socket2::{Domain, Socket, Type};
 
-use super::{Error, Stop};
+use super::framing::{Lines, QUIET, TooLong};
+use super::{Error, Service, Stop, Transport, Visit};
 
 /// How long a closing side waits for the other one to close as well.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Bytes that a receive of lines takes at most.
+const PIECE: usize = 4096;
 
 /// An open connection with the other program.
 #[derive(Debug)]
@@ -29,17 +33,17 @@ impl<'a> Connection<'a> {
         Self::new(stream, peer, patience, Some(stop))
     }
 
-    /// Connects to the first of the host's addresses that answers. `patience` is how long each attempt, and later each
-    /// receive, waits.
-    pub fn open(host: &str, port: u16, patience: Duration) -> Result<Self, Error> {
+    /// Connects to the first of the host's addresses that answers. `visit.timeout` is how long each attempt, and later
+    /// each receive, waits.
+    pub fn open(visit: &Visit) -> Result<Self, Error> {
         let mut last = None;
-        for address in addresses(host, port)? {
-            match TcpStream::connect_timeout(&address, patience.max(Duration::from_millis(1))) {
-                Ok(stream) => return Self::new(stream, address, patience, None),
-                Err(source) => last = Some(Error::connecting(address, patience, source)),
+        for address in addresses(&visit.host, visit.port)? {
+            match connect(address, visit.from, visit.timeout.max(Duration::from_millis(1))) {
+                Ok(stream) => return Self::new(stream, address, visit.timeout, None),
+                Err(source) => last = Some(Error::connecting(address, visit.timeout, source)),
             }
         }
-        Err(last.unwrap_or_else(|| no_address(host)))
+        Err(last.unwrap_or_else(|| no_address(&visit.host)))
     }
 
     fn new(stream: TcpStream, peer: SocketAddr, patience: Duration, stop: Option<&'a Stop>) -> Result<Self, Error> {
@@ -64,6 +68,36 @@ impl<'a> Connection<'a> {
             self.stream.read(&mut piece).map_err(|source| Error::talking("receive from", self.peer, source))?;
         piece.truncate(length);
         Ok(piece)
+    }
+
+    /// The next line, without its end; `None`: the peer has closed. `lines` keeps what came behind it.
+    ///
+    /// What stands without a line's end for [`QUIET`], or when the peer closes, is a line as well: a student's program
+    /// often sends no newline.
+    pub fn line(&mut self, lines: &mut Lines) -> Result<Option<Vec<u8>>, Error> {
+        loop {
+            match lines.next_line() {
+                Ok(Some(line)) => return Ok(Some(line)),
+                Ok(None) => {}
+                Err(TooLong(longest)) => return Err(Error::LineTooLong { peer: self.peer, longest }),
+            }
+            if lines.is_pending()
+                && !readable(&self.stream, self.stop, Some(QUIET))?
+                && let Some(line) = lines.rest()
+            {
+                return Ok(Some(line));
+            }
+            let piece = self.receive(PIECE)?;
+            if piece.is_empty() {
+                return Ok(lines.rest());
+            }
+            lines.feed(&piece);
+        }
+    }
+
+    /// The socket itself, for what an exercise does with it beside sending and receiving.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
     /// Sends all of it.
@@ -112,19 +146,48 @@ pub struct Leftover {
     pub bytes: u64,
 }
 
-/// Binds to the first of the host's addresses that can be bound.
-pub fn listen(host: &str, port: u16) -> Result<TcpListener, Error> {
+/// Binds to the first of the host's addresses that can be bound, and listens.
+pub fn listen(service: &Service) -> Result<TcpListener, Error> {
+    bind_first(service.host.as_deref(), service.port, Transport::Tcp, |address| TcpListener::bind(address))
+}
+
+/// Calls `bind` for each of the host's addresses until one can be bound. Without a host: every address of this machine.
+pub fn bind_first<S>(
+    host: Option<&str>,
+    port: u16,
+    transport: Transport,
+    bind: impl Fn(SocketAddr) -> io::Result<S>,
+) -> Result<S, Error> {
+    let Some(host) = host else {
+        // An IPv6 socket takes IPv4 as well (RFC 3493 §3.7); where the kernel has no IPv6, IPv4 alone.
+        let [six, four] = [SocketAddr::from((Ipv6Addr::UNSPECIFIED, port)), (Ipv4Addr::UNSPECIFIED, port).into()];
+        return match bind(six) {
+            Ok(socket) => Ok(socket),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(Error::binding(six, transport, error)),
+            Err(_) => bind(four).map_err(|source| Error::binding(four, transport, source)),
+        };
+    };
     let mut last = None;
     for address in addresses(host, port)? {
-        match TcpListener::bind(address) {
-            Ok(listener) => return Ok(listener),
-            Err(source) => last = Some(Error::binding(address, source)),
+        match bind(address) {
+            Ok(socket) => return Ok(socket),
+            Err(source) => last = Some(Error::binding(address, transport, source)),
         }
     }
     Err(last.unwrap_or_else(|| no_address(host)))
 }
 
-fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+/// Connects, from an address of this machine where one is given.
+fn connect(address: SocketAddr, from: Option<IpAddr>, patience: Duration) -> io::Result<TcpStream> {
+    let Some(from) = from else { return TcpStream::connect_timeout(&address, patience) };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.bind(&SocketAddr::from((from, 0)).into())?;
+    socket.connect_timeout(&address.into(), patience)?;
+    Ok(socket.into())
+}
+
+/// The addresses of a host, in the order in which the resolver recommends them.
+pub fn addresses(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     // [::1] is how an address with a port is written, so people type it.
     let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
     (bare, port)
@@ -138,7 +201,7 @@ fn resolver_words(error: &io::Error) -> String {
     words.strip_prefix("failed to lookup address information: ").unwrap_or(&words).to_owned()
 }
 
-fn no_address(host: &str) -> Error {
+pub fn no_address(host: &str) -> Error {
     Error::NameNotKnown { host: host.to_owned(), why: "it has no address".to_owned() }
 }
 

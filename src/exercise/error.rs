@@ -7,13 +7,16 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::Transport;
+use crate::io::holder::{self, Holder};
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(
-        "port {} on {} is in use by another program\n`ss -ltnp 'sport = :{}'` shows which; or take another: --port N",
-        .address.port(), .address.ip(), .address.port()
+        "port {} on {} is in use by {}\nend that one, or take another port: --port N",
+        .address.port(), .address.ip(), holder_words(.holder.as_ref())
     )]
-    PortInUse { address: SocketAddr },
+    PortInUse { address: SocketAddr, holder: Option<Holder> },
     #[error(
         "port {} is privileged (below 1024)\ntake another (--port N), or allow it: sudo sysctl -w net.ipv4.ip_unprivileged_port_start={}",
         .address.port(), .address.port()
@@ -25,12 +28,18 @@ pub enum Error {
     NameNotKnown { host: String, why: String },
     #[error("{address} refused the connection: nothing listens on that port (a SYN was answered by RST)")]
     Refused { address: SocketAddr },
+    #[error("{address} has no such port open (a datagram was answered by ICMP port unreachable)")]
+    Unreachable { address: SocketAddr },
     #[error("{address} did not answer within {}: no such host, or a firewall drops the packets", seconds(.after))]
     TimedOut { address: SocketAddr, after: Duration },
     #[error("there is no route to {address}\n`ip route get {}` shows why", .address.ip())]
     NoRoute { address: SocketAddr },
     #[error("{peer} has sent nothing for {}", seconds(.after))]
     Silent { peer: SocketAddr, after: Duration },
+    #[error("{peer} sent a line of more than {longest} bytes; --max-line allows longer ones")]
+    LineTooLong { peer: SocketAddr, longest: usize },
+    #[error("{peer} {broke}")]
+    Protocol { peer: SocketAddr, broke: String },
     #[error("{peer} closed the connection {before}")]
     ClosedEarly { peer: SocketAddr, before: &'static str },
     #[error("{peer} reset the connection (RST)")]
@@ -53,17 +62,22 @@ impl Error {
         matches!(
             self,
             Self::Refused { .. }
+                | Self::Unreachable { .. }
                 | Self::TimedOut { .. }
                 | Self::Silent { .. }
                 | Self::ClosedEarly { .. }
+                | Self::LineTooLong { .. }
+                | Self::Protocol { .. }
                 | Self::Reset { .. }
         )
     }
 
     /// What went wrong when binding to `address`.
-    pub(super) fn binding(address: SocketAddr, source: io::Error) -> Self {
+    pub(super) fn binding(address: SocketAddr, transport: Transport, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::AddrInUse => Self::PortInUse { address },
+            io::ErrorKind::AddrInUse => {
+                Self::PortInUse { address, holder: holder::of(address, transport == Transport::Udp) }
+            }
             io::ErrorKind::AddrNotAvailable => Self::AddressNotHere { address },
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Self::PortPrivileged { address },
             _ => Self::System { operation: "listen on", target: address.to_string(), source },
@@ -89,6 +103,14 @@ impl Error {
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address: peer },
             _ => Self::System { operation, target: peer.to_string(), source },
         }
+    }
+}
+
+fn holder_words(holder: Option<&Holder>) -> String {
+    match holder {
+        // A process may call itself anything; Debug escapes it.
+        Some(Holder { pid, process }) => format!("{process:?} (process {pid})"),
+        None => "a program that is hidden from you (sudo shows it), or by a connection in TIME-WAIT".to_owned(),
     }
 }
 

@@ -6,23 +6,30 @@
 
 // Sockets time out.
 #![allow(clippy::disallowed_methods)]
+// The frame stands before the exercises that use it.
+#![allow(dead_code)]
 
 mod answers;
 mod connection;
+mod datagrams;
 mod error;
+mod framing;
 mod service;
 mod stop;
 pub mod sync;
 mod text;
 mod transcript;
 
+use std::net::IpAddr;
 use std::time::Duration;
+
+use clap::{ArgMatches, FromArgMatches};
 
 pub use answers::Answers;
 pub use error::Error;
 pub use stop::Stop;
 pub use text::text_of;
-pub use transcript::Transcript;
+pub use transcript::{Log, Transcript};
 
 /// All exercises, in the order in which they are taught.
 pub static ALL: &[&Exercise] = &[&sync::EXERCISE];
@@ -41,14 +48,33 @@ pub struct Exercise {
     pub teaches: &'static str,
     /// The exercise's page, in Markdown.
     pub brief: &'static str,
-    /// Runs the server until it is stopped; answers how many clients it served to the end.
-    pub serve: fn(&Service, &Transcript) -> Result<u64, Error>,
-    /// Runs the client once.
-    pub client: fn(&mut Visit, &Transcript) -> Result<(), Error>,
+    /// The side that binds and waits; `Err` says what to type instead, where netlab has none.
+    pub server: Result<Server, &'static str>,
+    /// The side that connects or sends first.
+    pub client: Result<Client, &'static str>,
     /// The demonstration's packets, recorded: pcapng, shown where none can be captured.
     pub recorded: &'static [u8],
     /// What the client is told in `netlab demo`.
     pub script: &'static [&'static str],
+}
+
+/// The program that binds and waits.
+#[derive(Clone, Copy, Debug)]
+pub struct Server {
+    /// Adds the options that only this server has: `|c| c`, or `Options::augment_args` of a struct derived from
+    /// [`clap::Args`], which [`Service::options`] gives back.
+    pub options: fn(clap::Command) -> clap::Command,
+    /// Runs until it is stopped; answers how many clients it served to the end.
+    pub run: fn(&Service, &Transcript) -> Result<u64, Error>,
+}
+
+/// The program that connects or sends first.
+#[derive(Clone, Copy, Debug)]
+pub struct Client {
+    /// As [`Server::options`], given back by [`Visit::options`].
+    pub options: fn(clap::Command) -> clap::Command,
+    /// Runs once.
+    pub run: fn(&mut Visit, &Transcript) -> Result<(), Error>,
 }
 
 impl Exercise {
@@ -69,12 +95,14 @@ pub struct Roles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     Tcp,
+    Udp,
 }
 
 impl Transport {
     pub fn name(self) -> &'static str {
         match self {
             Self::Tcp => "TCP",
+            Self::Udp => "UDP",
         }
     }
 }
@@ -82,8 +110,8 @@ impl Transport {
 /// What a server is told.
 #[derive(Debug)]
 pub struct Service {
-    /// Address or name to bind.
-    pub host: String,
+    /// Address or name to bind; `None`: every address of this machine, IPv6 and IPv4.
+    pub host: Option<String>,
     /// Port to bind; 0 lets the system choose, and what it chose is said.
     pub port: u16,
     /// Serve one client, then end.
@@ -92,7 +120,18 @@ pub struct Service {
     pub idle: Duration,
     /// Clients served at the same time; further ones wait in the backlog.
     pub max_clients: usize,
+    /// Bytes that a line may have.
+    pub max_line: usize,
     pub stop: Stop,
+    /// What was typed, for the options of this exercise.
+    pub typed: ArgMatches,
+}
+
+impl Service {
+    /// The options that [`Server::options`] added.
+    pub fn options<O: FromArgMatches>(&self) -> Result<O, Error> {
+        O::from_arg_matches(&self.typed).map_err(|error| Error::Answer(error.to_string()))
+    }
 }
 
 /// What a client is told.
@@ -101,10 +140,21 @@ pub struct Visit {
     /// Address or name to connect to.
     pub host: String,
     pub port: u16,
+    /// Address of this machine to connect from; `None`: the system chooses.
+    pub from: Option<IpAddr>,
     /// How long to wait for a connection, and for each answer.
     pub timeout: Duration,
     /// Where what it is asked for comes from.
     pub answers: Answers,
+    /// What was typed, for the options of this exercise.
+    pub typed: ArgMatches,
+}
+
+impl Visit {
+    /// The options that [`Client::options`] added.
+    pub fn options<O: FromArgMatches>(&self) -> Result<O, Error> {
+        O::from_arg_matches(&self.typed).map_err(|error| Error::Answer(error.to_string()))
+    }
 }
 
 /// The exercise of that name.

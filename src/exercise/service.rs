@@ -23,11 +23,11 @@ pub fn serve_each(
     transcript: &Transcript,
     attend: impl Fn(Connection<'_>) -> Result<(), Error> + Sync,
 ) -> Result<u64, Error> {
-    let listener = listen(&service.host, service.port)?;
+    let listener = listen(service)?;
     let system = |operation, source| Error::System { operation, target: name.to_owned(), source };
     let address = listener.local_addr().map_err(|source| system("find the address of", source))?;
     listener.set_nonblocking(true).map_err(|source| system("prepare the socket of", source))?;
-    transcript.note(&format!("{name} listens on {address}; Ctrl-C ends it"));
+    announce(name, address, service, transcript);
 
     let attend =
         |stream: TcpStream, peer: SocketAddr| attend(Connection::accepted(stream, peer, service.idle, &service.stop)?);
@@ -55,13 +55,16 @@ pub fn serve_each(
             let (served, present, fatal, attend) = (&served, &present, &fatal, &attend);
             let thread = std::thread::Builder::new().spawn_scoped(scope, move || {
                 match attend(stream, peer) {
-                    Ok(()) => _ = served.fetch_add(1, Ordering::AcqRel),
+                    Ok(()) => {
+                        served.fetch_add(1, Ordering::AcqRel);
+                        transcript.log("served", Some(peer), "");
+                    }
                     Err(Error::Stopped) => {}
                     Err(error @ Error::Output(_)) => {
                         fatal.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get_or_insert(error);
                         service.stop.ask();
                     }
-                    Err(error) => transcript.note(&error.to_string()),
+                    Err(error) => transcript.about(peer, &error.to_string()),
                 }
                 present.fetch_sub(1, Ordering::AcqRel);
             });
@@ -78,6 +81,15 @@ pub fn serve_each(
     }
 }
 
+/// Says where a server listens, and that the network can reach it where it can. `demo` waits for this line.
+pub fn announce(name: &str, address: SocketAddr, service: &Service, transcript: &Transcript) {
+    transcript.log("listening", Some(address), "");
+    transcript.note(&format!("{name} listens on {address}; Ctrl-C ends it"));
+    if service.host.is_none() || address.ip().is_unspecified() {
+        transcript.note("everyone who reaches this machine over the network can connect");
+    }
+}
+
 /// The next client; `None` when asked to stop.
 fn next(
     listener: &TcpListener,
@@ -91,7 +103,12 @@ fn next(
             Err(error) => return Err(error),
         }
         match listener.accept() {
-            Ok(client) => return Ok(Some(client)),
+            Ok((stream, peer)) => {
+                // A socket that takes both families shows IPv4 as ::ffff:a.b.c.d; programs print what a person knows.
+                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
+                transcript.log("connected", Some(peer), "");
+                return Ok(Some((stream, peer)));
+            }
             // The client went away between its handshake and our accept, or another signal came.
             Err(error)
                 if matches!(

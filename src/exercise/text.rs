@@ -1,12 +1,46 @@
-//! Bytes that are meant as text: UTF-8, and where they are not, ISO 8859-1, in which every byte is a character.
+//! Bytes that are meant as text, and values as the course's programs print them: in the notation of Python.
 
 use std::borrow::Cow;
+use std::fmt::Write;
+use std::net::SocketAddr;
 
-/// The text that a peer meant. Never fails; may hold control characters, so escape it before a terminal.
+/// The text that a peer meant: UTF-8, and where it is not, ISO 8859-1, in which every byte is a character.
+///
+/// Never fails; may hold control characters, so escape it before a terminal.
 pub fn text_of(bytes: &[u8]) -> Cow<'_, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => Cow::Owned(bytes.iter().map(|&byte| char::from(byte)).collect()),
+    }
+}
+
+/// Bytes as Python writes them: `b'Hello\n'`, `b"Hey man, what's up?"`. Printable ASCII only.
+pub fn bytes_literal(bytes: &[u8]) -> String {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    let mut literal = format!("b{quote}");
+    for &byte in bytes {
+        match byte {
+            b'\n' => literal.push_str("\\n"),
+            b'\r' => literal.push_str("\\r"),
+            b'\t' => literal.push_str("\\t"),
+            b'\\' => literal.push_str("\\\\"),
+            b'\'' if quote == '\'' => literal.push_str("\\'"),
+            0x20..0x7f => literal.push(char::from(byte)),
+            // Writing to a string cannot fail.
+            _ => _ = write!(literal, "\\x{byte:02x}"),
+        }
+    }
+    literal.push(quote);
+    literal
+}
+
+/// An address as Python's socket module gives it: `('127.0.0.1', 54321)`, `('::1', 54321, 0, 0)`.
+pub fn address_tuple(address: SocketAddr) -> String {
+    match address {
+        SocketAddr::V4(address) => format!("('{}', {})", address.ip(), address.port()),
+        SocketAddr::V6(address) => {
+            format!("('{}', {}, {}, {})", address.ip(), address.port(), address.flowinfo(), address.scope_id())
+        }
     }
 }
 
@@ -18,5 +52,19 @@ mod tests {
     fn takes_what_is_not_utf8_as_iso_8859_1() {
         assert_eq!(text_of(b"Gr\xfc\xdfe"), "Grüße");
         assert_eq!(text_of("Grüße".as_bytes()), "Grüße");
+    }
+
+    #[test]
+    fn writes_bytes_as_python_does() {
+        assert_eq!(bytes_literal(b"Hello, world"), "b'Hello, world'");
+        assert_eq!(bytes_literal(b"Hey man, what's up?"), "b\"Hey man, what's up?\"");
+        assert_eq!(bytes_literal(b"'\""), r#"b'\'"'"#);
+        assert_eq!(bytes_literal("é\n\t\r\\\0\x1b".as_bytes()), r"b'\xc3\xa9\n\t\r\\\x00\x1b'");
+    }
+
+    #[test]
+    fn writes_addresses_as_python_does() {
+        assert_eq!(address_tuple("127.0.0.1:54321".parse().unwrap()), "('127.0.0.1', 54321)");
+        assert_eq!(address_tuple("[::1]:54321".parse().unwrap()), "('::1', 54321, 0, 0)");
     }
 }

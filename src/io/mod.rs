@@ -7,6 +7,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod file;
+pub mod holder;
 pub mod interrupt;
 pub mod link;
 pub mod netns;

@@ -15,13 +15,13 @@ pub fn run(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
         }
     }
 
-    let mut server = Connection::open(&visit.host, visit.port, visit.timeout)?;
+    let mut server = Connection::open(visit)?;
     let peer = server.peer();
     let greeting = server.receive(PIECE)?;
     if greeting.is_empty() {
         return Err(Error::ClosedEarly { peer, before: "before its greeting" });
     }
-    transcript.line("Server said:  ", &text_of(&greeting))?;
+    transcript.heard("Server said:  ", &text_of(&greeting))?;
 
     let Some(text) = ask(visit, transcript)? else { return Ok(()) };
     if text.len() > PIECE {
@@ -33,7 +33,7 @@ pub fn run(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
     if thanks.is_empty() {
         return Err(Error::ClosedEarly { peer, before: "without an answer" });
     }
-    transcript.line("Server said:  ", &text_of(&thanks))?;
+    transcript.heard("Server said:  ", &text_of(&thanks))?;
     let late = server.close_after_peer()?;
     if late.bytes > 0 {
         transcript.note(&format!(

@@ -4,7 +4,7 @@ mod client;
 mod codec;
 mod serve;
 
-use super::{Exercise, Roles, Transport};
+use super::{Client, Exercise, Roles, Server, Transport};
 
 pub static EXERCISE: Exercise = Exercise {
     names: &["sync"],
@@ -14,7 +14,7 @@ pub static EXERCISE: Exercise = Exercise {
     teaches: "a connection from handshake to close, turn by turn",
     brief: include_str!("brief.md"),
     recorded: include_bytes!("../../../captures/sync.pcapng"),
-    serve: serve::run,
-    client: client::run,
+    server: Ok(Server { options: |command| command, run: serve::run }),
+    client: Ok(Client { options: |command| command, run: client::run }),
     script: &["Good morning"],
 };

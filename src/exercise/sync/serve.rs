@@ -17,7 +17,7 @@ fn attend(mut client: Connection<'_>, transcript: &Transcript) -> Result<(), Err
     if text.is_empty() {
         return Err(Error::ClosedEarly { peer, before: "without having said anything" });
     }
-    transcript.line("Client said:  ", &text_of(&text))?;
+    transcript.heard("Client said:  ", &text_of(&text))?;
     client.send(THANKS)?;
     let late = client.close()?;
     if late.bytes > 0 {
