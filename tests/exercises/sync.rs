@@ -1,76 +1,12 @@
 //! The `sync` exercise against the other side as students write it: bare sockets, and Python in the style of the course.
 
-mod support;
-
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Ipv6Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
-fn netlab(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_netlab"));
-    command.args(arguments);
-    command
-}
-
-/// A server of ours, ended by Ctrl-C.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    talk: BufReader<ChildStderr>,
-}
-
-impl Server {
-    fn start(options: &[&str]) -> Self {
-        let mut child = netlab(&["serve", "sync", "--port", "0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("netlab serve");
-        let mut talk = BufReader::new(child.stderr.take().expect("its standard error"));
-        let mut said = String::new();
-        talk.read_line(&mut said).expect("a line");
-        let address = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
-        Self { child, address: address.unwrap_or_else(|| panic!("no address in {said:?}")), talk }
-    }
-
-    fn connect(&self) -> TcpStream {
-        let client = TcpStream::connect(self.address).expect("a connection");
-        client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        client
-    }
-
-    fn interrupt(&self) {
-        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("SIGINT");
-    }
-
-    /// Exit code, standard output and the rest of standard error, once it has ended.
-    fn finish(mut self) -> (Option<i32>, String, String) {
-        let (mut printed, mut talk) = (Vec::new(), String::new());
-        self.child.stdout.take().expect("its output").read_to_end(&mut printed).expect("its output");
-        self.talk.read_to_string(&mut talk).expect("its talk");
-        (self.child.wait().expect("its end").code(), String::from_utf8_lossy(&printed).into_owned(), talk)
-    }
-}
-
-impl Drop for Server {
-    /// A test that fails leaves no server behind.
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// One receive, as students write it: a single read of 256 bytes.
-fn receive(stream: &mut TcpStream) -> Vec<u8> {
-    let mut piece = [0; 256];
-    let length = stream.read(&mut piece).expect("a piece");
-    piece[..length].to_vec()
-}
+use crate::programs::*;
+use crate::support;
 
 /// A client that behaves; leaves its socket when the server has closed.
 fn visit(server: &Server, text: &[u8]) {
@@ -81,45 +17,12 @@ fn visit(server: &Server, text: &[u8]) {
     assert_eq!(receive(&mut client), b"", "the server did not close");
 }
 
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-/// Runs our client against `script`, what a bare server does with its one connection.
-fn client_against(
-    script: impl FnOnce(TcpStream) + Send + 'static,
-    arguments: &[&str],
-    input: &[u8],
-) -> (Output, std::thread::JoinHandle<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let port = listener.local_addr().expect("its address").port().to_string();
-    let server = std::thread::spawn(move || script(listener.accept().expect("a client").0));
-    let mut child = netlab(&["client", "sync", "--port", &port, "--timeout", "10s"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("netlab client");
-    // A client that has its answer from its arguments may be gone before this is written.
-    let _ = child.stdin.take().expect("its input").write_all(input);
-    (child.wait_with_output().expect("its end"), server)
-}
-
-fn has_python() -> bool {
-    let there = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !there {
-        support::skip("python3 is not installed");
-    }
-    there
-}
-
 mod server {
     use super::*;
 
     #[test]
     fn speaks_first_prints_what_it_hears_thanks_and_closes() {
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         visit(&server, b"Hi there");
         assert_eq!(server.finish(), (Some(0), "Client said:  Hi there\n".into(), String::new()));
     }
@@ -129,7 +32,7 @@ mod server {
         if !has_python() {
             return;
         }
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         let program = format!(
             "import socket\n\
              client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n\
@@ -147,7 +50,7 @@ mod server {
 
     #[test]
     fn serves_one_client_after_another_until_interrupted_and_says_how_many() {
-        let server = Server::start(&[]);
+        let server = Server::start("sync", &[]);
         visit(&server, b"one");
         visit(&server, b"two");
         server.interrupt();
@@ -158,7 +61,7 @@ mod server {
 
     #[test]
     fn a_silent_client_holds_up_nobody_and_is_closed_on_interrupt() {
-        let server = Server::start(&[]);
+        let server = Server::start("sync", &[]);
         let mut silent = server.connect();
         assert_eq!(receive(&mut silent), b"Hello and welcome");
         visit(&server, b"meanwhile");
@@ -169,7 +72,7 @@ mod server {
 
     #[test]
     fn past_the_limit_of_clients_the_next_one_waits_for_a_place() {
-        let server = Server::start(&["--max-clients", "1"]);
+        let server = Server::start("sync", &["--max-clients", "1"]);
         let mut first = server.connect();
         assert_eq!(receive(&mut first), b"Hello and welcome");
         let mut second = server.connect();
@@ -188,7 +91,7 @@ mod server {
 
     #[test]
     fn puts_a_silent_client_out_after_the_idle_time() {
-        let server = Server::start(&["--once", "--idle", "50ms"]);
+        let server = Server::start("sync", &["--once", "--idle", "50ms"]);
         let mut silent = server.connect();
         assert_eq!(receive(&mut silent), b"Hello and welcome");
         assert_eq!(receive(&mut silent), b"");
@@ -199,7 +102,7 @@ mod server {
 
     #[test]
     fn takes_the_first_piece_of_a_split_text_and_says_what_was_left() {
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         let mut client = server.connect();
         assert_eq!(receive(&mut client), b"Hello and welcome");
         client.write_all(b"first").expect("sent");
@@ -214,7 +117,7 @@ mod server {
 
     #[test]
     fn hears_a_text_that_came_before_its_greeting_was_read() {
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         let mut client = server.connect();
         client.write_all(b"impatient").expect("sent");
         let mut all = Vec::new();
@@ -225,7 +128,7 @@ mod server {
 
     #[test]
     fn takes_256_bytes_of_a_long_text_and_loses_no_answer() {
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         visit(&server, &[b'x'; 1000]);
         let (_, printed, talk) = server.finish();
         assert_eq!(printed, format!("Client said:  {}\n", "x".repeat(256)));
@@ -234,14 +137,14 @@ mod server {
 
     #[test]
     fn takes_what_is_not_utf8_as_iso_8859_1() {
-        let server = Server::start(&["--once"]);
+        let server = Server::start("sync", &["--once"]);
         visit(&server, b"Gr\xfc\xdfe");
         assert_eq!(server.finish().1, "Client said:  Grüße\n");
     }
 
     #[test]
     fn clients_that_reset_or_leave_do_not_end_it() {
-        let server = Server::start(&[]);
+        let server = Server::start("sync", &[]);
         let rude = server.connect();
         socket2::SockRef::from(&rude).set_linger(Some(Duration::ZERO)).expect("linger");
         drop(rude);
@@ -258,7 +161,7 @@ mod server {
         if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
             return support::skip("this machine has no ::1");
         }
-        let server = Server::start(&["--once", "--host", "::1"]);
+        let server = Server::start("sync", &["--once", "--host", "::1"]);
         assert!(server.address.is_ipv6());
         visit(&server, b"six");
         assert_eq!(server.finish().1, "Client said:  six\n");
@@ -290,7 +193,7 @@ mod client {
     fn plays_its_part_from_arguments_and_from_a_pipe() {
         let inputs: [(&[&str], &[u8]); 3] = [(&["Hi there"], b""), (&[], b"Hi there\nmore\n"), (&[], b"Hi there")];
         for (arguments, input) in inputs {
-            let (output, server) = client_against(course, arguments, input);
+            let (output, server) = client_against("sync", course, arguments, input);
             server.join().expect("the server's part");
             assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(0), HEARD), "{output:?}");
             assert_eq!(text(&output.stderr), "");
@@ -335,7 +238,7 @@ mod client {
             client.write_all(b"Hello and welcome").expect("sent");
             assert_eq!(receive(&mut client), b"", "something was sent");
         };
-        let (output, server) = client_against(greets_and_waits, &[], b"");
+        let (output, server) = client_against("sync", greets_and_waits, &[], b"");
         server.join().expect("the server's part");
         assert_eq!(output.status.code(), Some(0));
         assert_eq!(text(&output.stdout), "Server said:  Hello and welcome\n");
@@ -347,7 +250,7 @@ mod client {
             client.write_all(b"Hello and welcomeThank you").expect("sent");
             assert_eq!(receive(&mut client), b"Hi");
         };
-        let (output, server) = client_against(hasty, &["Hi"], b"");
+        let (output, server) = client_against("sync", hasty, &["Hi"], b"");
         server.join().expect("the server's part");
         assert_eq!(output.status.code(), Some(1));
         assert_eq!(text(&output.stdout), "Server said:  Hello and welcomeThank you\n");
@@ -361,7 +264,7 @@ mod client {
             assert_eq!(receive(&mut client), b"Hi");
             socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("linger");
         };
-        let (output, server) = client_against(rude, &["Hi"], b"");
+        let (output, server) = client_against("sync", rude, &["Hi"], b"");
         server.join().expect("the server's part");
         assert_eq!(output.status.code(), Some(1));
         assert!(text(&output.stderr).contains("reset the connection (RST)"), "{output:?}");

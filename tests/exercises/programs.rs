@@ -1,0 +1,108 @@
+//! The programs of an exercise, for its tests: ours as processes, the other side as bare sockets or Python programs.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, ChildStderr, Command, Output, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::support;
+
+pub fn netlab(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_netlab"));
+    command.args(arguments);
+    command
+}
+
+/// A server of ours on a free port, ended by Ctrl-C.
+pub struct Server {
+    pub child: Child,
+    pub address: SocketAddr,
+    pub talk: BufReader<ChildStderr>,
+}
+
+impl Server {
+    /// Starts `netlab serve EXERCISE --port 0 OPTIONS`, and waits until it listens.
+    pub fn start(exercise: &str, options: &[&str]) -> Self {
+        let mut child = netlab(&["serve", exercise, "--port", "0"])
+            .args(options)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("netlab serve");
+        let mut talk = BufReader::new(child.stderr.take().expect("its standard error"));
+        let mut said = String::new();
+        talk.read_line(&mut said).expect("a line");
+        let address = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
+        Self { child, address: address.unwrap_or_else(|| panic!("no address in {said:?}")), talk }
+    }
+
+    pub fn connect(&self) -> TcpStream {
+        let client = TcpStream::connect(self.address).expect("a connection");
+        client.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        client
+    }
+
+    pub fn interrupt(&self) {
+        kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("SIGINT");
+    }
+
+    /// Exit code, standard output and the rest of standard error, once it has ended.
+    pub fn finish(mut self) -> (Option<i32>, String, String) {
+        let (mut printed, mut talk) = (Vec::new(), String::new());
+        self.child.stdout.take().expect("its output").read_to_end(&mut printed).expect("its output");
+        self.talk.read_to_string(&mut talk).expect("its talk");
+        (self.child.wait().expect("its end").code(), String::from_utf8_lossy(&printed).into_owned(), talk)
+    }
+}
+
+impl Drop for Server {
+    /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// One receive, as students write it: a single read of 256 bytes.
+pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
+    let mut piece = [0; 256];
+    let length = stream.read(&mut piece).expect("a piece");
+    piece[..length].to_vec()
+}
+
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Runs our client of an exercise against `script`, what a bare server does with its one connection.
+pub fn client_against(
+    exercise: &str,
+    script: impl FnOnce(TcpStream) + Send + 'static,
+    arguments: &[&str],
+    input: &[u8],
+) -> (Output, std::thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("its address").port().to_string();
+    let server = std::thread::spawn(move || script(listener.accept().expect("a client").0));
+    let mut child = netlab(&["client", exercise, "--port", &port, "--timeout", "10s"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("netlab client");
+    // A client that has its answer from its arguments may be gone before this is written.
+    let _ = child.stdin.take().expect("its input").write_all(input);
+    (child.wait_with_output().expect("its end"), server)
+}
+
+pub fn has_python() -> bool {
+    let there = Command::new("python3").arg("--version").output().is_ok_and(|output| output.status.success());
+    if !there {
+        support::skip("python3 is not installed");
+    }
+    there
+}
