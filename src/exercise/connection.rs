@@ -148,7 +148,7 @@ pub struct Leftover {
 
 /// Binds to the first of the host's addresses that can be bound, and listens.
 pub fn listen(service: &Service) -> Result<TcpListener, Error> {
-    bind_first(service.host.as_deref(), service.port, Transport::Tcp, |address| TcpListener::bind(address))
+    bind_first(service.host.as_deref(), service.port, Transport::Tcp, TcpListener::bind)
 }
 
 /// Calls `bind` for each of the host's addresses until one can be bound. Without a host: every address of this machine.

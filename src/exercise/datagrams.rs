@@ -39,7 +39,7 @@ impl<'a> Datagrams<'a> {
 
     /// The same for a host and port of the caller's choice.
     pub fn bind_to(host: Option<&str>, port: u16, stop: Option<&'a Stop>) -> Result<Self, Error> {
-        let socket = bind_first(host, port, Transport::Udp, |address| UdpSocket::bind(address))?;
+        let socket = bind_first(host, port, Transport::Udp, UdpSocket::bind)?;
         Ok(Self { socket, stop })
     }
 
