@@ -94,7 +94,7 @@ fn draw(ladder: &mut Ladder, args: &Args) -> anyhow::Result<()> {
             write(path, &picture, &args.file)?;
         }
         None if args.mermaid => ladder.draw_mermaid(&mut out)?,
-        None => ladder.draw(&mut out, None, look(args.ascii, args.color))?,
+        None => ladder.draw(&mut out, look(args.ascii, args.color))?,
     }
     Ok(())
 }

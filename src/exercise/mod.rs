@@ -12,6 +12,7 @@
 mod answers;
 mod connection;
 mod datagrams;
+pub mod demo;
 mod error;
 mod framing;
 mod service;
@@ -42,8 +43,6 @@ pub struct Exercise {
     pub transport: Transport,
     /// The port that the course uses.
     pub port: u16,
-    /// What the two programs are called where they are shown side by side.
-    pub roles: Roles,
     /// What it teaches, in one line of at most 60 columns.
     pub teaches: &'static str,
     /// The exercise's page, in Markdown.
@@ -54,8 +53,8 @@ pub struct Exercise {
     pub client: Result<Client, &'static str>,
     /// The demonstration's packets, recorded: pcapng, shown where none can be captured.
     pub recorded: &'static [u8],
-    /// What the client is told in `netlab demo`.
-    pub script: &'static [&'static str],
+    /// What `netlab demo` plays.
+    pub demo: &'static demo::Demo,
 }
 
 /// The program that binds and waits.
@@ -82,13 +81,6 @@ impl Exercise {
     pub fn name(&self) -> &'static str {
         self.names.first().copied().unwrap_or_default()
     }
-}
-
-/// What the two programs of an exercise are called.
-#[derive(Clone, Copy, Debug)]
-pub struct Roles {
-    pub server: &'static str,
-    pub client: &'static str,
 }
 
 /// What carries an exercise.

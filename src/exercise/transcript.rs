@@ -64,7 +64,8 @@ impl Transcript {
             Log::Text => {
                 // What a peer sent may stand in it; the line ends are ours.
                 let lines: Vec<String> = words.lines().map(self.escape).collect();
-                let _ = writeln!(io::stderr().lock(), "netlab: {}", lines.join("\n"));
+                let stamp = if self.stamped { stamp() + " " } else { String::new() };
+                let _ = writeln!(io::stderr().lock(), "{stamp}netlab: {}", lines.join("\n"));
             }
             Log::Json(_) => self.log("note", None, words),
         }

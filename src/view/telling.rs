@@ -123,6 +123,11 @@ impl Telling {
         }
     }
 
+    /// The number of the conversation.
+    pub fn stream(&self) -> u32 {
+        self.stream
+    }
+
     /// Whether there was such a conversation.
     pub fn found(&self) -> bool {
         self.title.is_some()

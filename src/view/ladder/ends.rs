@@ -1,7 +1,7 @@
 //! Who sends a packet to whom, as a chart needs it: hosts, groups and what the link has.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::wire::{Address, At, Packet, Protocol};
 
@@ -30,11 +30,29 @@ impl Name {
         }
     }
 
+    /// Whether it is this address.
+    pub fn is(self, address: IpAddr) -> bool {
+        match self {
+            Self::V4(bytes) => address == Ipv4Addr::from(bytes),
+            Self::V6(bytes) => address == Ipv6Addr::from(bytes),
+            Self::Mac(_) => false,
+        }
+    }
+
     /// With a port, as URLs write it.
     pub fn with_port(self, port: u16) -> String {
         match self {
             Self::V6(_) => format!("[{self}]:{port}"),
             _ => format!("{self}:{port}"),
+        }
+    }
+}
+
+impl From<IpAddr> for Name {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => Self::V6(address.octets()),
         }
     }
 }

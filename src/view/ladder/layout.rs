@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::ends::{Ends, Host};
-use super::{Message, Row, Side};
+use super::ends::{Ends, Host, Name};
+use super::{Message, Program, Row};
 use crate::frame::Timestamp;
 use crate::view::words::Words;
 
@@ -12,6 +12,8 @@ const MOST_HOSTS: usize = 20_000;
 
 /// Everybody who sends or is sent to.
 pub struct Cast {
+    /// Those that are known beforehand: the first of the members.
+    programs: Vec<Program>,
     members: Vec<Member>,
     /// How many it has room for.
     most: usize,
@@ -21,8 +23,6 @@ pub struct Cast {
     pub changes: u64,
     places: HashMap<Host, usize>,
     conversations: Conversations,
-    /// Client and server of the first packet.
-    sides: Option<[usize; 2]>,
 }
 
 struct Member {
@@ -62,7 +62,16 @@ impl Cast {
     /// A cast of at most so many hosts: the first ones. All others are one.
     pub fn of(most: usize) -> Self {
         let (members, places, conversations) = (Vec::new(), HashMap::new(), Conversations::None);
-        Self { members, most, overflowed: false, changes: 0, places, conversations, sides: None }
+        Self { programs: Vec::new(), members, most, overflowed: false, changes: 0, places, conversations }
+    }
+
+    /// A cast in which these programs have the first places.
+    pub fn with(programs: Vec<Program>) -> Self {
+        let member = |program: &Program| {
+            let host = Host { name: Name::from(program.address), port: None };
+            Member { host, packets: 0, ports: Ports::Mixed }
+        };
+        Self { members: programs.iter().map(member).collect(), programs, ..Self::default() }
     }
 
     /// Takes in the ends of a packet, and of its TCP conversation number and direction (`true`: from the client).
@@ -91,10 +100,13 @@ impl Cast {
 
     fn member(&mut self, host: Host, port: Option<u16>) -> Option<usize> {
         let ports = port.map_or(Ports::Mixed, Ports::Always);
-        if let Some(place) = self.places.get(&host).copied() {
+        if let Some(place) = self.program(host, port).or_else(|| self.places.get(&host).copied()) {
             let member = self.members.get_mut(place)?;
             member.packets += 1;
-            if member.ports != ports && member.ports != Ports::Mixed {
+            if member.packets == 1 {
+                member.ports = ports;
+                self.changes += 1;
+            } else if member.ports != ports && member.ports != Ports::Mixed {
                 member.ports = Ports::Mixed;
                 self.changes += 1;
             }
@@ -111,11 +123,22 @@ impl Cast {
         Some(self.members.len() - 1)
     }
 
+    /// The program that has this port of this host.
+    fn program(&self, host: Host, port: Option<u16>) -> Option<usize> {
+        let port = port.or(host.port);
+        let has = |program: &Program, own: bool| {
+            let ports = &program.ports;
+            host.name.is(program.address)
+                && if own { port.is_some_and(|port| ports.contains(&port)) } else { ports.is_empty() }
+        };
+        let place = |own| self.programs.iter().position(|program| has(program, own));
+        place(true).or_else(|| place(false))
+    }
+
     fn converse(&mut self, places: [usize; 2], ports: Option<[u16; 2]>, tcp: Option<(u32, bool)>) {
         let turned = |[first, second]: [usize; 2]| {
             if tcp.is_none_or(|(_, from_client)| from_client) { [first, second] } else { [second, first] }
         };
-        self.sides.get_or_insert(turned(places));
         let conversations = match (self.conversations, tcp, ports) {
             (Conversations::None, Some((stream, from_client)), Some([from, to])) => {
                 let ports = if from_client { [from, to] } else { [to, from] };
@@ -142,8 +165,6 @@ pub struct Layout {
     places: Vec<usize>,
     /// Whether the heading of a column has the port.
     with_port: Vec<bool>,
-    /// Columns of client and server.
-    sides: [usize; 2],
     /// One TCP conversation between the first column and the last.
     pub conversation: bool,
     /// Those who share the last column, the most active first, as many as a note can name.
@@ -176,17 +197,19 @@ impl Others {
 }
 
 impl Layout {
-    /// Columns for the most active of the cast, at most `most` (at least 2), hosts before groups.
-    ///
-    /// `names`: what client and server are called.
-    pub fn new(cast: &Cast, names: Option<[&str; 2]>, most: usize, words: &Words) -> Self {
+    /// Columns for the most active of the cast, at most `most` (at least 2), hosts before groups; programs before all.
+    pub fn new(cast: &Cast, most: usize, words: &Words) -> Self {
         let members = &cast.members;
         let mut order: Vec<usize> = (0..members.len()).collect();
         let active = |place: &usize| members.get(*place).map_or(0, |member| member.packets);
-        order.sort_by_key(|place| std::cmp::Reverse(active(place)));
+        let programs = cast.programs.len();
+        let rank = |place: &usize| {
+            (place.checked_sub(programs).map_or(*place, |_| programs), std::cmp::Reverse(active(place)))
+        };
+        order.sort_by_key(rank);
         let most = most.max(2);
         let left_out = if order.len() > most { order.split_off(most - 1) } else { Vec::new() };
-        Self::of(cast, order, &left_out, words).called(names)
+        Self::of(cast, order, &left_out, words)
     }
 
     /// Columns for all of a cast in the order in which they appeared: one that comes later moves none of them.
@@ -210,7 +233,6 @@ impl Layout {
             headings: Vec::new(),
             places: vec![order.len(); members.len()],
             with_port: Vec::new(),
-            sides: [0, 0],
             conversation: conversation.is_some() && order.len() == 2 && left_out.is_empty(),
             others: Others::default(),
         };
@@ -223,7 +245,12 @@ impl Layout {
                 _ => None,
             };
             let name = member.host.name;
-            layout.headings.push(port.map_or_else(|| name.to_string(), |port| name.with_port(port)));
+            let address = port.map_or_else(|| name.to_string(), |port| name.with_port(port));
+            layout.headings.push(match cast.programs.get(*place) {
+                Some(program) if column > 0 && column + 1 == order.len() => format!("{address} {}", program.name),
+                Some(program) => format!("{} {address}", program.name),
+                None => address,
+            });
             layout.with_port.push(port.is_some());
             if let Some(slot) = layout.places.get_mut(*place) {
                 *slot = column;
@@ -236,28 +263,7 @@ impl Layout {
             layout.others =
                 Others { count: left_out.len(), named: named.map(|member| member.host.name.to_string()).collect() };
         }
-        let last = layout.headings.len().saturating_sub(1);
-        layout.sides = cast.sides.map_or([0, last], |sides| sides.map(|place| layout.column(Some(place))));
         layout
-    }
-
-    /// Puts the names of client and server to their headings.
-    fn called(mut self, names: Option<[&str; 2]>) -> Self {
-        if let Some([client, server]) = names {
-            let [left, right] = self.sides;
-            if self.headings.is_empty() {
-                self.headings = vec![client.to_owned(), server.to_owned()];
-                self.with_port = vec![false; 2];
-                self.sides = [0, 1];
-            } else if left != right {
-                for (column, name) in [(left, client), (right, server)] {
-                    if let Some(heading) = self.headings.get_mut(column) {
-                        *heading = if column == 0 { format!("{name} {heading}") } else { format!("{heading} {name}") };
-                    }
-                }
-            }
-        }
-        self
     }
 
     /// Whether both have the same columns.
@@ -269,12 +275,6 @@ impl Layout {
     pub fn column(&self, place: Option<usize>) -> usize {
         let last = self.headings.len().saturating_sub(1);
         place.and_then(|place| self.places.get(place).copied()).map_or(last, |column| column.min(last))
-    }
-
-    /// The column of one of two programs.
-    pub fn side(&self, side: Side) -> usize {
-        let [client, server] = self.sides;
-        if side == Side::Client { client } else { server }
     }
 
     /// Columns of sender and receiver.

@@ -29,7 +29,7 @@ pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
                 text.push_str(&format!("    h{from}{arrow}h{to}: {label}{gap}{words}\n"));
             }
             Row::Printed { by, text: said } => {
-                text.push_str(&format!("    Note over h{}: {}\n", layout.side(*by), escaped(said)));
+                text.push_str(&format!("    Note over h{}: {}\n", layout.column(Some(*by)), escaped(said)));
             }
         }
         if layout.conversation {

@@ -17,6 +17,7 @@ mod tests;
 mod text;
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 pub use live::Live;
 
@@ -33,11 +34,14 @@ const MOST_DRAWN: usize = 16;
 /// Charts are at least this wide.
 pub const NARROWEST: usize = 60;
 
-/// Which of two programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Side {
-    Client,
-    Server,
+/// A program that has a column of its own, whatever ports it uses: a demonstration knows who is who.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// What it is called. Must be safe for a terminal.
+    pub name: String,
+    pub address: IpAddr,
+    /// The ports that are its own; none: all those of its address that no other program has.
+    pub ports: Vec<u16>,
 }
 
 /// A row and when it was.
@@ -52,7 +56,11 @@ struct Moment {
 #[derive(Clone, Debug)]
 enum Row {
     Packet(Box<Message>),
-    Printed { by: Side, text: String },
+    /// By the program with this place among the programs.
+    Printed {
+        by: usize,
+        text: String,
+    },
 }
 
 /// A packet, ready to be drawn. All its text is safe for a terminal.
@@ -111,8 +119,13 @@ impl Ladder {
         }
     }
 
-    /// Adds a line that a program printed. `text` must be safe for a terminal.
-    pub fn printed(&mut self, by: Side, time: Timestamp, text: String) {
+    /// The chart of these programs and what they say to each other and to others; columns in their order.
+    pub fn of(programs: Vec<Program>, words: &'static Words) -> Self {
+        Self { cast: Cast::with(programs), ..Self::new(words) }
+    }
+
+    /// Adds a line that a program printed: `by` is its place among the programs. `text` must be safe for a terminal.
+    pub fn printed(&mut self, by: usize, time: Timestamp, text: String) {
         self.add(time, time, Row::Printed { by, text });
     }
 
@@ -133,10 +146,10 @@ impl Ladder {
         self.reader.tally.packets
     }
 
-    /// Draws everything in the order of time; `names` are what client and server are called.
-    pub fn draw(&mut self, out: &mut impl Write, names: Option<[&str; 2]>, look: Look) -> io::Result<()> {
+    /// Draws everything in the order of time.
+    pub fn draw(&mut self, out: &mut impl Write, look: Look) -> io::Result<()> {
         self.sort();
-        let layout = Layout::new(&self.cast, names, text::most_columns(look), self.reader.words);
+        let layout = Layout::new(&self.cast, text::most_columns(look), self.reader.words);
         let mut page = text::Page::new(look, &layout);
         let mut bytes = Vec::new();
         page.heading(&layout, &mut bytes);
@@ -152,14 +165,14 @@ impl Ladder {
     /// The chart as a picture of its own: no scripts, nothing to load, readable on light and on dark.
     pub fn draw_svg(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.sort();
-        let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
+        let layout = Layout::new(&self.cast, MOST_DRAWN, self.reader.words);
         out.write_all(svg::draw(&self.moments, &layout, &self.notes(&layout)).as_bytes())
     }
 
     /// The chart in Mermaid's language of sequence diagrams.
     pub fn draw_mermaid(&mut self, out: &mut impl Write) -> io::Result<()> {
         self.sort();
-        let layout = Layout::new(&self.cast, None, MOST_DRAWN, self.reader.words);
+        let layout = Layout::new(&self.cast, MOST_DRAWN, self.reader.words);
         out.write_all(mermaid::draw(&self.moments, &layout, &self.notes(&layout)).as_bytes())
     }
 

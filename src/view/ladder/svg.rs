@@ -82,7 +82,7 @@ pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
         match row {
             Row::Packet(message) => picture.message(message, y),
             Row::Printed { by, text } => {
-                let column = layout.side(*by);
+                let column = layout.column(Some(*by));
                 let (x, anchor) = match column {
                     0 => (picture.line(0) + LETTER, "start"),
                     _ => (picture.line(column) - LETTER, "end"),

@@ -60,7 +60,7 @@ fn datagram(from: u8, to: [u8; 4], ports: [u16; 2], data: &[u8]) -> Vec<u8> {
 
 fn drawn(frames: &[(i64, Vec<u8>)], look: Look) -> Vec<String> {
     let mut out = Vec::new();
-    fed(Ladder::default(), frames).draw(&mut out, None, look).unwrap();
+    fed(Ladder::default(), frames).draw(&mut out, look).unwrap();
     String::from_utf8(out).unwrap().lines().map(str::to_owned).collect()
 }
 
@@ -182,11 +182,13 @@ fn a_chart_that_grows_draws_the_names_anew_when_they_change() {
 /// Printed lines and packets in the order of time, as a demonstration has them.
 #[test]
 fn lines_that_programs_print_stand_at_their_program() {
-    let mut ladder = fed(Ladder::default(), &opened());
-    ladder.printed(Side::Server, Timestamp(250_000), "你好".repeat(60));
-    ladder.printed(Side::Client, Timestamp(150_000), "Server said:  Grüße".into());
+    let program =
+        |name: &str, host: u8| Program { name: name.to_owned(), address: [10, 0, 0, host].into(), ports: Vec::new() };
+    let mut ladder = fed(Ladder::of(vec![program("client", 1), program("server", 2)], &ENGLISH), &opened());
+    ladder.printed(1, Timestamp(250_000), "你好".repeat(60));
+    ladder.printed(0, Timestamp(150_000), "Server said:  Grüße".into());
     let mut out = Vec::new();
-    ladder.draw(&mut out, Some(["client", "server"]), look(80, false, false)).unwrap();
+    ladder.draw(&mut out, look(80, false, false)).unwrap();
     let rows: Vec<String> = String::from_utf8(out).unwrap().lines().map(str::to_owned).collect();
     assert!(rows[0].contains(" client 10.0.0.1:40000 ") && rows[0].ends_with("10.0.0.2:8005 server"), "{rows:#?}");
     assert!(rows[3].contains("0.150 ▌ Server said:  Grüße ") && rows[3].ends_with('│'), "{rows:#?}");
@@ -230,10 +232,10 @@ proptest! {
     ) {
         let draw = || {
             let mut ladder = fed(Ladder::default(), &frames);
-            ladder.printed(Side::Server, Timestamp(5), crate::view::escape::text(&printed));
+            ladder.printed(0, Timestamp(5), crate::view::escape::text(&printed));
             let mut texts = [Vec::new(), Vec::new(), Vec::new()];
             let [chart, picture, mermaid] = &mut texts;
-            ladder.draw(chart, None, look(width, ascii, states)).unwrap();
+            ladder.draw(chart, look(width, ascii, states)).unwrap();
             ladder.draw_svg(picture).unwrap();
             ladder.draw_mermaid(mermaid).unwrap();
             texts.map(|text| String::from_utf8(text).unwrap())

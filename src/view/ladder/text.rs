@@ -2,7 +2,7 @@
 
 use super::canvas::{Canvas, columns, fit};
 use super::layout::{Clock, Layout, changed, milliseconds, pause, pause_rows};
-use super::{Look, Message, NARROWEST, Row, Side};
+use super::{Look, Message, NARROWEST, Row};
 use crate::frame::Timestamp;
 use crate::view::explain;
 use crate::view::style::{Palette, Role};
@@ -166,7 +166,7 @@ impl Page {
         match row {
             Row::Packet(message) => self.message(canvas, message, layout, out),
             Row::Printed { by, text } => {
-                self.printed(&mut canvas, layout.side(*by), *by, text);
+                self.printed(&mut canvas, layout.column(Some(*by)), text);
                 canvas.write(self.palette, out);
             }
         }
@@ -261,13 +261,13 @@ impl Page {
     }
 
     /// What a program printed, at its line of life.
-    fn printed(&self, canvas: &mut Canvas, column: usize, by: Side, text: &str) {
+    fn printed(&self, canvas: &mut Canvas, column: usize, text: &str) {
         let line = self.line(column);
-        let [client, server] = self.signs.printed;
-        let sign = if by == Side::Client { client } else { server };
-        canvas.fill(line, 1, sign, Role::Heading);
+        let on_the_left = line * 2 < self.width + TIME;
+        let [left, right] = self.signs.printed;
+        canvas.fill(line, 1, if on_the_left { left } else { right }, Role::Heading);
         let text = self.safe(text);
-        if line * 2 < self.width + TIME {
+        if on_the_left {
             let text = self.fit(&text, (self.width - line).saturating_sub(3));
             canvas.put(line + 2, &text, Role::Heading);
         } else {

@@ -93,6 +93,11 @@ impl<W: Write> Lines<W> {
         Self { out, options, buffer, parts, ends, ends_width: ENDS }
     }
 
+    /// Takes the lines that have not been written yet, for whoever puts them elsewhere.
+    pub fn take(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.buffer)
+    }
+
     fn line(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
         let Options { palette, width, words, .. } = self.options;
         let narrow = width.is_some_and(|width| width < NARROW);

@@ -1,0 +1,88 @@
+//! Plays the scenes of a demonstration: starts the programs, does what the script says, waits for their ends.
+
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use nix::sys::signal::Signal;
+
+use super::programs::{Ended, Program, now};
+use crate::exercise::Exercise;
+use crate::exercise::demo::{Actor, Part, Scene, Step};
+use crate::frame::Timestamp;
+
+/// How long a program may take to get ready, to say what is waited for, and to end.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After a scene: the kernel's last packets pass.
+const AFTERMATH: Duration = Duration::from_millis(30);
+
+/// Plays all scenes; what their programs printed, scene by scene, in the order of the cast. `begins` is told when each
+/// scene begins.
+pub fn play(exercise: &'static Exercise, begins: &Sender<Timestamp>) -> anyhow::Result<Vec<Vec<Ended>>> {
+    let scenes = exercise.demo.scenes.iter().map(|scene| {
+        let _ = begins.send(now());
+        let ended = play_scene(exercise, scene);
+        std::thread::sleep(AFTERMATH);
+        ended
+    });
+    scenes.collect()
+}
+
+fn play_scene(exercise: &Exercise, scene: &'static Scene) -> anyhow::Result<Vec<Ended>> {
+    let mut running: Vec<Option<Program>> = scene.cast.iter().map(|_| None).collect();
+    let mut ended: Vec<Option<Ended>> = scene.cast.iter().map(|_| None).collect();
+    for step in scene.steps {
+        let place = |name: &str| {
+            scene.cast.iter().position(|actor| actor.name == name).with_context(|| format!("who is {name}?"))
+        };
+        match *step {
+            Step::Start(name) => {
+                let place = place(name)?;
+                let actor = &scene.cast[place];
+                let fed =
+                    scene.steps.iter().any(|step| matches!(step, Step::Say(to, _) | Step::Hush(to) if *to == name));
+                let mut program = Program::start(actor.name, command(exercise, actor), fed)?;
+                if actor.part == Part::Server {
+                    program.wait_until_it_says(LISTENS, PATIENCE)?;
+                }
+                running[place] = Some(program);
+            }
+            Step::Say(name, line) => there(&mut running, place(name)?, name)?.say(line)?,
+            Step::Hush(name) => there(&mut running, place(name)?, name)?.hush(),
+            Step::Until(name, sign) => there(&mut running, place(name)?, name)?.wait_until_it_says(sign, PATIENCE)?,
+            Step::Pause(milliseconds) => std::thread::sleep(Duration::from_millis(milliseconds)),
+            Step::Interrupt(name) => there(&mut running, place(name)?, name)?.signal(Signal::SIGINT),
+            Step::Kill(name) => there(&mut running, place(name)?, name)?.signal(Signal::SIGKILL),
+            Step::End(name) => {
+                let place = place(name)?;
+                let Some(program) = running[place].take() else { bail!("the {name} does not run") };
+                ended[place] = Some(program.finish(PATIENCE)?);
+            }
+        }
+    }
+    for (place, program) in running.into_iter().enumerate() {
+        if let Some(program) = program {
+            ended[place] = Some(program.finish(PATIENCE)?);
+        }
+    }
+    Ok(ended.into_iter().flatten().collect())
+}
+
+fn there<'a>(running: &'a mut [Option<Program>], place: usize, name: &str) -> anyhow::Result<&'a mut Program> {
+    running.get_mut(place).and_then(Option::as_mut).with_context(|| format!("the {name} does not run"))
+}
+
+/// What a server says when clients can come.
+pub const LISTENS: &str = " listens on ";
+
+/// `serve NAME --stamp ...` or `client NAME --stamp ...`.
+fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
+    let word = if actor.part == Part::Server { "serve" } else { "client" };
+    let mut words: Vec<String> = [word, exercise.name(), "--stamp"].map(str::to_owned).to_vec();
+    if actor.address != crate::exercise::demo::LOCAL {
+        let option = if actor.part == Part::Server { "--host" } else { "--from" };
+        words.extend([option.to_owned(), std::net::Ipv4Addr::from(actor.address).to_string()]);
+    }
+    words.extend(actor.arguments.iter().map(|&word| word.to_owned()));
+    words
+}

@@ -1,0 +1,165 @@
+//! What is shown of a scene: the chart, the lines or the story of its packets, with what the programs printed.
+
+use std::io::Write;
+
+use super::Form;
+use super::programs::{Ended, Line, Origin};
+use crate::exercise::demo::Scene;
+use crate::flow::Known;
+use crate::frame::Timestamp;
+use crate::pipeline::{Next, Sink};
+use crate::view::ladder::{self, Ladder};
+use crate::view::lines::{Lines, Options, Time};
+use crate::view::style::{Palette, Role};
+use crate::view::telling::{self, Telling};
+use crate::view::words::Words;
+use crate::wire::Packet;
+
+/// Conversations of a scene whose story is told; of more there is none to be read.
+const MOST_STORIES: u32 = 16;
+
+/// How to show.
+#[derive(Clone, Copy)]
+pub struct Look {
+    pub form: Form,
+    pub width: usize,
+    pub palette: Palette,
+    pub words: &'static Words,
+}
+
+/// One scene's packets, as they arrive, and then what its programs printed.
+pub struct Shown {
+    scene: &'static Scene,
+    look: Look,
+    chart: Ladder,
+    lines: Lines<Vec<u8>>,
+    /// Each packet's time and its line.
+    told: Vec<(Timestamp, Vec<u8>)>,
+    stories: Vec<Telling>,
+}
+
+impl Shown {
+    pub fn new(scene: &'static Scene, look: Look) -> Self {
+        let programs = scene.cast.iter().map(|actor| ladder::Program {
+            name: actor.name.to_owned(),
+            address: actor.address.into(),
+            ports: actor.ports.to_vec(),
+        });
+        let options =
+            Options { time: Time::Relative, palette: look.palette, width: Some(look.width), words: look.words };
+        Self {
+            scene,
+            look,
+            chart: Ladder::of(programs.collect(), look.words),
+            lines: Lines::new(Vec::new(), options),
+            told: Vec::new(),
+            stories: Vec::new(),
+        }
+    }
+
+    /// How many packets it has.
+    pub fn packets(&self) -> u64 {
+        self.chart.packets()
+    }
+
+    /// Shows everything in the order of time.
+    pub fn write(mut self, out: &mut impl Write, ended: &[Ended]) -> anyhow::Result<()> {
+        let heading = |text: &str, role| {
+            let mut bytes = Vec::new();
+            self.look.palette.begin(role, &mut bytes);
+            bytes.extend_from_slice(text.as_bytes());
+            self.look.palette.end(role, &mut bytes);
+            bytes.push(b'\n');
+            bytes
+        };
+        if !self.scene.title.is_empty() {
+            out.write_all(&heading(&format!("== {}", self.scene.title), Role::Heading))?;
+        }
+        match self.look.form {
+            Form::Ladder => {
+                for (place, line) in of_all(ended) {
+                    self.chart.printed(place, line.time, text_of(line));
+                }
+                let look =
+                    ladder::Look { width: self.look.width, palette: self.look.palette, ascii: false, states: false };
+                self.chart.draw(out, look)?;
+            }
+            Form::Lines => self.write_lines(out, ended)?,
+            Form::Story => {
+                let look = telling::draw::Look { width: self.look.width, palette: self.look.palette, all: true };
+                for story in self.stories.iter().filter(|story| story.found()) {
+                    story.draw(out, look)?;
+                    writeln!(out)?;
+                }
+                // What is no TCP has no story: its packets are shown instead.
+                if !self.stories.iter().any(Telling::found) {
+                    self.write_lines(out, ended)?;
+                } else {
+                    for (place, line) in of_all(ended) {
+                        writeln!(out, "{:>8} │ {}", ended[place].name, text_of(line))?;
+                    }
+                }
+            }
+        }
+        writeln!(out)?;
+        self.chart.summary(out)?;
+        if !self.scene.lesson.is_empty() {
+            out.write_all(b"\n")?;
+            let mut bytes = Vec::new();
+            crate::view::markdown::render(&mut bytes, self.scene.lesson, self.look.width, self.look.palette)?;
+            out.write_all(&bytes)?;
+        }
+        Ok(())
+    }
+
+    fn write_lines(&self, out: &mut impl Write, ended: &[Ended]) -> std::io::Result<()> {
+        let width = ended.iter().map(|program| program.name.len()).max().unwrap_or_default();
+        let printed = of_all(ended).map(|(place, line)| {
+            let text = format!("  {:>width$} ▌ {}\n", ended[place].name, text_of(line));
+            (line.time, text.into_bytes())
+        });
+        let mut all: Vec<(Timestamp, Vec<u8>)> = self.told.iter().cloned().chain(printed).collect();
+        all.sort_by_key(|(time, _)| *time);
+        all.iter().try_for_each(|(_, bytes)| out.write_all(bytes))
+    }
+}
+
+/// The lines of all programs that are to be seen, each with the place of its program.
+fn of_all(ended: &[Ended]) -> impl Iterator<Item = (usize, &Line)> {
+    let lines =
+        ended.iter().enumerate().flat_map(|(place, program)| program.lines.iter().map(move |line| (place, line)));
+    // Where a server listens is known: the demonstration has put it there.
+    lines.filter(|(_, line)| line.from != Origin::Said || !line.text.contains(super::director::LISTENS))
+}
+
+/// A line as it is shown: what was typed and what was said on standard error can be told from what was printed.
+fn text_of(line: &Line) -> String {
+    match line.from {
+        Origin::Printed => line.text.clone(),
+        Origin::Said => format!("({})", line.text),
+        Origin::Typed => format!("⌨ {}", line.text),
+    }
+}
+
+impl Sink for Shown {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        match self.look.form {
+            Form::Ladder => {}
+            Form::Lines | Form::Story => {
+                self.lines.packet(packet, known)?;
+                let line = self.lines.take();
+                self.told.push((packet.frame.time.unwrap_or_default(), line));
+                if let Some(stream) = known.facts.tcp.map(|facts| facts.stream)
+                    && self.stories.len() < MOST_STORIES as usize
+                    && !self.stories.iter().any(|story| story.stream() == stream)
+                {
+                    self.stories.push(Telling::new(stream, self.look.words));
+                }
+                for story in &mut self.stories {
+                    story.packet(packet, known)?;
+                }
+            }
+        }
+        self.chart.packet(packet, known)
+    }
+}
