@@ -215,7 +215,7 @@ impl Sink for Told {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.story.draw(&mut self.page, None, self.look)?;
+        self.story.draw(&mut self.page, self.look)?;
         self.page.flush()?;
         // A sentence, not a row of the chart.
         self.story.summary(&mut io::sink())

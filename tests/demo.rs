@@ -13,7 +13,7 @@ use netlab::flow::FlowTable;
 use netlab::frame::Source;
 use netlab::io::file;
 use netlab::pipeline;
-use netlab::view::ladder::{Ladder, Look, Program};
+use netlab::view::ladder::{Ladder, Look};
 use netlab::view::style::Palette;
 use netlab::view::words::ENGLISH;
 use netlab::wire::tcp::{Flags, Header};
@@ -119,13 +119,7 @@ fn a_file_it_cannot_write_is_told_before_anything_is_run() {
 /// The story of a capture of this repository, without colour, 80 columns wide.
 fn story_of(capture: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("captures").join(capture);
-    let program = |name: &str, ports: &[u16]| Program {
-        name: name.to_owned(),
-        address: [127, 0, 0, 1].into(),
-        ports: ports.to_vec(),
-    };
-    let programs = vec![program("client", &[]), program("server", &[8005])];
-    let (mut story, mut told) = (Ladder::of(programs, &ENGLISH), Vec::new());
+    let (mut story, mut told) = (Ladder::default(), Vec::new());
     let mut source = file::open(&path).expect("a capture");
     pipeline::run(&mut source, &mut FlowTable::new(), &mut story).expect("a story");
     let look = Look { width: 80, palette: Palette::new(false), ascii: false, states: false };
