@@ -27,6 +27,25 @@ impl Answers {
         if arguments.is_empty() { Self::Input } else { Self::Given(arguments.into()) }
     }
 
+    /// Refuses more arguments than the client has questions, before anything is sent. `instead` says what to type.
+    pub fn at_most(&self, most: usize, instead: &str) -> Result<(), Error> {
+        match self {
+            Self::Given(given) if given.len() > most => Err(Error::Answer(instead.to_owned())),
+            _ => Ok(()),
+        }
+    }
+
+    /// What a client sends that asks for nothing: the one argument, or without it what the course's client says.
+    pub fn text_or(&mut self, usual: &[u8]) -> Result<Vec<u8>, Error> {
+        self.at_most(1, "it sends one text: put its words in quotes")?;
+        let text = match self {
+            Self::Given(given) => given.pop_front().unwrap_or_default(),
+            Self::Input => usual.to_vec(),
+        };
+        // Neither side would ever hear of it.
+        if text.is_empty() { Err(Error::Answer("an empty text puts nothing on the wire".to_owned())) } else { Ok(text) }
+    }
+
     /// Asks for a line; `None` at the end of input. Without its line end, not decoded.
     pub fn ask(&mut self, prompt: &str, transcript: &Transcript) -> Result<Option<Vec<u8>>, Error> {
         let given = match self {

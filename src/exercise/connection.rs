@@ -15,6 +15,8 @@ use super::{Error, Service, Stop, Transport, Visit};
 
 /// How long a closing side waits for the other one to close as well.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a peer that closes after its answer takes for that.
+const MOMENT: Duration = Duration::from_millis(100);
 /// Bytes that a receive of lines takes at most.
 const PIECE: usize = 4096;
 
@@ -103,6 +105,23 @@ impl<'a> Connection<'a> {
     /// Sends all of it.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.stream.write_all(bytes).map_err(|source| Error::talking("send to", self.peer, source))
+    }
+
+    /// Sends a line and its end in one send.
+    pub fn send_line(&mut self, line: &[u8]) -> Result<(), Error> {
+        if line.contains(&b'\n') {
+            return Err(Error::Answer("a line cannot hold a line's end".to_owned()));
+        }
+        self.send(&[line, b"\n"].concat())
+    }
+
+    /// Whether the peer has said that it will send nothing more, within a moment; what it sent before stays to be read.
+    pub fn has_closed(&self) -> Result<bool, Error> {
+        if !readable(&self.stream, self.stop, Some(MOMENT))? {
+            return Ok(false);
+        }
+        // An error is for the next receive to tell.
+        Ok(matches!(self.stream.peek(&mut [0]), Ok(0)))
     }
 
     /// Closes first: says so to the peer (FIN), waits a moment for its close, drops what it still sent.

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// After this much silence what has come is taken as a whole message.
 pub const QUIET: Duration = Duration::from_millis(200);
 
+/// Bytes that a client takes as one line of the server.
+pub const LONGEST_ANSWER: usize = 1 << 20;
+
 /// Bytes received and not yet taken as lines; never more than it is allowed to keep.
 #[derive(Debug)]
 pub struct Lines {

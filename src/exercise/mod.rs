@@ -10,6 +10,7 @@
 #![allow(dead_code)]
 
 mod answers;
+mod chance;
 mod connection;
 mod datagrams;
 pub mod demo;

@@ -13,31 +13,64 @@ use super::{Error, Service, Transcript};
 /// How often a server looks again where it has to wait for something that cannot be polled.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Listens, says where, and lets `attend` talk with each client that connects. How many it attended to the end.
-///
-/// What goes wrong with one client is said on standard error and ends that client only; with `service.once` it is the
-/// answer. Ends when asked to stop, or when standard output has gone away.
+/// Listens, says where, and lets `attend` talk with each client that connects, as [`Door::each`] says.
 pub fn serve_each(
     name: &str,
     service: &Service,
     transcript: &Transcript,
     attend: impl Fn(Connection<'_>) -> Result<(), Error> + Sync,
 ) -> Result<u64, Error> {
-    let listener = listen(service)?;
-    let system = |operation, source| Error::System { operation, target: name.to_owned(), source };
-    let address = listener.local_addr().map_err(|source| system("find the address of", source))?;
-    listener.set_nonblocking(true).map_err(|source| system("prepare the socket of", source))?;
-    announce(name, address, service, transcript);
+    Door::open(name, service, transcript)?.each(attend)
+}
 
-    let attend =
-        |stream: TcpStream, peer: SocketAddr| attend(Connection::accepted(stream, peer, service.idle, &service.stop)?);
-    if service.once {
-        return match next(&listener, service, transcript)? {
-            Some((stream, peer)) => attend(stream, peer).map(|()| 1),
-            None => Ok(0),
-        };
+/// A server that listens and has said where, and has not yet let anybody in.
+#[derive(Debug)]
+pub struct Door<'a> {
+    listener: TcpListener,
+    service: &'a Service,
+    transcript: &'a Transcript,
+}
+
+impl<'a> Door<'a> {
+    pub fn open(name: &str, service: &'a Service, transcript: &'a Transcript) -> Result<Self, Error> {
+        let listener = listen(service)?;
+        let system = |operation, source| Error::System { operation, target: name.to_owned(), source };
+        let address = listener.local_addr().map_err(|source| system("find the address of", source))?;
+        listener.set_nonblocking(true).map_err(|source| system("prepare the socket of", source))?;
+        announce(name, address, service, transcript);
+        Ok(Self { listener, service, transcript })
     }
 
+    /// Lets `attend` talk with the first client that connects. 0: asked to stop before one came.
+    pub fn one(self, attend: impl FnOnce(Connection<'_>) -> Result<(), Error>) -> Result<u64, Error> {
+        match next(&self.listener, self.service, self.transcript)? {
+            Some((stream, peer)) => {
+                attend(Connection::accepted(stream, peer, self.service.idle, &self.service.stop)?).map(|()| 1)
+            }
+            None => Ok(0),
+        }
+    }
+
+    /// Lets `attend` talk with each client that connects, many at a time. How many it attended to the end.
+    ///
+    /// What goes wrong with one client is said on standard error and ends that client only; with `service.once` it is
+    /// the answer. Ends when asked to stop, or when standard output has gone away.
+    pub fn each(self, attend: impl Fn(Connection<'_>) -> Result<(), Error> + Sync) -> Result<u64, Error> {
+        if self.service.once {
+            return self.one(attend);
+        }
+        each(&self.listener, self.service, self.transcript, |stream, peer| {
+            attend(Connection::accepted(stream, peer, self.service.idle, &self.service.stop)?)
+        })
+    }
+}
+
+fn each(
+    listener: &TcpListener,
+    service: &Service,
+    transcript: &Transcript,
+    attend: impl Fn(TcpStream, SocketAddr) -> Result<(), Error> + Sync,
+) -> Result<u64, Error> {
     let served = AtomicU64::new(0);
     let present = AtomicUsize::new(0);
     let fatal = Mutex::new(None);
@@ -50,7 +83,7 @@ pub fn serve_each(
                     Err(error) => return Err(error),
                 }
             }
-            let Some((stream, peer)) = next(&listener, service, transcript)? else { return Ok(()) };
+            let Some((stream, peer)) = next(listener, service, transcript)? else { return Ok(()) };
             present.fetch_add(1, Ordering::AcqRel);
             let (served, present, fatal, attend) = (&served, &present, &fatal, &attend);
             let thread = std::thread::Builder::new().spawn_scoped(scope, move || {

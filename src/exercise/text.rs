@@ -34,6 +34,14 @@ pub fn bytes_literal(bytes: &[u8]) -> String {
     literal
 }
 
+/// Text in quotation marks for a message: what is not printable escaped, cut after 40 characters.
+pub fn quoted(bytes: &[u8]) -> String {
+    let text = text_of(bytes);
+    let beginning: String = text.chars().take(40).collect();
+    let rest = if beginning.len() < text.len() { "..." } else { "" };
+    format!("{beginning:?}{rest}")
+}
+
 /// An address as Python's socket module gives it: `('127.0.0.1', 54321)`, `('::1', 54321, 0, 0)`.
 pub fn address_tuple(address: SocketAddr) -> String {
     match address {
@@ -52,6 +60,12 @@ mod tests {
     fn takes_what_is_not_utf8_as_iso_8859_1() {
         assert_eq!(text_of(b"Gr\xfc\xdfe"), "Grüße");
         assert_eq!(text_of("Grüße".as_bytes()), "Grüße");
+    }
+
+    #[test]
+    fn quotes_the_beginning_of_a_long_text_and_escapes_it() {
+        assert_eq!(quoted(b"a\x1b[0m"), r#""a\u{1b}[0m""#);
+        assert_eq!(quoted(&[b'x'; 1000]), format!("\"{}\"...", "x".repeat(40)));
     }
 
     #[test]
