@@ -18,8 +18,9 @@ pub struct Segment<'a> {
     pub acknowledgment: u32,
     /// Bytes of data.
     pub length: u32,
-    /// The window as far as its scale is known.
+    /// The window as far as its scale is known, and as the header says it.
     pub window: u32,
+    pub said: u16,
     /// Whether the scale of the sender's windows is known (or known not to be used).
     pub scaled: bool,
     /// Blocks of its SACK option, (left, right).
@@ -117,6 +118,9 @@ pub struct Side {
     acknowledged_frame: u64,
     duplicates: u32,
     window: u32,
+    /// As the header said it: whether a window has changed is judged by this, so that behind a SYN, whose own window is
+    /// never scaled, nearly every window is another.
+    said: u16,
     scaled: bool,
     last: Marks,
     /// A hole in what was seen makes counting bytes in flight senseless until the other side acknowledges.
@@ -152,7 +156,9 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
     }
     if acks && receiver.contiguous.is_some_and(|contiguous| before(contiguous, segment.acknowledgment)) {
         found.marks.0 |= Marks::ACK_LOST_SEGMENT;
-        receiver.contiguous = receiver.next;
+        // Said once: up to here nothing surprises any more.
+        receiver.contiguous =
+            receiver.next.map(|next| if before(next, segment.acknowledgment) { segment.acknowledgment } else { next });
     }
     if segment.length > 0 || phantom > 0 {
         sender.repeats(receiver, segment, next, initial_rtt, &mut found);
@@ -161,7 +167,7 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
     sender.advance(segment, next, found.marks);
     sender.acknowledged = Some(segment.acknowledgment);
     sender.acknowledged_time = segment.time;
-    sender.window = segment.window;
+    (sender.window, sender.said) = (segment.window, segment.said);
     sender.scaled = segment.scaled;
     sender.last = found.marks;
     // A block below the acknowledgment reports a duplicate (RFC 2883), not data beyond a gap.
@@ -201,14 +207,14 @@ impl Side {
             *marks |= Marks::KEEP_ALIVE;
         }
         let same_ack = self.acknowledged == Some(segment.acknowledgment);
-        if length == 0 && segment.window != 0 && segment.window != self.window && at_next && same_ack {
+        if length == 0 && segment.window != 0 && segment.said != self.said && at_next && same_ack {
             *marks |= Marks::WINDOW_UPDATE | if self.window == 0 { Marks::WINDOW_REOPENED } else { 0 };
         }
         let edge = receiver.acknowledged.map(|acknowledged| acknowledged.wrapping_add(receiver.window));
         if length > 0 && receiver.scaled && edge == Some(sequence.wrapping_add(length)) {
             *marks |= Marks::WINDOW_FULL;
         }
-        if length > 0 || !at_next || segment.window != self.window {
+        if length > 0 || !at_next || segment.said != self.said {
             return false;
         }
         if segment.window != 0 && same_ack && receiver.last.any(Marks::KEEP_ALIVE) {
@@ -234,7 +240,7 @@ impl Side {
         if segment.length == 0
             && !marked
             && segment.window != 0
-            && segment.window == self.window
+            && segment.said == self.said
             && self.next == Some(segment.sequence)
             && self.acknowledged == Some(segment.acknowledgment)
         {
@@ -297,6 +303,12 @@ impl Side {
     fn advance(&mut self, segment: &Segment<'_>, next: u32, marks: Marks) {
         if marks.any(Marks::ZERO_WINDOW_PROBE) {
             return;
+        }
+        if marks.any(Marks::LOST_SEGMENT)
+            && self.next.zip(self.contiguous).is_some_and(|(end, known)| before(end, known))
+        {
+            // A new hole behind what was acknowledged unseen.
+            self.contiguous = self.next;
         }
         if self.next.is_none_or(|newest| before(newest, next)) {
             self.next = Some(next);

@@ -269,6 +269,7 @@ impl Connection {
             acknowledgment: header.acknowledgment(),
             length: header.length,
             window,
+            said: header.window(),
             scaled: sender.scale != Scale::Unknown,
             sack: &sack,
         };

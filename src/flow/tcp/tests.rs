@@ -117,3 +117,28 @@ fn a_fragment_of_a_segment_moves_nothing_on() {
     assert_eq!((all[1].sequence, all[1].acknowledgment, all[1].window), (101, 501, 1000));
     assert_eq!((all[2].sequence, all[2].completeness), (1, 1));
 }
+
+fn marks(packets: &[Vec<u8>]) -> Vec<u32> {
+    facts(packets).iter().map(|facts| facts.analysis.marks.0).collect()
+}
+
+#[test]
+fn an_acknowledgment_of_what_was_not_seen_surprises_once_until_there_is_another_hole() {
+    let opening = [up(SYN, 100, 0, 0), down(SYN | ACK, 500, 101, 0), up(ACK, 101, 501, 0)];
+    let unseen = [down(ACK, 501, 120, 0), down(ACK, 501, 120, 5), up(ACK, 120, 506, 9), down(ACK, 506, 129, 0)];
+    let all = marks(&[&opening[..], &unseen[..]].concat());
+    let surprise = all.iter().map(|marks| marks & Marks::ACK_LOST_SEGMENT != 0);
+    assert_eq!(surprise.collect::<Vec<_>>(), [false, false, false, true, false, false, true]);
+    assert_eq!(all[5], Marks::LOST_SEGMENT);
+}
+
+#[test]
+fn windows_are_compared_as_the_headers_say_them() {
+    let scale = |shift| [3, 3, shift, 1];
+    let opening = [segment(true, SYN, 100, 0, &scale(0), 0), segment(false, SYN | ACK, 500, 101, &scale(3), 0)];
+    let mut answer = down(ACK, 501, 101, 0);
+    // 125 times 8 is what the SYN said as it stands.
+    answer[34..36].copy_from_slice(&125u16.to_be_bytes());
+    let all = marks(&[&opening[..], &[up(ACK, 101, 501, 0), answer.clone(), answer]].concat());
+    assert_eq!(all[3..], [Marks::WINDOW_UPDATE, Marks::DUPLICATE_ACK]);
+}
