@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Error, Transcript};
 
 /// Between two sends of answers that were given as arguments.
-const PACE: Duration = Duration::from_millis(100);
+pub const PACE: Duration = Duration::from_millis(100);
 
 /// The longest line that is read from standard input, in bytes.
 const LONGEST: u64 = 64 * 1024;

@@ -21,6 +21,7 @@ mod stop;
 pub mod sync;
 mod text;
 mod transcript;
+mod typing;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -44,10 +44,15 @@ impl Transcript {
 
     /// Prints a line: the words of the course, then what the peer sent.
     pub fn heard(&self, words: &str, heard: &str) -> Result<(), Error> {
+        // One write, under one lock.
+        io::stdout().lock().write_all((self.formed(words, heard) + "\n").as_bytes()).map_err(Error::Output)
+    }
+
+    /// The line that [`Transcript::heard`] prints, without its end.
+    pub fn formed(&self, words: &str, heard: &str) -> String {
         let heard = if self.escaped { (self.escape)(heard) } else { heard.to_owned() };
         let stamp = if self.stamped { stamp() + " " } else { String::new() };
-        // One write, under one lock.
-        io::stdout().lock().write_all(format!("{stamp}{words}{heard}\n").as_bytes()).map_err(Error::Output)
+        format!("{stamp}{words}{heard}")
     }
 
     /// Asks a person at a terminal, who types on the same line.
@@ -61,14 +66,17 @@ impl Transcript {
     /// Says something about the program on standard error. A standard error that is closed is no reason to stop.
     pub fn note(&self, words: &str) {
         match self.log {
-            Log::Text => {
-                // What a peer sent may stand in it; the line ends are ours.
-                let lines: Vec<String> = words.lines().map(self.escape).collect();
-                let stamp = if self.stamped { stamp() + " " } else { String::new() };
-                let _ = writeln!(io::stderr().lock(), "{stamp}netlab: {}", lines.join("\n"));
-            }
+            Log::Text => _ = writeln!(io::stderr().lock(), "{}", self.noted(words)),
             Log::Json(_) => self.log("note", None, words),
         }
+    }
+
+    /// What [`Transcript::note`] says to a person, without its end.
+    pub fn noted(&self, words: &str) -> String {
+        // What a peer sent may stand in it; the line ends are ours.
+        let lines: Vec<String> = words.lines().map(self.escape).collect();
+        let stamp = if self.stamped { stamp() + " " } else { String::new() };
+        format!("{stamp}netlab: {}", lines.join("\n"))
     }
 
     /// Says what went wrong with a peer, or what is worth knowing about it. `words` name the peer.
