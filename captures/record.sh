@@ -13,12 +13,12 @@ cd "$(dirname "$0")"
 
 ME="netlab-rec-$$"
 A=$ME-a B=$ME-b R=$ME-r S=$ME-s
-pids=() recorder=''
+pids=() recorders=() program=record.py
 
 ns() { ip netns exec "$@"; }
 tidy() {
-    kill "${pids[@]}" $recorder 2>/dev/null || true
-    pids=() recorder=''
+    kill "${pids[@]}" "${recorders[@]}" 2>/dev/null || true
+    pids=() recorders=()
     for name in $(ip netns list | awk '{print $1}' | grep "^$ME-" || true); do ip netns del "$name"; done
 }
 trap tidy EXIT
@@ -94,23 +94,23 @@ record() {
     # Directly, not through ns(): $! must be the program itself. Immediate mode, because tcpdump drops at its end what
     # the kernel has not handed over yet.
     ip netns exec "$space" tcpdump --immediate-mode -Z root -i "$interface" --time-stamp-precision=nano -U -w "$file" "$@" 2>"$talk" &
-    recorder=$!
+    recorders+=($!)
     until grep -q 'listening on' "$talk"; do sleep 0.05; done
     rm "$talk"
 }
 done_recording() {
     sleep "${1:-0.3}"
-    kill -TERM "$recorder"
-    wait "$recorder" || true
-    recorder=''
+    kill -TERM "${recorders[@]}"
+    wait "${recorders[@]}" || true
+    recorders=()
     tidy
 }
-# background NAMESPACE WHAT...: starts a program of record.py and waits until it is ready.
+# background NAMESPACE WHAT...: starts a program of record.py (or tcp.py) and waits until it is ready.
 background() {
     local space=$1 talk
     shift
     talk=$(mktemp)
-    ip netns exec "$space" python3 record.py "$@" >"$talk" &
+    ip netns exec "$space" python3 "$program" "$@" >"$talk" &
     pids+=($!)
     until grep -q ready "$talk"; do sleep 0.05; done
     rm "$talk"
@@ -118,7 +118,7 @@ background() {
 run() {
     local space=$1
     shift
-    ns "$space" python3 record.py "$@"
+    ns "$space" python3 "$program" "$@"
 }
 
 record_sync() {
@@ -477,6 +477,123 @@ record_raw-ip() {
     run "$A" sync-client 10.0.9.2 'Good morning'
     done_recording
 }
+# What TCP does over time: the programs, and the cable of A and B that has its faults by rule, are those of tcp.py.
+# cabled DELAY [RULE...]: A - left R right - B.
+cabled() {
+    program=tcp.py
+    space "$A" "$R" "$B"
+    wire "$A" eth0 01 "$R" left 11
+    wire "$B" eth0 02 "$R" right 12
+    four "$A" eth0 10.0.5.1/24
+    four "$B" eth0 10.0.5.2/24
+    known
+    background "$R" cable left right "$@"
+}
+# pair_of PAIR: server and client.
+pair_of() {
+    background "$B" "$1-server" 10.0.5.2
+    run "$A" "$1-client" 10.0.5.2
+}
+# lines SOURCE-PORT NUMBER LENGTH [PAUSE]: lines in segments of their own.
+lines() {
+    background "$B" lines-server 10.0.5.2
+    run "$A" lines-client 10.0.5.2 "$@"
+}
+record_half-close() {
+    cabled 0
+    record half-close.pcap "$A" eth0
+    pair_of half-close
+    done_recording
+}
+record_simultaneous-close() {
+    cabled 20
+    record simultaneous-close.pcap "$A" eth0
+    pair_of crossing-close
+    done_recording
+}
+record_simultaneous-open() {
+    local when
+    cabled 50
+    record simultaneous-open.pcap "$A" eth0
+    when=$(date -d '+1 second' +%s.%3N)
+    ip netns exec "$B" python3 "$program" meet 10.0.5.1 8006 8005 "$when" 'Hello from 8006' &
+    pids+=($!)
+    run "$A" meet 10.0.5.2 8005 8006 "$when" 'Hello from 8005'
+    done_recording
+}
+record_resets() {
+    cabled 20
+    record resets.pcap "$A" eth0
+    pair_of resets
+    done_recording
+}
+record_loss() {
+    cabled 10 lose:right:data:2-2
+    record loss.pcap "$A" eth0
+    lines 40030 6 500
+    done_recording
+}
+record_timeout() {
+    # The SYN, then a line three times, then the acknowledgment of one.
+    cabled 10 lose:right:syn:1-1 lose:right:data:2-4
+    record timeout.pcap "$A" eth0
+    lines 40031 3 100 0.1
+    done_recording
+}
+record_lost-acknowledgment() {
+    cabled 10 lose:left:ack:2-3
+    record lost-acknowledgment.pcap "$A" eth0
+    lines 40032 2 100 0.5
+    done_recording
+}
+record_out-of-order() {
+    cabled 10 hold:right:data:2-2
+    record out-of-order.pcap "$B" eth0
+    lines 40033 4 500
+    done_recording
+}
+record_repeated() {
+    # The cable delivers a segment twice.
+    cabled 10 twice:right:data:2-2
+    record repeated.pcap "$B" eth0
+    lines 40034 3 100 0.05
+    done_recording
+}
+record_zero-window() {
+    cabled 0
+    record zero-window.pcap "$A" eth0
+    background "$B" slow-server 10.0.5.2
+    run "$A" fast-client 10.0.5.2
+    done_recording
+}
+record_keep-alive() {
+    # Everything is lost after two questions that were answered.
+    cabled 0 lose:left:any:5-
+    record keep-alive.pcap "$A" eth0
+    background "$B" silent-server 10.0.5.2
+    run "$A" anxious-client 10.0.5.2
+    done_recording
+}
+record_reused-port() {
+    cabled 0
+    record reused-port.pcap "$A" eth0
+    pair_of again
+    done_recording
+}
+record_middle() {
+    cabled 0
+    background "$B" long-server 10.0.5.2
+    background "$A" long-client 10.0.5.2
+    record middle.pcap "$A" eth0
+    done_recording 3
+}
+record_two-points() {
+    cabled 10 lose:right:data:2-2 lose:left:ack:4-4
+    record two-points-a.pcap "$R" left
+    record two-points-b.pcap "$R" right
+    lines 40035 5 200
+    done_recording
+}
 record_mixed() {
     # Made of two others: one file, two link types.
     [ -e raw-ip.pcap ] || record_raw-ip
@@ -486,9 +603,11 @@ record_mixed() {
 
 everything=(sync loopback snaplen ipv6 refused reset tso segments udp port-unreachable host-unreachable mtu fragments fragments-ipv6
     ping ping-ipv6 arp traceroute redirect router-advertisement igmp-v1 igmp-v2 igmp-v3 mld-v1 mld-v2 stp vlan qinq
-    ipip 6in4 gre geneve vxlan raw-ip mixed)
+    ipip 6in4 gre geneve vxlan raw-ip mixed half-close simultaneous-close simultaneous-open resets loss timeout
+    lost-acknowledgment out-of-order repeated zero-window keep-alive reused-port middle two-points)
 if [ $# -gt 0 ]; then wanted=("$@"); else wanted=("${everything[@]}"); fi
 for name in "${wanted[@]}"; do
     echo "recording $name" >&2
+    program=record.py
     "record_$name"
 done

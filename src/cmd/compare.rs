@@ -17,8 +17,8 @@ use crate::wire::Packet;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_long_help = "Frames show the same packet where all is equal that routers leave alone. The delay counts \
-    both clocks' difference. Exit status 1: some packets are in one capture alone."
+    after_long_help = "Frames show the same packet where all is equal that routers leave alone. The delay one way counts \
+    the difference between the two clocks. Exit status 1: some packets are in one capture alone."
 )]
 pub struct Args {
     /// The capture at the first point
@@ -73,10 +73,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     pass(&args, &args.second, &mut Second { matching: &mut matching, pairs })?;
 
     writeln!(out, "{} packets in both", matching.pairs)?;
-    if let Some(mean) = matching.delays().mean() {
-        let delays = matching.delays();
-        let (least, mean, most) = (seconds(delays.least), seconds(mean), seconds(delays.most));
-        writeln!(out, "delay from A to B: least {least} s, mean {mean} s, most {most} s")?;
+    let path = matching.path();
+    for (way, delays) in [("from A to B", path.there), ("from B to A", path.back)] {
+        if let Some(mean) = delays.mean() {
+            let (count, least, mean, most) = (delays.count, seconds(delays.least), seconds(mean), seconds(delays.most));
+            writeln!(out, "delay {way} ({count}): least {least} s, mean {mean} s, most {most} s")?;
+        }
+    }
+    if let Some(both) = path.both {
+        writeln!(out, "both ways: {} s, whatever the difference between the two clocks", seconds(both))?;
     }
     let (only_first, only_second) = (matching.only_first(), &matching.only_second);
     list(&mut out, "A", &args.first, &only_first, only_first.len() as u64, args.top)?;

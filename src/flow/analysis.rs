@@ -47,8 +47,17 @@ impl Marks {
     pub const KEEP_ALIVE: u32 = 1 << 12;
     pub const KEEP_ALIVE_ACK: u32 = 1 << 13;
     pub const REUSED_PORTS: u32 = 1 << 14;
-    /// A window update behind a closed window. Not Wireshark's: for words, no field.
+    // What follows is not Wireshark's: for words, no fields. Each comes with one of the above.
+    /// A window update behind a closed window.
     pub const WINDOW_REOPENED: u32 = 1 << 15;
+    /// A keep-alive that asks whether a closed window has opened: Linux probes so, with an old number and no data.
+    pub const EMPTY_PROBE: u32 = 1 << 16;
+    /// The window is still closed, says the answer to such a probe.
+    pub const STILL_CLOSED: u32 = 1 << 17;
+    /// A window update that offers more than before, and not only because windows are scaled from now on.
+    pub const WINDOW_GREW: u32 = 1 << 18;
+    /// A SYN that comes again, now with an acknowledgment: both sides open at once.
+    pub const CROSSING: u32 = 1 << 19;
 
     /// Data that the other side already had, or was meant to have.
     pub const REPEATED: u32 = Self::RETRANSMISSION | Self::FAST_RETRANSMISSION | Self::SPURIOUS_RETRANSMISSION;
@@ -78,6 +87,11 @@ pub struct Analysis {
     pub push_bytes: Option<u32>,
     /// Nanoseconds from the oldest segment that awaits its acknowledgment to this retransmission.
     pub rto: Option<i64>,
+    /// Nanoseconds since the same bytes were sent first; `None` where not all of them were seen before. Only of what
+    /// is marked as sent again or out of order.
+    pub seen_before: Option<i64>,
+    /// Bytes, (left, right), that the sender has received a second time, by its SACK option (RFC 2883).
+    pub twice: Option<(u32, u32)>,
 }
 
 impl Analysis {
@@ -98,6 +112,8 @@ struct Sent {
 
 /// At most this many segments of one side are remembered until they are acknowledged; the oldest leave.
 const UNACKNOWLEDGED: usize = 4096;
+/// What is sent again is looked up in at most this many earlier segments.
+const PIECES: usize = 64;
 /// A fast retransmission comes within this time of the acknowledgment that asked for it: 20 ms.
 const FAST: i64 = 20_000_000;
 /// What comes later than this after the newest data is a retransmission, where no round trip is known: 3 ms.
@@ -122,6 +138,8 @@ pub struct Side {
     /// never scaled, nearly every window is another.
     said: u16,
     scaled: bool,
+    /// The window was that of a SYN, which is never scaled.
+    from_syn: bool,
     last: Marks,
     /// A hole in what was seen makes counting bytes in flight senseless until the other side acknowledges.
     uncountable: bool,
@@ -169,8 +187,10 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
     sender.acknowledged_time = segment.time;
     (sender.window, sender.said) = (segment.window, segment.said);
     sender.scaled = segment.scaled;
+    sender.from_syn = segment.flags.any(Flags::SYN);
     sender.last = found.marks;
     // A block below the acknowledgment reports a duplicate (RFC 2883), not data beyond a gap.
+    found.twice = segment.sack.first().copied().filter(|(left, _)| before(*left, segment.acknowledgment));
     let beyond = segment.sack.iter().filter(|(left, _)| before(segment.acknowledgment, *left));
     sender.sacked = beyond.fold(0, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
     if acks {
@@ -204,11 +224,14 @@ impl Side {
             return false;
         }
         if length <= 1 && self.next == Some(sequence.wrapping_add(1)) {
-            *marks |= Marks::KEEP_ALIVE;
+            let closed = receiver.acknowledged.is_some() && receiver.window == 0;
+            *marks |= Marks::KEEP_ALIVE | if closed { Marks::EMPTY_PROBE } else { 0 };
         }
         let same_ack = self.acknowledged == Some(segment.acknowledgment);
         if length == 0 && segment.window != 0 && segment.said != self.said && at_next && same_ack {
-            *marks |= Marks::WINDOW_UPDATE | if self.window == 0 { Marks::WINDOW_REOPENED } else { 0 };
+            *marks |= Marks::WINDOW_UPDATE
+                | if self.window == 0 { Marks::WINDOW_REOPENED } else { 0 }
+                | if segment.window > self.window && !self.from_syn { Marks::WINDOW_GREW } else { 0 };
         }
         let edge = receiver.acknowledged.map(|acknowledged| acknowledged.wrapping_add(receiver.window));
         if length > 0 && receiver.scaled && edge == Some(sequence.wrapping_add(length)) {
@@ -216,6 +239,9 @@ impl Side {
         }
         if length > 0 || !at_next || segment.said != self.said {
             return false;
+        }
+        if segment.window == 0 && same_ack && receiver.last.any(Marks::EMPTY_PROBE) {
+            *marks |= Marks::STILL_CLOSED;
         }
         if segment.window != 0 && same_ack && receiver.last.any(Marks::KEEP_ALIVE) {
             *marks |= Marks::KEEP_ALIVE_ACK;
@@ -274,6 +300,7 @@ impl Side {
         if behind_probe {
             return;
         }
+        found.seen_before = self.seen_before(segment, next);
         let since_ack = segment.time.since(receiver.acknowledged_time);
         if receiver.duplicates >= 2 && since_ack < FAST && receiver.acknowledged == Some(segment.sequence) {
             found.marks.0 |= Marks::FAST_RETRANSMISSION;
@@ -287,6 +314,24 @@ impl Side {
         found.marks.0 |= Marks::RETRANSMISSION;
         let rto = self.unacknowledged.first().map_or(since_newest, |sent| segment.time.since(sent.time));
         found.rto = Some(rto).filter(|rto| *rto != 0);
+    }
+
+    /// How long ago the first of these bytes were sent first, where all of them have been seen.
+    #[cold]
+    fn seen_before(&self, segment: &Segment<'_>, next: u32) -> Option<i64> {
+        let mut covered = segment.sequence;
+        let mut first: Option<Timestamp> = None;
+        for _ in 0..PIECES {
+            if !before(covered, next) {
+                break;
+            }
+            let from = covered;
+            let sent =
+                self.unacknowledged.iter().find(|sent| !before(from, sent.sequence) && before(from, sent.next))?;
+            first = Some(first.map_or(sent.time, |first| first.min(sent.time)));
+            covered = sent.next;
+        }
+        first.map(|first| segment.time.since(first))
     }
 
     /// Keeps a segment until it is acknowledged.

@@ -1,5 +1,6 @@
 //! What there is to say of a whole conversation: who, how long, how much, how it opened and how it ended.
 
+use super::event::Why;
 use super::key::Direction;
 use super::state::State;
 use super::table::{Conversation, Traffic};
@@ -33,12 +34,14 @@ pub enum Ending {
     Open,
     /// Both sides said that they had no more; this one first.
     Closed { by_client: bool },
+    /// Both sides said so before either knew that the other did.
+    ClosedTogether,
     /// One side said that it had no more, the other did not.
     HalfClosed { by_client: bool },
     /// The server answered the SYN with a reset.
     Refused,
-    /// Broken off. `after_close`: data reached a side that had closed already and no longer reads.
-    Reset { by_client: bool, after_close: bool },
+    /// Broken off.
+    Reset { by_client: bool, why: Why },
     /// Nobody answered the SYN.
     Unanswered,
     /// UDP and echo know no end.

@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::quality::FixedState;
 
 use crate::frame::Timestamp;
-use crate::wire::{At, Packet, Protocol};
+use crate::wire::{Address, At, Packet, Protocol};
 
 /// The most packets of the first capture that are remembered.
 const REMEMBERED: usize = 1 << 22;
@@ -33,7 +33,10 @@ pub struct Matching {
     pub forgotten: u64,
     /// Packets of both: as the first saw them, and as the second did.
     pub pairs: u64,
-    delays: Delays,
+    /// Of packets of who spoke first, and of those that went the other way.
+    delays: [Delays; 2],
+    /// Who spoke first, of the hosts that have been paired: by the pair, the smaller address first.
+    first_speakers: HashMap<(Address, Address), Address, foldhash::fast::RandomState>,
     /// Packets that only the second capture has.
     pub only_second: Vec<Sighting>,
     /// Further ones that were only counted.
@@ -48,7 +51,7 @@ pub struct Delays {
     pub least: i64,
     pub most: i64,
     sum: i128,
-    count: u64,
+    pub count: u64,
 }
 
 impl Delays {
@@ -59,11 +62,31 @@ impl Delays {
         self.count += 1;
     }
 
+    /// The same, seen from the second point.
+    #[must_use]
+    pub fn reversed(self) -> Self {
+        Self { least: -self.most, most: -self.least, sum: -self.sum, count: self.count }
+    }
+
     /// The mean; `None` where there was no pair.
     pub fn mean(&self) -> Option<i64> {
         i64::try_from(self.sum.checked_div(i128::from(self.count))?).ok()
     }
 }
+
+/// The delays of a path, each way as it is travelled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// From the first point to the second.
+    pub there: Delays,
+    /// From the second point to the first.
+    pub back: Delays,
+    /// The means of both ways together, in which the difference between the two clocks cancels out.
+    pub both: Option<i64>,
+}
+
+/// Pairs of hosts whose first speaker is remembered.
+const SPEAKERS: usize = 1 << 16;
 
 /// Sightings that are kept to be listed.
 const LISTED: usize = 1000;
@@ -104,12 +127,22 @@ impl Matching {
             return None;
         };
         self.pairs += 1;
-        self.delays.add(packet.frame.time.unwrap_or_default().since(found.time));
+        let delay = packet.frame.time.unwrap_or_default().since(found.time);
+        let [first, other] = &mut self.delays;
+        if spoke_first(&mut self.first_speakers, packet) { first } else { other }.add(delay);
         Some(found)
     }
 
-    pub fn delays(&self) -> Delays {
-        self.delays
+    /// The delays by direction: whichever way takes longer than no time at all, both together, is the way there.
+    pub fn path(&self) -> Path {
+        let [first, other] = self.delays;
+        let sum = first.mean().zip(other.mean()).map(|(first, other)| first.saturating_sub(other));
+        let turned = match sum {
+            Some(sum) => sum < 0,
+            None => first.mean().unwrap_or_default() < 0 || other.mean().unwrap_or_default() > 0,
+        };
+        let (there, back) = if turned { (other, first) } else { (first, other) };
+        Path { there, back: back.reversed(), both: sum.map(i64::saturating_abs) }
     }
 
     /// Packets that only the first capture has, in its order.
@@ -118,6 +151,17 @@ impl Matching {
         left.sort_by_key(|sighting| sighting.number);
         left
     }
+}
+
+/// Whether a packet comes from the host that was the first to speak to the other.
+fn spoke_first(speakers: &mut HashMap<(Address, Address), Address, impl BuildHasher>, packet: &Packet<'_>) -> bool {
+    let ip = packet.each().find(|at| matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
+    let Some((source, destination)) = ip.and_then(|at| packet.addresses(at.index + 1)) else { return true };
+    let pair = (source.min(destination), source.max(destination));
+    if !speakers.contains_key(&pair) && speakers.len() >= SPEAKERS {
+        return source <= destination;
+    }
+    *speakers.entry(pair).or_insert(source) == source
 }
 
 fn sighting(packet: &Packet<'_>) -> Sighting {
@@ -200,10 +244,29 @@ mod tests {
         with(&udp([10, 0, 0, 1], 64, 5, b"lost"), 2, |packet| matching.first(packet));
         let found = with(&udp([10, 0, 0, 1], 63, 5, b"one"), 3, |packet| matching.second(packet));
         assert_eq!(found.map(|found| found.number), Some(1));
-        assert_eq!(matching.delays().mean(), Some(2_000_000_000));
+        assert_eq!(matching.path().there.mean(), Some(2_000_000_000));
         assert_eq!(matching.only_first().iter().map(|left| left.number).collect::<Vec<_>>(), [2]);
         assert!(with(&udp([10, 0, 0, 1], 63, 5, b"new"), 4, |packet| matching.second(packet)).is_none());
         assert_eq!(matching.only_second.len(), 1);
+    }
+
+    #[test]
+    fn the_clocks_difference_cancels_out_both_ways() {
+        // One second there, three back; the second clock is ten seconds ahead.
+        let mut matching = Matching::default();
+        let (there, back) = (udp([10, 0, 0, 1], 64, 5, b"ping"), {
+            let mut bytes = udp([10, 0, 0, 2], 64, 5, b"pong");
+            bytes[16..20].copy_from_slice(&[10, 0, 0, 1]);
+            bytes
+        });
+        with(&there, 100, |packet| matching.first(packet));
+        with(&back, 105, |packet| matching.first(packet));
+        with(&there, 111, |packet| matching.second(packet));
+        with(&back, 112, |packet| matching.second(packet));
+        let path = matching.path();
+        let seconds = |delays: Delays| delays.mean().map(|mean| mean / 1_000_000_000);
+        assert_eq!((seconds(path.there), seconds(path.back)), (Some(11), Some(-7)));
+        assert_eq!(path.both, Some(4_000_000_000));
     }
 
     #[test]

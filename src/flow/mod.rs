@@ -22,7 +22,7 @@ pub mod tcp;
 use crate::frame::Timestamp;
 use crate::wire::{At, Packet, Protocol, udp};
 pub use conversation::{Ending, Summary, Transport};
-pub use event::Event;
+pub use event::{Event, Why};
 pub use fields::FIELDS;
 use key::Key;
 use table::Table;

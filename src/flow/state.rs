@@ -47,14 +47,24 @@ impl State {
     }
 }
 
-/// Moves both ends on by one segment. `acknowledges_fin`: its acknowledgment covers the FIN of the other side.
+/// What a segment acknowledges that moves states on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Acknowledges {
+    /// The FIN of the other side, for the first time.
+    pub fin: bool,
+    /// The SYN of the other side, which has acknowledged the sender's before: the second half of a simultaneous open.
+    pub second_syn: bool,
+}
+
+/// Moves both ends on by one segment.
 #[inline]
-pub fn advance(sender: &mut State, receiver: &mut State, flags: Flags, acknowledges_fin: bool) {
+pub fn advance(sender: &mut State, receiver: &mut State, flags: Flags, acknowledges: Acknowledges) {
     use State::*;
     if flags.any(Flags::RST) {
-        // A segment that breaks off ends both: who sends it has no connection, who gets it gives his up. A listener
-        // that was refused nothing stays a listener only if there is one, which nobody can see.
-        (*sender, *receiver) = (Closed, Closed);
+        // A segment that breaks off ends both: who sends it has no connection, who gets it gives his up; but who has
+        // only answered a SYN listens again (RFC 9293 §3.10.7.4).
+        let listens = matches!((*sender, *receiver), (SynSent, SynReceived));
+        (*sender, *receiver) = (Closed, if listens { Listen } else { Closed });
         return;
     }
     match (flags.any(Flags::SYN), flags.any(Flags::ACK)) {
@@ -66,6 +76,7 @@ pub fn advance(sender: &mut State, receiver: &mut State, flags: Flags, acknowled
             }
             return;
         }
+        (true, true) if acknowledges.second_syn => (*sender, *receiver) = (Established, Established),
         (true, true) => {
             *sender = SynReceived;
             if *receiver == Unknown {
@@ -83,7 +94,12 @@ pub fn advance(sender: &mut State, receiver: &mut State, flags: Flags, acknowled
         }
         (false, false) => {}
     }
-    if acknowledges_fin {
+    if acknowledges.fin && matches!((*sender, *receiver), (FinWait1, FinWait1) | (Closing, Closing)) {
+        // The FINs have crossed (RFC 9293 §3.6, figure 13): either side has the other's, and awaits that its own is
+        // acknowledged.
+        let both = if *sender == FinWait1 { Closing } else { TimeWait };
+        (*sender, *receiver) = (both, both);
+    } else if acknowledges.fin {
         *receiver = match *receiver {
             FinWait1 => FinWait2,
             Closing => TimeWait,
@@ -126,7 +142,8 @@ mod tests {
         for (sender, flags, acknowledges_fin) in segments {
             let [client, server] = &mut ends;
             let (from, to) = if *sender == C { (client, server) } else { (server, client) };
-            advance(from, to, Flags(*flags), *acknowledges_fin);
+            let acknowledges = Acknowledges { fin: *acknowledges_fin, ..Acknowledges::default() };
+            advance(from, to, Flags(*flags), acknowledges);
             after.push((ends[C], ends[S]));
         }
         after
@@ -179,12 +196,18 @@ mod tests {
     #[test]
     fn both_close_at_once_and_both_wait() {
         let seen = play(&[(C, ACK, false), (C, FIN, false), (S, FIN, false), (C, ACK, true), (S, ACK, true)]);
-        assert_eq!(seen.last(), Some(&(TimeWait, TimeWait)));
+        assert_eq!(seen[2..], [(FinWait1, FinWait1), (Closing, Closing), (TimeWait, TimeWait)]);
     }
 
     #[test]
     fn a_refused_connection_is_closed_on_both_sides() {
         assert_eq!(play(&[(C, SYN, false), (S, RST, false)]).last(), Some(&(Closed, Closed)));
+    }
+
+    #[test]
+    fn a_server_that_is_reset_before_the_connection_is_open_listens_again() {
+        let seen = play(&[(C, SYN, false), (S, SYN | ACK, false), (C, Flags::RST, false)]);
+        assert_eq!(seen.last(), Some(&(Closed, Listen)));
     }
 
     #[test]

@@ -212,6 +212,7 @@ impl Statistics {
         for event in known.events {
             match event {
                 super::Event::Refused => self.trouble.add(Trouble::Refused, bytes),
+                super::Event::Reset { why: super::Why::Again, .. } => {}
                 super::Event::Reset { .. } => self.trouble.add(Trouble::Reset, bytes),
                 _ => {}
             }

@@ -7,7 +7,7 @@ mod tests;
 
 use super::analysis::{Analysis, Marks, Segment, Side, analyse, before};
 use super::conversation::{self, Ending};
-use super::event::Event;
+use super::event::{Event, Why};
 use super::key::{Direction, Key};
 use super::state::{self, State};
 use super::table::Table;
@@ -45,6 +45,8 @@ pub struct Facts {
     pub completeness: u8,
     /// More data than the receiver takes in one segment: put together by the kernel, never on the wire like this.
     pub oversized: bool,
+    /// The first segment of its conversation.
+    pub first: bool,
     /// Of client and server, behind this segment.
     pub states: [State; 2],
     pub analysis: Analysis,
@@ -95,6 +97,11 @@ struct End {
     largest: Option<u16>,
     /// Sequence number behind the FIN, once it was sent.
     fin: Option<u32>,
+    /// The other side has acknowledged that FIN.
+    fin_acknowledged: bool,
+    /// Its last segment had data; asked again, by data sent before or a keep-alive.
+    spoke: bool,
+    insisted: bool,
     state: State,
     /// The largest window it has offered, in bytes.
     window: u32,
@@ -127,21 +134,32 @@ pub struct Connection {
     stepped: Option<Timestamp>,
     /// From SYN to its answer, and from that to the client's acknowledgment, in nanoseconds.
     rtt: [Option<i64>; 2],
-    /// Who said first that he has no more.
+    /// Both have asked at once, and this side agreed first.
+    crossing: Option<Crossing>,
+    /// Who sent last.
+    speaker: Option<Direction>,
+    /// Who said first that he has no more, and whether the other said so without knowing.
     closer: Option<Direction>,
+    closed_together: bool,
     broken: Option<Break>,
     closed: bool,
+}
+
+/// How far a simultaneous open has come (RFC 9293 §3.5, figure 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Crossing {
+    /// Both have sent a SYN.
+    Asked,
+    /// This side has acknowledged the other's.
+    Agreed(Direction),
+    Open,
 }
 
 /// A reset that ended the conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Break {
     Refused,
-    /// `after_close`: by a side that had said that it has no more, and then was sent data.
-    Reset {
-        by: Direction,
-        after_close: bool,
-    },
+    Reset { by: Direction, why: Why },
 }
 
 /// Takes in a segment; `None` where its header is cut short.
@@ -194,6 +212,7 @@ impl Connection {
         let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
 
         let sequence = header.sequence();
+        let first = !self.begun;
         if header.unmeasured {
             self.begun = true;
             return Facts {
@@ -209,6 +228,7 @@ impl Connection {
                 accurate: !syn && self.ecn == Ecn::Accurate,
                 completeness: self.completeness,
                 oversized: false,
+                first: false,
                 states: self.states(),
                 analysis: Analysis::default(),
             };
@@ -275,12 +295,17 @@ impl Connection {
         };
         let analysis = analyse(sending, receiving, &segment, self.initial_rtt);
         sender.window = sender.window.max(window);
-        if analysis.marks.any(Marks::REPEATED) {
+        // What Wireshark's rules take for late may have been seen before.
+        if analysis.marks.any(Marks::REPEATED) || analysis.seen_before.is_some() {
             sender.repeated += u64::from(header.length);
         }
         let covers_fin = |fin: u32| ack && !before(header.acknowledgment(), fin);
-        let acknowledges_fin = receiver.fin.is_some_and(covers_fin);
-        state::advance(&mut sender.state, &mut receiver.state, flags, acknowledges_fin);
+        let acknowledges = state::Acknowledges {
+            fin: !receiver.fin_acknowledged && receiver.fin.is_some_and(covers_fin),
+            second_syn: syn && ack && self.crossing == Some(Crossing::Agreed(direction.reverse())),
+        };
+        receiver.fin_acknowledged |= acknowledges.fin;
+        state::advance(&mut sender.state, &mut receiver.state, flags, acknowledges);
         let mut facts = Facts {
             analysis,
             stream,
@@ -302,11 +327,19 @@ impl Connection {
                 self.completeness
             },
             oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
+            first,
             states: [State::Unknown; 2],
         };
         self.completeness |= seen(flags, header.length, self.begun);
         self.begun = true;
         self.tell(header, direction, client, time, events);
+        if syn && ack && self.crossing.is_some() {
+            facts.analysis.marks.0 |= Marks::CROSSING;
+        }
+        let [low, high] = &mut self.ends;
+        let sender = if direction == Direction::Up { low } else { high };
+        (sender.spoke, self.speaker) = (header.length > 0, Some(direction));
+        sender.insisted = facts.analysis.marks.any(Marks::REPEATED | Marks::KEEP_ALIVE);
         facts.states = self.states();
         match (syn, ack) {
             (true, false) => self.opened = time,
@@ -353,7 +386,8 @@ impl Connection {
         let by_client = self.closer == Some(client);
         let ending = match self.broken {
             Some(Break::Refused) => Ending::Refused,
-            Some(Break::Reset { by, after_close }) => Ending::Reset { by_client: by == client, after_close },
+            Some(Break::Reset { by, why }) => Ending::Reset { by_client: by == client, why },
+            None if self.closed_together => Ending::ClosedTogether,
             None if ours.fin.is_some() && theirs.fin.is_some() => Ending::Closed { by_client },
             None if ours.fin.is_some() || theirs.fin.is_some() => Ending::HalfClosed { by_client },
             None if self.step == 1 && self.completeness & !Completeness::SYN == 0 => Ending::Unanswered,
@@ -374,20 +408,26 @@ impl Connection {
         let flags = header.flags();
         let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
         let from_client = client == direction;
-        let [low, high] = &mut self.ends;
-        let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
 
         if flags.any(Flags::RST) {
-            let refused = !from_client && self.step == 1;
-            events.push(if refused { Event::Refused } else { Event::Reset { by_client: from_client } });
-            let after_close = sender.fin.is_some();
-            let broken = if refused { Break::Refused } else { Break::Reset { by: direction, after_close } };
-            if !self.closed {
-                self.broken.get_or_insert(broken);
+            if !from_client && self.step == 1 && self.crossing.is_none() {
+                events.push(Event::Refused);
+                self.broken.get_or_insert(Break::Refused);
+            } else {
+                let why = self.why(header, direction, from_client);
+                events.push(Event::Reset { by_client: from_client, why });
+                if !self.closed {
+                    self.broken.get_or_insert(Break::Reset { by: direction, why });
+                }
             }
             self.closed = true;
             return;
         }
+        if syn && self.crosses(ack, direction, from_client, time, events) {
+            return;
+        }
+        let [low, high] = &mut self.ends;
+        let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
         let step = match (syn, ack) {
             (true, false) => Some(1),
             (true, true) => Some(2),
@@ -408,14 +448,65 @@ impl Connection {
             }
             events.push(Event::Opening { step, after });
             (self.step, self.stepped) = (step, time);
+        } else if step == Some(1) && self.step == 1 && from_client {
+            // The question again: the answer is taken for this one's.
+            self.stepped = time;
         }
         if flags.any(Flags::FIN) && sender.fin.is_none() {
             sender.fin = Some(header.sequence().wrapping_add(header.length).wrapping_add(1));
             self.closer.get_or_insert(direction);
+            self.closed_together = receiver.fin.is_some() && !receiver.fin_acknowledged;
             events.push(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
-        } else if ack && !self.closed && sender.fin.is_some() && receiver.fin == Some(header.acknowledgment()) {
+        } else if !self.closed && sender.fin_acknowledged && receiver.fin_acknowledged {
             self.closed = true;
             events.push(Event::Closed);
+        }
+    }
+
+    /// A SYN where both sides ask at once; whether that is all there is to say of it.
+    fn crosses(
+        &mut self,
+        ack: bool,
+        direction: Direction,
+        from_client: bool,
+        time: Option<Timestamp>,
+        events: &mut Vec<Event>,
+    ) -> bool {
+        let (crossing, step) = match (self.crossing, ack) {
+            (None, false) if !from_client && self.step == 1 => (Crossing::Asked, 1),
+            (Some(Crossing::Asked), true) => (Crossing::Agreed(direction), 2),
+            (Some(Crossing::Agreed(by)), true) if by != direction => (Crossing::Open, 3),
+            (crossing, _) => return crossing.is_some(),
+        };
+        self.crossing = Some(crossing);
+        if !from_client && ack {
+            self.rtt[0] = time.zip(self.stepped).map(|(now, then)| now.since(then));
+        }
+        if crossing == Crossing::Open {
+            self.step = 3;
+        }
+        events.push(Event::Crossing { step });
+        true
+    }
+
+    /// Why a side sends this reset. A system that answers a segment with one gives it the number that the segment
+    /// acknowledged, and no acknowledgment of its own (RFC 9293 §3.5.2); a program's reset continues what it has sent.
+    fn why(&self, header: &Header<'_>, direction: Direction, from_client: bool) -> Why {
+        let [low, high] = &self.ends;
+        let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
+        if self.broken.is_some() {
+            Why::Again
+        } else if from_client && matches!(self.step, 1 | 2) && self.crossing.is_none() {
+            Why::GaveUp
+        } else if !header.flags().any(Flags::ACK) {
+            if sender.fin.is_some() && receiver.spoke { Why::AfterClose } else { Why::Unknown }
+        } else if self.speaker == Some(direction) && sender.insisted {
+            Why::Unanswered
+        } else {
+            // What it has acknowledged beyond SYN and FIN is data that had come.
+            let taken = receiver.base.map_or(0, |base| header.acknowledgment().wrapping_sub(base));
+            let numbers = 1 + u32::from(receiver.fin_acknowledged);
+            if before(numbers, taken) { Why::Unread } else { Why::Aborted }
         }
     }
 }

@@ -7,7 +7,7 @@ use super::style::{Palette, Role};
 use super::table::{Align, Table};
 use crate::field::text;
 use crate::flow::conversation::Tcp;
-use crate::flow::{Ending, Summary};
+use crate::flow::{Ending, Summary, Why};
 use crate::wire::Address;
 
 /// How a conversation ended, as plain lines and JSON say it.
@@ -19,19 +19,32 @@ fn ending(ending: Ending) -> &'static str {
         Ending::HalfClosed { by_client: true } => "half closed by client",
         Ending::HalfClosed { by_client: false } => "half closed by server",
         Ending::Refused => "refused",
-        Ending::Reset { by_client: true, after_close: false } => "reset by client",
-        Ending::Reset { by_client: false, after_close: false } => "reset by server",
-        Ending::Reset { by_client: true, after_close: true } => "reset by client after its close",
-        Ending::Reset { by_client: false, after_close: true } => "reset by server after its close",
+        Ending::ClosedTogether => "closed by both at once",
+        Ending::Reset { by_client, why } => {
+            let [client, server] = reset(why);
+            if by_client { client } else { server }
+        }
         Ending::Unanswered => "unanswered",
         Ending::Endless => "-",
+    }
+}
+
+/// The same of a reset by the client, and of one by the server.
+fn reset(why: Why) -> [&'static str; 2] {
+    match why {
+        Why::Aborted | Why::Again => ["reset by client", "reset by server"],
+        Why::Unread => ["reset by client, perhaps with data unread", "reset by server, perhaps with data unread"],
+        Why::GaveUp => ["reset by client before it was open", "reset by server before it was open"],
+        Why::AfterClose => ["reset by client after its close", "reset by server after its close"],
+        Why::Unknown => ["reset by client, which did not know it", "reset by server, which did not know it"],
+        Why::Unanswered => ["reset by client, which got no answer", "reset by server, which got no answer"],
     }
 }
 
 fn role(ending: Ending) -> Role {
     match ending {
         Ending::Open | Ending::Endless => Role::Plain,
-        Ending::Closed { .. } | Ending::HalfClosed { .. } => Role::Closing,
+        Ending::Closed { .. } | Ending::ClosedTogether | Ending::HalfClosed { .. } => Role::Closing,
         Ending::Refused | Ending::Reset { .. } | Ending::Unanswered => Role::Trouble,
     }
 }

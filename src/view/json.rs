@@ -187,12 +187,15 @@ pub fn identifier(event: &Event) -> &'static str {
         Event::Opening { step: 1, .. } => "opening.asks",
         Event::Opening { step: 2, .. } => "opening.agrees",
         Event::Opening { .. } => "opening.done",
+        Event::Crossing { step: 1 } => "opening.crosses",
+        Event::Crossing { step: 2 } => "opening.agrees",
+        Event::Crossing { .. } => "opening.done",
         Event::Refused => "refused",
         Event::Closing { by_client: true, .. } => "closing.client",
         Event::Closing { by_client: false, .. } => "closing.server",
         Event::Closed => "closed",
-        Event::Reset { by_client: true } => "reset.client",
-        Event::Reset { by_client: false } => "reset.server",
+        Event::Reset { by_client: true, .. } => "reset.client",
+        Event::Reset { by_client: false, .. } => "reset.server",
         Event::Datagram(_) => "datagram.whole",
     }
 }

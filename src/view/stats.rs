@@ -76,14 +76,19 @@ pub fn write(statistics: &Statistics, options: Options, out: &mut impl Write) ->
     table.write(out)
 }
 
-/// Writes all figures as one JSON object.
+/// Writes all figures as one JSON object; intervals without packets are left out.
 pub fn json(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
     let sum = |Sum { packets, bytes }: Sum| format!("{{\"packets\":{packets},\"bytes\":{bytes}}}");
     let list = |entries: Vec<String>| entries.join(",");
     let Sum { packets, bytes } = statistics.total;
     write!(out, "{{\"packets\":{packets},\"bytes\":{bytes},\"duration\":{}", nanoseconds(span(statistics)))?;
     write!(out, ",\"interval\":{},\"intervals\":[", nanoseconds(statistics.interval))?;
-    write!(out, "{}]", list(statistics.intervals.iter().map(|part| sum(*part)).collect()))?;
+    let intervals = statistics.intervals.iter().enumerate().filter(|(_, part)| part.packets > 0);
+    let intervals = intervals.map(|(place, Sum { packets, bytes })| {
+        let from = statistics.interval.saturating_mul(i64::try_from(place).unwrap_or(i64::MAX));
+        format!("{{\"from\":{},\"packets\":{packets},\"bytes\":{bytes}}}", nanoseconds(from))
+    });
+    write!(out, "{}]", list(intervals.collect()))?;
     let protocols = hierarchy(statistics).into_iter().map(|(path, part)| {
         let names: Vec<&str> = path.iter().map(|protocol| protocol.name()).collect();
         format!("\"{}\":{}", names.join(":"), sum(part))

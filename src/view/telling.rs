@@ -8,11 +8,12 @@ pub mod draw;
 mod tests;
 
 use super::escape;
+use super::findings::{self, Again};
 use super::style::Role;
 use super::words::{Words, filled, span};
 use crate::flow::analysis::{Marks, before};
 use crate::flow::state::State;
-use crate::flow::{Event, Known, tcp};
+use crate::flow::{Event, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::{At, Packet, Protocol};
@@ -74,6 +75,10 @@ pub struct Telling {
     duplicates: Option<(usize, u32, u64)>,
     states: [State; 2],
     over: bool,
+    /// Ended by a reset.
+    broken: bool,
+    /// The question was asked more than once: nobody knows which one was answered.
+    asked_again: bool,
 }
 
 /// A segment of the conversation, and which side sent it.
@@ -120,6 +125,8 @@ impl Telling {
             duplicates: None,
             states: [State::Unknown; 2],
             over: false,
+            broken: false,
+            asked_again: false,
         }
     }
 
@@ -161,11 +168,21 @@ impl Telling {
         if facts.analysis.marks.any(Marks::REUSED_PORTS) {
             self.say(segment, Role::Plain, telling.reused.to_owned());
         }
+        let crossing = events.iter().find_map(|event| match event {
+            Event::Crossing { step } => Some(*step),
+            _ => None,
+        });
         if flags.any(Flags::RST) {
             self.reset(segment, events);
+        } else if self.broken {
+            let text = filled(telling.too_late, &[self.who(segment.side)]);
+            self.say(segment, Role::Faint, text);
+        } else if let Some(step @ 2..) = crossing {
+            self.answers_crossing(segment, step);
         } else if facts.analysis.marks.any(Marks::RETRANSMISSION | Marks::SPURIOUS_RETRANSMISSION)
             && flags.any(Flags::SYN)
         {
+            self.asked_again |= segment.side == 0;
             self.again(segment);
         } else if flags.any(Flags::SYN) {
             self.opening(segment);
@@ -192,10 +209,21 @@ impl Telling {
         self.say(segment, Role::Opening, text);
     }
 
+    /// A SYN with an acknowledgment, where both sides have asked at once.
+    fn answers_crossing(&mut self, segment: &Segment<'_, '_>, step: u8) {
+        let telling = &self.words.telling;
+        let template = if step == 2 { telling.crosses_answer } else { telling.crosses_open };
+        let number = segment.header.acknowledgment().to_string();
+        self.say(segment, Role::Opening, filled(template, &[self.who(segment.side), &number]));
+        if step > 2 {
+            self.phase = Phase::Data;
+        }
+    }
+
     fn confirms_opening(&mut self, segment: &Segment<'_, '_>) {
         let (telling, who) = (&self.words.telling, self.who(segment.side));
         let number = segment.header.acknowledgment().to_string();
-        let text = match segment.facts.analysis.initial_rtt {
+        let text = match segment.facts.analysis.initial_rtt.filter(|_| !self.asked_again) {
             Some(took) => filled(telling.confirms_after, &[who, &number, &time(took)]),
             None => filled(telling.confirms, &[who, &number]),
         };
@@ -204,18 +232,26 @@ impl Telling {
 
     fn reset(&mut self, segment: &Segment<'_, '_>, events: &[Event]) {
         let (telling, who) = (&self.words.telling, self.who(segment.side));
-        if self.over {
+        let why = events.iter().find_map(|event| match event {
+            Event::Reset { why, .. } => Some(*why),
+            _ => None,
+        });
+        if self.over && why.is_none_or(|why| why == Why::Again) {
             return self.say(segment, Role::Faint, filled(telling.reset_again, &[who]));
         }
         self.phase = Phase::Closing;
-        self.over = true;
-        let text = if events.contains(&Event::Refused) {
-            let (port, number) = (segment.header.source_port(), segment.header.acknowledgment());
-            filled(telling.refused, &[who, &port.to_string(), &number.to_string()])
-        } else if self.closing[segment.side].is_some() {
-            filled(telling.reset_after_close, &[who])
-        } else {
-            filled(telling.reset, &[who])
+        (self.over, self.broken) = (true, true);
+        let text = match why {
+            None => {
+                let (port, number) = (segment.header.source_port(), segment.header.acknowledgment());
+                filled(telling.refused, &[who, &port.to_string(), &number.to_string()])
+            }
+            Some(Why::Aborted | Why::Again) => filled(telling.reset, &[who]),
+            Some(Why::Unread) => filled(telling.reset_unread, &[who]),
+            Some(Why::GaveUp) => filled(telling.reset_gave_up, &[who]),
+            Some(Why::AfterClose) => filled(telling.reset_after_close, &[who]),
+            Some(Why::Unknown) => filled(telling.reset_unknown, &[who]),
+            Some(Why::Unanswered) => filled(telling.reset_unanswered, &[who]),
         };
         self.say(segment, Role::Trouble, text);
     }
@@ -246,6 +282,9 @@ impl Telling {
             let values = [who, &length.to_string(), &first.to_string(), &last.to_string(), &quoted(segment.content)];
             text = filled(template, &values);
             role = Role::Data;
+            if facts.oversized {
+                text.push_str(telling.oversized);
+            }
             if grown > 0 && !fin_confirmed {
                 text.push_str(&words.count(&telling.also_confirms, grown.into()));
             }
@@ -272,7 +311,8 @@ impl Telling {
         } else if fin_confirmed {
             self.fin_confirmed(segment);
         }
-        if length == 0 && grown == 0 && !fin && !fin_confirmed && marks.any(Marks::WINDOW_UPDATE) {
+        self.arrived_twice(segment);
+        if length == 0 && grown == 0 && !fin && !fin_confirmed && marks.any(Marks::WINDOW_GREW) {
             let text = filled(telling.more_room, &[who, &facts.window.to_string()]);
             self.push(segment, Role::Plain, text, true);
         }
@@ -353,13 +393,22 @@ impl Telling {
         if !segment.facts.analysis.marks.any(Marks::DUPLICATE_ACK) {
             return false;
         }
+        if segment.facts.analysis.twice.is_some() {
+            // Nothing is missing: the copy of something had to be acknowledged too.
+            self.arrived_twice(segment);
+            return true;
+        }
         let (side, number) = (segment.side, segment.facts.acknowledgment);
         let times = match self.duplicates {
             Some((by, of, times)) if (by, of) == (side, number) && self.left_out == 0 => times + 1,
             _ => 1,
         };
-        let template = self.words.form_of(&self.words.telling.repeats, times);
-        let text = filled(template, &[self.who(side), &times.to_string(), &number.to_string()]);
+        let text = if times == 1 {
+            filled(self.words.telling.repeats_once, &[self.who(side), &number.to_string()])
+        } else {
+            let template = self.words.form_of(&self.words.telling.repeats, times);
+            filled(template, &[self.who(side), &times.to_string(), &number.to_string()])
+        };
         match self.steps.last_mut().filter(|_| times > 1) {
             Some(last) => {
                 last.text = text;
@@ -372,6 +421,17 @@ impl Telling {
         true
     }
 
+    /// What the receiver says to have got a second time.
+    fn arrived_twice(&mut self, segment: &Segment<'_, '_>) {
+        let (telling, who) = (&self.words.telling, self.who(segment.side));
+        let text = match (segment.facts.analysis.twice, findings::twice(segment.facts)) {
+            (_, Some([first, last])) => filled(telling.arrived_twice, &[who, &first.to_string(), &last.to_string()]),
+            (Some(_), None) => filled(telling.syn_twice, &[who]),
+            (None, None) => return,
+        };
+        self.say(segment, Role::Trouble, text);
+    }
+
     /// Segments whose marks say all there is to say.
     fn told_by_marks(&mut self, segment: &Segment<'_, '_>) -> bool {
         let (telling, who, facts) = (&self.words.telling, self.who(segment.side), segment.facts);
@@ -381,7 +441,10 @@ impl Telling {
             return true;
         } else if marks.any(Marks::ZERO_WINDOW_PROBE) {
             (Role::Trouble, filled(telling.probes, &[who]))
-        } else if marks.any(Marks::ZERO_WINDOW_PROBE_ACK) {
+        } else if marks.any(Marks::EMPTY_PROBE) {
+            let template = if segment.header.length == 0 { telling.probes_empty } else { telling.probes };
+            (Role::Trouble, filled(template, &[who]))
+        } else if marks.any(Marks::ZERO_WINDOW_PROBE_ACK | Marks::STILL_CLOSED) {
             (Role::Trouble, filled(telling.still_no_room, &[who]))
         } else if marks.any(Marks::KEEP_ALIVE) {
             (Role::Plain, filled(telling.keeps_alive, &[who]))
@@ -406,17 +469,13 @@ impl Telling {
         } else {
             (if flags.any(Flags::SYN) { "SYN" } else { "FIN" }).to_owned()
         };
-        let text = if marks.any(Marks::SPURIOUS_RETRANSMISSION) {
-            filled(telling.again_needless, &[who, &what])
-        } else if marks.any(Marks::FAST_RETRANSMISSION) {
-            filled(telling.again_asked, &[who, &what])
-        } else if marks.any(Marks::OUT_OF_ORDER) {
-            filled(telling.late, &[who, &what])
-        } else {
-            match facts.analysis.rto.filter(|waited| *waited >= super::findings::TIMER) {
-                Some(waited) => filled(telling.again_after, &[who, &what, &time(waited)]),
-                None => filled(telling.again, &[who, &what]),
-            }
+        let text = match Again::of(marks, facts.analysis.seen_before) {
+            Some(Again::Needless) => filled(telling.again_needless, &[who, &what]),
+            Some(Again::Asked) => filled(telling.again_asked, &[who, &what]),
+            Some(Again::Late) => filled(telling.late, &[who, &what]),
+            Some(Again::Unseen) => filled(telling.again_unseen, &[who, &what]),
+            Some(Again::After(waited)) => filled(telling.again_after, &[who, &what, &time(waited)]),
+            Some(Again::AtOnce) | None => filled(telling.again, &[who, &what]),
         };
         self.say(segment, Role::Trouble, text);
     }

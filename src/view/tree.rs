@@ -123,7 +123,7 @@ pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, langua
         out.extend_from_slice(b", ");
         super::words::fill(language.captured, &[kept.to_string().as_bytes()], out);
     }
-    if let Some(facts) = known.facts.tcp.filter(|facts| facts.analysis.marks.0 != 0)
+    if let Some(facts) = known.facts.tcp.filter(|facts| facts.analysis.marks.0 != 0 || facts.analysis.twice.is_some())
         && packet.find(Protocol::Tcp).is_some_and(|at| !at.layer.quoted)
     {
         for found in super::findings::of(&facts, language) {
@@ -156,7 +156,8 @@ pub fn words(event: &Event, words: &Words) -> (String, Role) {
         return (filled(words.datagram_whole, &[&fragments, &bytes]), Role::Data);
     }
     let (role, said) = words.event(event).unwrap_or((Role::Plain, ""));
-    (said.to_owned(), role)
+    let reason = words.reason(event).map(|reason| format!(": {reason}")).unwrap_or_default();
+    (format!("{said}{reason}"), role)
 }
 
 struct View<'o> {

@@ -117,9 +117,10 @@ impl Reader {
         let newly = self.acknowledged(header, facts);
         let mut said: Vec<String> = Vec::new();
         let mut role = if header.length > 0 { Role::Data } else { Role::Faint };
-        if let Some((found, words)) = events.iter().find_map(|event| self.words.event(event)) {
+        if let Some((event, (found, words))) = events.iter().find_map(|event| Some((event, self.words.event(event)?))) {
             role = found;
-            said.push(words.to_owned());
+            let reason = self.words.reason(event).map(|reason| format!(": {reason}")).unwrap_or_default();
+            said.push(format!("{words}{reason}"));
         }
         for finding in findings::of(facts, self.words) {
             if finding.role == Role::Trouble {
@@ -130,11 +131,12 @@ impl Reader {
             fill(finding.said, &values, &mut told);
             said.push(String::from_utf8(told).unwrap_or_default());
         }
-        if header.length > 0 {
-            said.push(lines::quoted(at.content()));
-        }
+        // Before the text, which may be long.
         if facts.oversized {
             said.push(self.words.oversized.to_owned());
+        }
+        if header.length > 0 {
+            said.push(lines::quoted(at.content()));
         }
         if said.is_empty() && !newly.is_empty() {
             said.push(newly);
@@ -146,7 +148,8 @@ impl Reader {
     fn acknowledged(&mut self, header: &Header<'_>, facts: &tcp::Facts) -> String {
         if self.stream != Some(facts.stream) {
             // Between conversations that alternate nothing is told: what was before is not known any more.
-            (self.stream, self.acknowledged, self.closing) = (Some(facts.stream), [u32::MAX; 2], [None; 2]);
+            let known = if facts.first { 1 } else { u32::MAX };
+            (self.stream, self.acknowledged, self.closing) = (Some(facts.stream), [known; 2], [None; 2]);
         }
         let own = usize::from(!facts.from_client);
         let (flags, words) = (header.flags(), self.words);
@@ -188,7 +191,7 @@ impl Tally {
         self.tick(time);
         let told = events.iter().find(|event| !matches!(event, Event::Datagram(_)));
         *match told {
-            Some(Event::Opening { .. }) => &mut self.opening,
+            Some(Event::Opening { .. } | Event::Crossing { .. }) => &mut self.opening,
             Some(Event::Closing { .. } | Event::Closed) => &mut self.closing,
             Some(_) => &mut self.broken,
             None if header.length > 0 => &mut self.data,

@@ -12,7 +12,7 @@ mod sr_fields;
 mod telling;
 
 use super::style::Role;
-use crate::flow::Event;
+use crate::flow::{Event, Why};
 
 pub use en::ENGLISH;
 pub use pt::PORTUGUESE;
@@ -48,9 +48,20 @@ pub struct Words {
     pub opening_asks: &'static str,
     pub opening_accepts: &'static str,
     pub opening_done: &'static str,
+    // Both sides ask at once.
+    pub opening_crosses: &'static str,
+    pub opening_crossed: &'static str,
+    pub opening_crossed_done: &'static str,
     pub refused: &'static str,
     pub client_resets: &'static str,
     pub server_resets: &'static str,
+    // Why somebody broke off.
+    pub reset_unread: &'static str,
+    pub reset_gave_up: &'static str,
+    pub reset_after_close: &'static str,
+    pub reset_unknown: &'static str,
+    pub reset_unanswered: &'static str,
+    pub reset_again: &'static str,
     pub client_closes: &'static str,
     pub server_closes: &'static str,
     pub client_closes_too: &'static str,
@@ -105,12 +116,14 @@ pub struct Words {
     // What the analysis of TCP found.
     pub again_after: &'static str,
     pub again: &'static str,
+    pub again_unseen: &'static str,
     pub again_asked: &'static str,
     pub again_needless: &'static str,
     pub late: &'static str,
     pub gap_before: &'static str,
     pub confirms_unseen: &'static str,
     pub still_waiting: &'static str,
+    pub arrived_twice: &'static str,
     pub window_zero: &'static str,
     pub window_probe: &'static str,
     pub window_probe_answer: &'static str,
@@ -180,16 +193,35 @@ impl Words {
             Event::Opening { step: 1, .. } => (Role::Opening, self.opening_asks),
             Event::Opening { step: 2, .. } => (Role::Opening, self.opening_accepts),
             Event::Opening { .. } => (Role::Opening, self.opening_done),
+            Event::Crossing { step: 1 } => (Role::Opening, self.opening_crosses),
+            Event::Crossing { step: 2 } => (Role::Opening, self.opening_crossed),
+            Event::Crossing { .. } => (Role::Opening, self.opening_crossed_done),
             Event::Refused => (Role::Trouble, self.refused),
             Event::Closing { by_client: true, second: false } => (Role::Closing, self.client_closes),
             Event::Closing { by_client: false, second: false } => (Role::Closing, self.server_closes),
             Event::Closing { by_client: true, second: true } => (Role::Closing, self.client_closes_too),
             Event::Closing { by_client: false, second: true } => (Role::Closing, self.server_closes_too),
             Event::Closed => (Role::Closing, self.closed),
-            Event::Reset { by_client: true } => (Role::Trouble, self.client_resets),
-            Event::Reset { by_client: false } => (Role::Trouble, self.server_resets),
+            Event::Reset { by_client: true, .. } => (Role::Trouble, self.client_resets),
+            Event::Reset { by_client: false, .. } => (Role::Trouble, self.server_resets),
             Event::Datagram(_) => return None,
         })
+    }
+
+    /// The reason that goes with what happened, where there is one.
+    pub fn reason(&self, event: &Event) -> Option<&'static str> {
+        match event {
+            Event::Reset { why, .. } => match why {
+                Why::Aborted => None,
+                Why::Unread => Some(self.reset_unread),
+                Why::GaveUp => Some(self.reset_gave_up),
+                Why::AfterClose => Some(self.reset_after_close),
+                Why::Unknown => Some(self.reset_unknown),
+                Why::Unanswered => Some(self.reset_unanswered),
+                Why::Again => Some(self.reset_again),
+            },
+            _ => None,
+        }
     }
 
     /// A phrase with its number in place.

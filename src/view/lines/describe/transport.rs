@@ -48,7 +48,7 @@ impl<'a> Line<'a> {
         self.checksum(checksum::tcp(at));
         self.text(at.content());
         self.carried(at);
-        if facts.analysis.marks.0 != 0 {
+        if facts.analysis.marks.0 != 0 || facts.analysis.twice.is_some() {
             self.analysis(&facts);
         }
         self.events();
@@ -83,7 +83,10 @@ impl<'a> Line<'a> {
                     out.extend_from_slice(b" s");
                 });
             }
-            self.say(role, said, &[]);
+            match self.words.reason(event) {
+                Some(reason) => self.say(role, "{}: {}", &[said.as_bytes(), reason.as_bytes()]),
+                None => self.say(role, said, &[]),
+            }
         }
     }
 
