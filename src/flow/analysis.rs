@@ -300,7 +300,7 @@ impl Side {
         if behind_probe {
             return;
         }
-        found.seen_before = self.seen_before(segment, next);
+        found.seen_before = self.seen_before(receiver, segment, next);
         let since_ack = segment.time.since(receiver.acknowledged_time);
         if receiver.duplicates >= 2 && since_ack < FAST && receiver.acknowledged == Some(segment.sequence) {
             found.marks.0 |= Marks::FAST_RETRANSMISSION;
@@ -318,8 +318,10 @@ impl Side {
 
     /// How long ago the first of these bytes were sent first, where all of them have been seen.
     #[cold]
-    fn seen_before(&self, segment: &Segment<'_>, next: u32) -> Option<i64> {
-        let mut covered = segment.sequence;
+    fn seen_before(&self, receiver: &Side, segment: &Segment<'_>, next: u32) -> Option<i64> {
+        // What has been acknowledged is not remembered.
+        let acknowledged = receiver.acknowledged.filter(|acknowledged| before(segment.sequence, *acknowledged));
+        let mut covered = acknowledged.unwrap_or(segment.sequence);
         let mut first: Option<Timestamp> = None;
         for _ in 0..PIECES {
             if !before(covered, next) {
