@@ -170,6 +170,17 @@ pub fn listen(service: &Service) -> Result<TcpListener, Error> {
     bind_first(service.host.as_deref(), service.port, Transport::Tcp, TcpListener::bind)
 }
 
+/// The same with room for `backlog` connections that are not accepted yet; std allows 128.
+pub fn listen_with(service: &Service, backlog: i32) -> Result<TcpListener, Error> {
+    bind_first(service.host.as_deref(), service.port, Transport::Tcp, |address| {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        socket.set_reuse_address(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(backlog)?;
+        Ok(socket.into())
+    })
+}
+
 /// Calls `bind` for each of the host's addresses until one can be bound. Without a host: every address of this machine.
 pub fn bind_first<S>(
     host: Option<&str>,
@@ -226,9 +237,19 @@ pub fn no_address(host: &str) -> Error {
 
 /// Waits until `source` can be read (or has ended); false where `patience` ran out first, `Stopped` on Ctrl-C.
 pub fn readable(source: &impl AsFd, stop: Option<&Stop>, patience: Option<Duration>) -> Result<bool, Error> {
+    ready(source, PollFlags::POLLIN, stop, patience)
+}
+
+/// The same for what is `wanted` of `source`: to read, or to write.
+pub fn ready(
+    source: &impl AsFd,
+    wanted: PollFlags,
+    stop: Option<&Stop>,
+    patience: Option<Duration>,
+) -> Result<bool, Error> {
     let deadline = patience.map(|patience| Instant::now() + patience);
     loop {
-        let mut waits = vec![PollFd::new(source.as_fd(), PollFlags::POLLIN)];
+        let mut waits = vec![PollFd::new(source.as_fd(), wanted)];
         waits.extend(stop.map(|stop| PollFd::new(stop.as_fd(), PollFlags::POLLIN)));
         let timeout = deadline.map_or(PollTimeout::NONE, |deadline| {
             // One more than is left: poll(2) rounds down, and must not come back early and often.

@@ -14,8 +14,12 @@ mod chance;
 mod connection;
 mod datagrams;
 pub mod demo;
+pub mod echo_many;
 mod error;
 mod framing;
+pub mod hits;
+pub mod http_hello;
+mod many;
 mod service;
 mod stop;
 pub mod sync;
@@ -35,7 +39,7 @@ pub use text::text_of;
 pub use transcript::{Log, Transcript};
 
 /// All exercises, in the order in which they are taught.
-pub static ALL: &[&Exercise] = &[&sync::EXERCISE];
+pub static ALL: &[&Exercise] = &[&sync::EXERCISE, &hits::EXERCISE, &http_hello::EXERCISE, &echo_many::EXERCISE];
 
 /// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.
 #[derive(Debug)]

@@ -27,6 +27,13 @@ impl Stop {
         Ok(stop)
     }
 
+    /// A further descriptor of it, which does not block, for those who wait with a runtime of their own.
+    pub fn duplicate(&self) -> io::Result<UnixStream> {
+        let asked = self.asked.try_clone()?;
+        asked.set_nonblocking(true)?;
+        Ok(asked)
+    }
+
     /// Asks for the end from within, as Ctrl-C does from without.
     pub fn ask(&self) {
         // One byte fits the buffer, or the buffer is full of earlier asking.

@@ -55,6 +55,20 @@ impl Transcript {
         format!("{stamp}{words}{heard}")
     }
 
+    /// Prints words over those that it printed before, on one line that goes on; with stamps, each on a line of its own.
+    pub fn running(&self, words: &str) -> Result<(), Error> {
+        if self.stamped {
+            return self.line(words);
+        }
+        let mut out = io::stdout().lock();
+        out.write_all(format!("\r{words}").as_bytes()).and_then(|()| out.flush()).map_err(Error::Output)
+    }
+
+    /// Ends the line of [`Transcript::running`].
+    pub fn running_end(&self) -> Result<(), Error> {
+        if self.stamped { Ok(()) } else { self.line("") }
+    }
+
     /// Asks a person at a terminal, who types on the same line.
     pub fn prompt(&self, words: &str) -> Result<(), Error> {
         // Where standard output goes to a file the question must still reach the person.

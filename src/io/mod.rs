@@ -9,6 +9,7 @@ pub mod clock;
 pub mod file;
 pub mod holder;
 pub mod interrupt;
+pub mod limits;
 pub mod link;
 pub mod netns;
 pub mod pcap;
