@@ -183,6 +183,32 @@ pub trait Source {
     }
 }
 
+/// What a source around another, in its field `$inner`, says as that one does: all of `impl Source` but `advance`.
+macro_rules! said_by {
+    ($inner:ident) => {
+        fn frame(&self) -> $crate::frame::Frame<'_> {
+            self.$inner.frame()
+        }
+
+        fn interfaces(&self) -> &[$crate::frame::Interface] {
+            self.$inner.interfaces()
+        }
+
+        fn ready(&self) -> bool {
+            self.$inner.ready()
+        }
+
+        fn counts(&self) -> $crate::frame::Counts {
+            self.$inner.counts()
+        }
+
+        fn progress(&self) -> Option<(u64, u64)> {
+            self.$inner.progress()
+        }
+    };
+}
+pub(crate) use said_by;
+
 impl<S: Source + ?Sized> Source for Box<S> {
     fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
         (**self).advance()

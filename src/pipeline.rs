@@ -153,14 +153,14 @@ struct Head<S> {
     source: S,
     /// The time of the frame that waits in it; `None` at its end.
     time: Option<Timestamp>,
-    /// What to add to its interface numbers.
-    first_interface: u32,
+    /// Numbers of its interfaces in the list of all.
+    interfaces: Vec<u32>,
 }
 
 impl<S: Source> Merge<S> {
     /// Begins with the first frame of each.
     pub fn new(sources: Vec<S>) -> Self {
-        let sources = sources.into_iter().map(|source| Head { source, time: None, first_interface: 0 }).collect();
+        let sources = sources.into_iter().map(|source| Head { source, time: None, interfaces: Vec::new() }).collect();
         let mut merge = Self { sources, current: usize::MAX, interfaces: Vec::new(), failure: None };
         for place in 0..merge.sources.len() {
             merge.refill(place);
@@ -181,16 +181,14 @@ impl<S: Source> Merge<S> {
         self.number_interfaces();
     }
 
-    /// Interfaces of all sources in one list, in the order of the sources.
+    /// Interfaces of all sources in one list, each behind those that were told before it: a number once given stays, so
+    /// that whoever writes frames as they come has told of their interfaces.
     fn number_interfaces(&mut self) {
-        let known: usize = self.sources.iter().map(|head| head.source.interfaces().len()).sum();
-        if known == self.interfaces.len() {
-            return;
-        }
-        self.interfaces.clear();
         for head in &mut self.sources {
-            head.first_interface = self.interfaces.len() as u32;
-            self.interfaces.extend_from_slice(head.source.interfaces());
+            for interface in head.source.interfaces().iter().skip(head.interfaces.len()) {
+                head.interfaces.push(self.interfaces.len() as u32);
+                self.interfaces.push(interface.clone());
+            }
         }
     }
 }
@@ -217,7 +215,8 @@ impl<S: Source> Source for Merge<S> {
         match self.sources.get(self.current) {
             Some(head) => {
                 let frame = head.source.frame();
-                Frame { interface: frame.interface.saturating_add(head.first_interface), ..frame }
+                let number = head.interfaces.get(frame.interface as usize).copied();
+                Frame { interface: number.unwrap_or(frame.interface), ..frame }
             }
             None => Frame::empty(),
         }
@@ -232,5 +231,55 @@ impl<S: Source> Source for Merge<S> {
             let (more_done, more) = head.source.progress()?;
             Some((done + more_done, all + more))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::LinkType;
+
+    /// A file of two frames: the second came in on an interface that is told only then.
+    struct Late {
+        name: &'static str,
+        times: Vec<i64>,
+        told: Vec<Interface>,
+    }
+
+    impl Late {
+        fn new(name: &'static str, times: [i64; 2]) -> Self {
+            Self { name, times: times.into_iter().rev().collect(), told: Vec::new() }
+        }
+    }
+
+    impl Source for Late {
+        fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+            let Some(time) = self.times.pop() else { return Ok(None) };
+            let name = Some(format!("{}{}", self.name, self.told.len()));
+            self.told.push(Interface { name, link: LinkType::RAW, snap_length: 0 });
+            Ok(Some(Timestamp(time)))
+        }
+
+        fn frame(&self) -> Frame<'_> {
+            Frame { interface: self.told.len() as u32 - 1, ..Frame::empty() }
+        }
+
+        fn interfaces(&self) -> &[Interface] {
+            &self.told
+        }
+    }
+
+    #[test]
+    fn interfaces_of_merged_files_keep_their_numbers_when_more_are_told() {
+        let mut merge = Merge::new(vec![Late::new("a", [1, 3]), Late::new("b", [2, 4])]);
+        // As a writer does: an interface is described once, the first time that it is known.
+        let (mut described, mut frames) = (Vec::new(), Vec::new());
+        while merge.advance().unwrap().is_some() {
+            let known =
+                merge.interfaces().iter().skip(described.len()).map(|interface| interface.name.clone().unwrap());
+            described.extend(known);
+            frames.push(described[merge.frame().interface as usize].clone());
+        }
+        assert_eq!(frames, ["a0", "b0", "a1", "b1"]);
     }
 }

@@ -14,16 +14,17 @@ use anyhow::Context;
 use super::Exit;
 use super::output::{Counted, Limited, Output};
 use super::save::{Interfaces, Save, Saved, Saving, Unseen};
-use super::selection::Selection;
-use crate::filter::Filter;
+use super::selection::{OfPort, Selection};
 use crate::flow::FlowTable;
-use crate::frame::{Error, Interface, Source};
+use crate::flow::datagram::Wanted;
+use crate::frame::{Error, Interface, Source, said_by};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
 use crate::io::privilege::{self, Standing};
 use crate::pipeline::{self, Filtered, Next, Sink};
 use crate::quantity;
 use crate::view::{escape, ladder};
+use crate::wire::{Layers, decode};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -105,8 +106,11 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut table = FlowTable::new();
     let only_saved = if unseen && filter.is_none() { saving.as_mut() } else { None };
     let run = match only_saved {
-        Some(saving) => save_only(&mut live, saving, args.count),
-        None => show(&mut live, &mut table, saving.as_mut(), view, filter, args.count),
+        Some(saving) => save_only(&mut live, saving, args.selection.fragments(), args.count),
+        None => {
+            let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
+            show(&mut live, &mut table, Filtered::new(filter, args.selection.behind_kernel(sink)))
+        }
     };
     live.finish();
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
@@ -130,28 +134,20 @@ struct Run {
 }
 
 /// Every packet decoded; those that the filter wants saved and shown.
-fn show(
-    live: &mut Live,
-    table: &mut FlowTable,
-    saving: Option<&mut Saving>,
-    view: Box<dyn Sink + Send>,
-    filter: Option<Filter>,
-    count: Option<u64>,
-) -> Run {
-    let mut sink = Filtered::new(filter, Counted::new(Limited::new(Saved::new(saving, view), count)));
+fn show<S: Sink>(live: &mut Live, table: &mut FlowTable, mut sink: Filtered<OfPort<Counted<S>>>) -> Run {
     let mut seen = Seen { live, seen: 0 };
     let failure = match pipeline::run(&mut seen, table, &mut sink) {
         Ok(summary) => summary.failure.map(anyhow::Error::from),
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };
-    Run { shown: sink.inner().packets, seen: seen.seen, failure }
+    Run { shown: sink.inner().inner().packets, seen: seen.seen, failure }
 }
 
-/// Every packet to the file and nowhere else: no need to decode it.
-fn save_only(live: &mut Live, saving: &mut Saving, count: Option<u64>) -> Run {
-    let mut seen = 0;
+/// Every packet to the file and nowhere else: no need to decode it, but where fragments are to be told apart.
+fn save_only(live: &mut Live, saving: &mut Saving, mut fragments: Option<Wanted>, count: Option<u64>) -> Run {
+    let (mut seen, mut saved) = (0, 0);
     let mut failure = None;
-    while count.is_none_or(|count| seen < count) {
+    while count.is_none_or(|count| saved < count) {
         if !live.ready() && saving.flush() == Next::Stop {
             break;
         }
@@ -164,11 +160,16 @@ fn save_only(live: &mut Live, saving: &mut Saving, count: Option<u64>) -> Run {
             }
         }
         seen += 1;
-        if saving.frame(&live.frame()) == Next::Stop {
+        let frame = live.frame();
+        if fragments.as_mut().is_some_and(|fragments| !fragments.wants(&decode(frame, &mut Layers::new()), true)) {
+            continue;
+        }
+        saved += 1;
+        if saving.frame(&frame) == Next::Stop {
             break;
         }
     }
-    Run { shown: seen, seen, failure }
+    Run { shown: saved, seen, failure }
 }
 
 /// Counts what the capture hands over, also where the run ends in an error.
@@ -184,21 +185,7 @@ impl Source for Seen<'_> {
         moved
     }
 
-    fn frame(&self) -> crate::frame::Frame<'_> {
-        self.live.frame()
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        self.live.interfaces()
-    }
-
-    fn ready(&self) -> bool {
-        self.live.ready()
-    }
-
-    fn counts(&self) -> crate::frame::Counts {
-        self.live.counts()
-    }
+    said_by!(live);
 }
 
 /// What is said on standard error beside the summary.

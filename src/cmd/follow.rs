@@ -258,7 +258,11 @@ impl Follower {
         let Some(segment) = Segment::new(at, from_client) else { return };
         self.ending.segment(&segment);
         self.assembler.segment(&segment, &mut |item| hand_on(view, raw, item));
-        view.segment(&segment, self.assembler.place(&segment), acks);
+        let place = self.assembler.place(&segment);
+        if let Some(raw) = raw.as_mut().filter(|_| segment.flags.any(Flags::RST)) {
+            raw.reset(from_client, place.offset, segment.data);
+        }
+        view.segment(&segment, place, acks);
     }
 
     /// Shows what is left and how it ended; `false` where there was no such conversation.

@@ -10,13 +10,14 @@ use super::progress::Progress;
 use super::selection::Selection;
 use super::{Exit, args};
 use crate::filter::Filter;
+use crate::flow::key::Key;
 use crate::flow::{FlowTable, Known};
 use crate::frame::Source;
 use crate::io::file;
 use crate::pipeline::{self, Filtered, Next, Sink};
 use crate::view::ladder::{Ladder, Look};
 use crate::view::style::Palette;
-use crate::wire::Packet;
+use crate::wire::{Packet, Protocol};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -61,7 +62,7 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
     let mut ladder = Ladder::new(args.language.words());
-    let conversation = Conversation { stream: args.stream, udp: args.udp, inner: &mut ladder };
+    let conversation = Conversation { stream: args.stream, udp: args.udp, key: None, inner: &mut ladder };
     let mut sink = args.selection.before(Filtered::new(filter, conversation))?;
     let mut source: Box<dyn Source> = match args.file.as_os_str() == "-" {
         true => Box::new(file::open_stdin()?),
@@ -117,6 +118,8 @@ fn write(path: &Path, bytes: &[u8], input: &Path) -> anyhow::Result<()> {
 struct Conversation<S> {
     stream: Option<u32>,
     udp: bool,
+    /// Its ends, once a packet of it was seen.
+    key: Option<Key>,
     inner: S,
 }
 
@@ -126,7 +129,11 @@ impl<S: Sink> Sink for Conversation<S> {
             true => known.facts.udp_stream,
             false => known.facts.tcp.map(|facts| facts.stream),
         };
-        if self.stream.is_some_and(|wanted| stream != Some(wanted)) {
+        let Some(wanted) = self.stream else { return self.inner.packet(packet, known) };
+        let protocol = if self.udp { Protocol::Udp } else { Protocol::Tcp };
+        if stream == Some(wanted) {
+            self.key = packet.find(protocol).and_then(|at| Some(Key::new(&at)?.0)).or(self.key);
+        } else if stream.is_some() || self.key.is_none() || self.key != quoted(packet, protocol) {
             return Ok(Next::GoOn);
         }
         self.inner.packet(packet, known)
@@ -134,5 +141,50 @@ impl<S: Sink> Sink for Conversation<S> {
 
     fn flush(&mut self) -> std::io::Result<()> {
         self.inner.flush()
+    }
+}
+
+/// Whose packet an ICMP error quotes that quotes no more than the ports, too little for a stream's number (RFC 792).
+fn quoted(packet: &Packet<'_>, protocol: Protocol) -> Option<Key> {
+    let at = packet.each().find(|at| at.layer.quoted && at.layer.protocol == protocol)?;
+    Some(Key::new(&at)?.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, LinkType};
+    use crate::wire::{Layers, decode};
+
+    fn ipv4(protocol: u8, from: u8, to: u8, content: &[u8]) -> Vec<u8> {
+        let head = [0x45, 0, 0, 20 + content.len() as u8, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, from, 10, 0, 0, to];
+        [&head[..], content].concat()
+    }
+
+    struct Count(usize);
+
+    impl Sink for Count {
+        fn packet(&mut self, _: &Packet<'_>, _: &Known<'_>) -> std::io::Result<Next> {
+            self.0 += 1;
+            Ok(Next::GoOn)
+        }
+    }
+
+    #[test]
+    fn a_conversation_keeps_the_errors_that_quote_no_more_than_its_ports() {
+        let syn =
+            |port: u8| ipv4(6, 1, 2, &[&[4, port, 0, 80, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 2, 4, 0], &[0; 4][..]].concat());
+        // Time exceeded, from the router: the IP header and eight bytes (RFC 792).
+        let error = |port: u8| ipv4(1, 9, 1, &[&[11, 0, 0, 0, 0, 0, 0, 0], &syn(port)[..28]].concat());
+        let mut sink = Conversation { stream: Some(1), udp: false, key: None, inner: Count(0) };
+        let mut table = FlowTable::new();
+        for data in [syn(1), syn(2), error(1), error(2)] {
+            let mut layers = Layers::new();
+            let frame = Frame { link: LinkType::RAW, length: data.len() as u32, data: &data, ..Frame::empty() };
+            let packet = decode(frame, &mut layers);
+            let known = table.ingest(&packet);
+            sink.packet(&packet, &known).unwrap();
+        }
+        assert_eq!(sink.inner.0, 2, "its SYN and the error about it");
     }
 }

@@ -3,7 +3,7 @@
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
-use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
+use crate::frame::{Error, Source, Timestamp, said_by};
 
 /// Work that is done sooner shows no bar.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -61,23 +61,5 @@ impl<S: Source + ?Sized> Source for Progress<'_, S> {
         self.inner.advance()
     }
 
-    fn frame(&self) -> Frame<'_> {
-        self.inner.frame()
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        self.inner.interfaces()
-    }
-
-    fn ready(&self) -> bool {
-        self.inner.ready()
-    }
-
-    fn counts(&self) -> Counts {
-        self.inner.counts()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        self.inner.progress()
-    }
+    said_by!(inner);
 }

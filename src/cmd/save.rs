@@ -8,7 +8,7 @@ use std::rc::Rc;
 use anyhow::bail;
 
 use crate::flow::Known;
-use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
+use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp, said_by};
 use crate::io::file::{Rotation, Saver, Writer};
 use crate::pipeline::{Next, Sink};
 use crate::quantity;
@@ -98,25 +98,7 @@ impl Source for Followed<'_> {
         moved
     }
 
-    fn frame(&self) -> Frame<'_> {
-        self.source.frame()
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        self.source.interfaces()
-    }
-
-    fn ready(&self) -> bool {
-        self.source.ready()
-    }
-
-    fn counts(&self) -> Counts {
-        self.source.counts()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        self.source.progress()
-    }
+    said_by!(source);
 }
 
 enum Output {

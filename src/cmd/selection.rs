@@ -3,7 +3,8 @@
 use std::net::{IpAddr, ToSocketAddrs};
 
 use crate::flow::Known;
-use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
+use crate::flow::datagram::Wanted;
+use crate::frame::{Error, LinkType, Source, Timestamp, said_by};
 use crate::io::bpf;
 use crate::io::pcap::Program;
 use crate::pipeline::{Next, Sink};
@@ -13,6 +14,9 @@ use crate::wire::Packet;
 #[command(next_help_heading = "Which packets")]
 pub struct Selection {
     /// TCP, UDP or SCTP port, either end; with later fragments, VLAN-tagged frames and ICMP errors about it
+    ///
+    /// Later fragments carry no port: those go with the first fragment of their datagram. Where that was not seen, they
+    /// are taken from files and left out live.
     #[arg(long, value_name = "N", value_delimiter = ',')]
     port: Vec<u16>,
     /// Address, either end
@@ -49,6 +53,16 @@ impl Selection {
         }
     }
 
+    /// What of a live capture is wanted that the kernel's filter took; `None`: everything.
+    pub fn fragments(&self) -> Option<Wanted> {
+        (!self.port.is_empty()).then(|| Wanted::new(false))
+    }
+
+    /// A sink that passes on what is wanted of a live capture.
+    pub fn behind_kernel<S>(&self, inner: S) -> OfPort<S> {
+        OfPort { inner, fragments: self.fragments() }
+    }
+
     /// An error where libpcap refuses the expression for Ethernet, to be told before anything is read or made.
     pub fn check(&self) -> anyhow::Result<()> {
         self.before(()).map(drop)
@@ -58,9 +72,36 @@ impl Selection {
     ///
     /// Fails where [`check`](Self::check) does.
     pub fn before<S>(&self, inner: S) -> anyhow::Result<Selected<S>> {
-        let mut selected = Selected { inner, selection: self.to_bpf(), programs: Vec::new() };
+        let fragments = (!self.port.is_empty()).then(|| Wanted::new(true));
+        let mut selected = Selected { inner, selection: self.to_bpf(), programs: Vec::new(), fragments };
         selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
         Ok(selected)
+    }
+}
+
+/// Passes on what the kernel took for a port, but later fragments of other ports.
+pub struct OfPort<S> {
+    inner: S,
+    /// `None` where no port is asked for.
+    fragments: Option<Wanted>,
+}
+
+impl<S> OfPort<S> {
+    pub fn inner(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S: Sink> Sink for OfPort<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if self.fragments.as_mut().is_none_or(|fragments| fragments.wants(packet, true)) {
+            return self.inner.packet(packet, known);
+        }
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
     }
 }
 
@@ -70,6 +111,8 @@ pub struct Selected<S> {
     selection: bpf::Selection,
     /// By link type; `None` takes every frame.
     programs: Vec<(LinkType, Option<Program>)>,
+    /// `None` where no port is asked for.
+    fragments: Option<Wanted>,
 }
 
 impl<S> Selected<S> {
@@ -96,7 +139,8 @@ impl<S: Sink> Sink for Selected<S> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         let place = self.compile(packet.frame.link).map_err(std::io::Error::other)?;
         let program = self.programs.get(place).and_then(|(_, program)| program.as_ref());
-        if program.is_none_or(|program| program.matches(packet.frame.data)) {
+        let taken = program.is_none_or(|program| program.matches(packet.frame.data));
+        if self.fragments.as_mut().map_or(taken, |fragments| fragments.wants(packet, taken)) {
             return self.inner.packet(packet, known);
         }
         Ok(Next::GoOn)
@@ -122,23 +166,5 @@ impl<S: Source> Source for Selected<S> {
         }
     }
 
-    fn frame(&self) -> Frame<'_> {
-        self.inner.frame()
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        self.inner.interfaces()
-    }
-
-    fn ready(&self) -> bool {
-        self.inner.ready()
-    }
-
-    fn counts(&self) -> Counts {
-        self.inner.counts()
-    }
-
-    fn progress(&self) -> Option<(u64, u64)> {
-        self.inner.progress()
-    }
+    said_by!(inner);
 }

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::fragment::{self, Assembly};
-use crate::wire::{Address, At, Protocol, ipv4};
+use crate::wire::{Address, At, Packet, Protocol, ipv4};
 
 pub const MAX_PENDING: usize = 256;
 pub const MAX_BYTES: usize = 8 << 20;
@@ -60,6 +60,47 @@ struct Fragment<'a> {
     /// An IPv4 header, or an IPv6 header alone: what is in front of the datagram once it is whole.
     header: &'a [u8],
     data: &'a [u8],
+}
+
+/// Which datagrams are wanted, as their first fragments say: later ones carry no port.
+///
+/// Remembers [`MAX_PENDING`] datagrams.
+pub struct Wanted {
+    known: VecDeque<(Identity, bool)>,
+    /// Of a later fragment whose first has not been seen.
+    otherwise: bool,
+}
+
+impl Wanted {
+    pub fn new(otherwise: bool) -> Self {
+        Self { known: VecDeque::new(), otherwise }
+    }
+
+    /// Whether a packet is wanted that is `taken` by what its own bytes say.
+    pub fn wants(&mut self, packet: &Packet<'_>, taken: bool) -> bool {
+        let outside = packet.each().take_while(|at| !at.layer.quoted);
+        let fragment = outside.into_iter().find_map(|at| {
+            let fragment = match at.layer.protocol {
+                Protocol::Ipv4 => v4(&at)?,
+                Protocol::Fragment => v6(&at)?,
+                _ => return None,
+            };
+            Some((fragment.identity, fragment.offset))
+        });
+        let Some((identity, offset)) = fragment else { return taken };
+        let place = self.known.iter().position(|(known, _)| *known == identity);
+        if offset > 0 {
+            let first = place.and_then(|place| self.known.get(place)).map_or(self.otherwise, |(_, wanted)| *wanted);
+            return taken && first;
+        }
+        if let Some(place) = place {
+            self.known.remove(place);
+        } else if self.known.len() >= MAX_PENDING {
+            self.known.pop_front();
+        }
+        self.known.push_back((identity, taken));
+        taken
+    }
 }
 
 /// Datagrams of which some fragments are missing, the oldest first.
@@ -177,4 +218,37 @@ fn whole(pending: Pending) -> Option<Datagram> {
     }
     bytes.extend_from_slice(&data);
     Some(Datagram { bytes, fragments: pending.fragments })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::{Layers, decode};
+
+    /// Eight bytes of a UDP datagram in a fragment; `offset` counts eight bytes.
+    fn wants(wanted: &mut Wanted, identification: u8, offset: u8, taken: bool) -> bool {
+        let more = if offset < 2 { 0x20 } else { 0 };
+        let head = [0x45, 0, 0, 28, 0, identification, more, offset, 64, 17, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        let data = [&head[..], &[0x1f, 0x45, 0, 53, 0, 24, 0, 0]].concat();
+        let frame = Frame { link: LinkType::RAW, length: 28, data: &data, ..Frame::empty() };
+        wanted.wants(&decode(frame, &mut Layers::new()), taken)
+    }
+
+    #[test]
+    fn later_fragments_go_with_the_first_of_their_datagram() {
+        for otherwise in [true, false] {
+            let mut wanted = Wanted::new(otherwise);
+            assert!(wants(&mut wanted, 1, 0, true));
+            assert!(!wants(&mut wanted, 2, 0, false));
+            assert!(!wants(&mut wanted, 2, 1, true), "of another port");
+            assert!(wants(&mut wanted, 1, 1, true) && wants(&mut wanted, 1, 2, true));
+            assert_eq!(wants(&mut wanted, 3, 1, true), otherwise, "its first was not seen");
+            // The number is used again.
+            assert!(wants(&mut wanted, 2, 0, true) && wants(&mut wanted, 2, 1, true));
+            for number in 0..=255 {
+                wants(&mut wanted, number, 0, true);
+            }
+            assert!(wanted.known.len() <= MAX_PENDING);
+        }
+    }
 }

@@ -182,7 +182,8 @@ pub(super) fn segment(
     }
     let (frame, time) = (at.packet.frame.number, at.packet.frame.time);
     let mut facts = conversation.state.segment(conversation.index, &header, direction, frame, time, events);
-    if reused {
+    // A header that does not fit into its packet is no segment.
+    if reused && !header.unmeasured {
         facts.analysis.marks.0 |= Marks::REUSED_PORTS;
     }
     Some(facts)

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use super::escape;
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
+use super::words::span;
 use crate::field::text;
 use crate::flow::conversation::Tcp;
 use crate::flow::{Ending, Summary, Why};
@@ -219,6 +220,20 @@ fn size(bytes: u64) -> String {
     }
 }
 
+/// Columns from which on the table has round trips.
+const WIDE: usize = 110;
+
+/// To the server and back, and to the client and back, as far as they are known.
+fn round_trips(rtt: [Option<i64>; 2]) -> String {
+    let said = rtt.map(|rtt| {
+        let Some(rtt) = rtt else { return "?".to_owned() };
+        let mut out = Vec::new();
+        span(rtt, &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    });
+    if rtt == [None; 2] { String::new() } else { said.join(" + ") }
+}
+
 /// A table of conversations for a terminal `width` columns wide.
 pub fn table(
     summaries: impl IntoIterator<Item = Summary>,
@@ -235,8 +250,12 @@ pub fn table(
         ("packets", Right),
         ("bytes", Right),
         ("seconds", Right),
+        ("rtt: server + client", Right),
         ("ended", Left),
     ];
+    // The round trip of the handshake, on both sides of the place of capture, where there is room for it.
+    let rtts = width >= WIDE;
+    let columns: Vec<_> = columns.into_iter().filter(|(name, _)| rtts || !name.starts_with("rtt")).collect();
     let mut table = Table::new(&columns, width, palette);
     for summary in summaries {
         let [client, server] = [summary.client, summary.server].map(|end| {
@@ -251,16 +270,19 @@ pub fn table(
         let packets = summary.packets().to_string();
         let bytes = size(summary.bytes());
         let seconds = String::from_utf8(seconds).unwrap_or_default();
-        table.row([
-            (summary.transport.name(), Role::Faint),
-            (number.as_str(), Role::Faint),
-            (client.as_str(), Role::Plain),
-            (server.as_str(), Role::Plain),
-            (packets.as_str(), Role::Plain),
-            (bytes.as_str(), Role::Plain),
-            (seconds.as_str(), Role::Plain),
-            (ending(summary.ending), role(summary.ending)),
-        ]);
+        let rtt = summary.tcp.as_ref().map(|tcp| round_trips(tcp.rtt)).unwrap_or_default();
+        let row = [
+            Some((summary.transport.name(), Role::Faint)),
+            Some((number.as_str(), Role::Faint)),
+            Some((client.as_str(), Role::Plain)),
+            Some((server.as_str(), Role::Plain)),
+            Some((packets.as_str(), Role::Plain)),
+            Some((bytes.as_str(), Role::Plain)),
+            Some((seconds.as_str(), Role::Plain)),
+            rtts.then_some((rtt.as_str(), Role::Plain)),
+            Some((ending(summary.ending), role(summary.ending))),
+        ];
+        table.row(row.into_iter().flatten());
     }
     table.write(out)
 }
@@ -276,4 +298,16 @@ pub fn rest(shown: usize, known: usize, forgotten: u64) -> String {
         text.push_str(&format!("{gap}{forgotten} idle ones were forgotten to bound the memory (--max-flows)"));
     }
     escape::text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips_are_told_on_both_sides_as_far_as_they_are_known() {
+        assert_eq!(round_trips([Some(12_000_000), Some(340_000)]), "12 ms + 340 µs");
+        assert_eq!(round_trips([Some(1_200_000), None]), "1.2 ms + ?");
+        assert_eq!(round_trips([None; 2]), "");
+    }
 }

@@ -32,6 +32,14 @@ impl Raw {
         }
     }
 
+    /// The text of a reset: no part of the stream (RFC 9293 §3.5.3), but Wireshark writes it behind the bytes, where its
+    /// number says, and so do we.
+    pub fn reset(&mut self, from_client: bool, offset: Option<i64>, text: &[u8]) {
+        if offset.and_then(|offset| u64::try_from(offset).ok()) == Some(self.written + self.lost) {
+            self.bytes(from_client, text);
+        }
+    }
+
     pub fn missing(&mut self, from_client: bool, length: u64) {
         if from_client == self.from_client && length > 0 {
             if self.gaps == 0 {
@@ -58,5 +66,20 @@ impl Raw {
             let (gaps, lost, first) = (self.gaps, self.lost, self.first);
             eprintln!("netlab: {lost} bytes in {gaps} gaps were not captured, the first behind byte {first} of these");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_a_reset_stands_behind_the_bytes_where_its_number_says() {
+        let mut raw = Raw::new(Side::Server, Ok(std::io::sink())).unwrap();
+        raw.bytes(false, b"bytes");
+        raw.reset(false, Some(9), b"far away");
+        raw.reset(true, Some(5), b"of the other");
+        raw.reset(false, Some(5), b" and why");
+        assert_eq!(raw.buffer, b"bytes and why");
     }
 }
