@@ -28,7 +28,8 @@
 //! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
 //! | [`io`] | the operating system: libpcap, files, namespaces, privileges | `frame` |
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
-//! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `quantity` |
+//! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument | `wire`, `frame` |
+//! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |
 //!
@@ -42,6 +43,7 @@
 
 pub mod cli;
 pub mod cmd;
+pub mod engine;
 pub mod exercise;
 pub mod field;
 pub mod filter;

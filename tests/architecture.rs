@@ -30,7 +30,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The vocabulary of NATs lives in the engine.
     ("lab", &["engine"]),
     ("io", &["frame", "engine", "lab"]),
-    ("exercise", &["io", "quantity"]),
+    ("exercise", &["io", "engine", "quantity"]),
     ("quantity", &[]),
 ];
 

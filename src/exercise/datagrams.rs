@@ -2,6 +2,7 @@
 //!
 //! Guarantee: every wait ends by a deadline or by Ctrl-C, and an ICMP error about an earlier datagram ends nothing.
 
+use std::collections::HashSet;
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -12,7 +13,13 @@ use nix::sys::socket::{MsgFlags, SockaddrStorage, recvmsg};
 use socket2::{Domain, Socket, Type};
 
 use super::connection::{addresses, bind_first, no_address, readable};
-use super::{Error, Service, Stop, Transport, Visit};
+use super::service::announce;
+use super::{Answers, Error, Service, Stop, Transcript, Transport, Visit};
+
+/// Senders that a server counts at most.
+const MOST_COUNTED: usize = 65_536;
+/// How long a sender waits for the ICMP message that nobody has the port. On the same machine it comes at once.
+const REFUSAL: Duration = Duration::from_millis(100);
 
 /// A bound UDP socket.
 #[derive(Debug)]
@@ -29,6 +36,19 @@ pub struct Datagram {
     /// Bytes of the whole datagram; what is beyond `bytes` is lost.
     pub length: usize,
     pub from: SocketAddr,
+}
+
+impl Datagram {
+    /// Who sent it, as a person knows the address: a socket that takes both families shows IPv4 as ::ffff:a.b.c.d.
+    pub fn sender(&self) -> SocketAddr {
+        SocketAddr::new(self.from.ip().to_canonical(), self.from.port())
+    }
+
+    /// What the receive buffer cut off, in words; `None` where it took all.
+    pub fn cut(&self) -> Option<String> {
+        let (taken, whole) = (self.bytes.len(), self.length);
+        (taken < whole).then(|| format!("truncated: {taken} of {whole} bytes"))
+    }
 }
 
 impl<'a> Datagrams<'a> {
@@ -54,6 +74,11 @@ impl<'a> Datagrams<'a> {
     /// Wraps a socket that an exercise has prepared itself.
     pub fn over(socket: Socket, stop: Option<&'a Stop>) -> Self {
         Self { socket: socket.into(), stop }
+    }
+
+    /// The same socket, whose waits end when `stop` is asked.
+    pub fn until<'b>(self, stop: &'b Stop) -> Datagrams<'b> {
+        Datagrams { socket: self.socket, stop: Some(stop) }
     }
 
     /// A socket of the family of `address`, not yet bound, for [`Datagrams::over`].
@@ -107,7 +132,16 @@ impl<'a> Datagrams<'a> {
 
     /// Sends one datagram.
     pub fn send_to(&self, bytes: &[u8], to: SocketAddr) -> Result<(), Error> {
-        match self.socket.send_to(bytes, to) {
+        Self::sent(self.socket.send_to(bytes, to), bytes, to)
+    }
+
+    /// Sends one datagram to the peer of a connected socket, which is `to`.
+    pub fn send_to_peer(&self, bytes: &[u8], to: SocketAddr) -> Result<(), Error> {
+        Self::sent(self.socket.send(bytes), bytes, to)
+    }
+
+    fn sent(result: io::Result<usize>, bytes: &[u8], to: SocketAddr) -> Result<(), Error> {
+        match result {
             Ok(_) => Ok(()),
             Err(source) if source.raw_os_error() == Some(Errno::EMSGSIZE as i32) => {
                 Err(Error::Answer(format!("{} bytes do not fit one UDP datagram (65507 do over IPv4)", bytes.len())))
@@ -127,6 +161,61 @@ impl AsFd for Datagrams<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
     }
+}
+
+/// Binds, says where, and gives each datagram, received into a buffer of `most` bytes, to `heard`, until asked to stop.
+/// How many senders there were.
+pub fn serve_datagrams(
+    name: &str,
+    service: &Service,
+    transcript: &Transcript,
+    most: usize,
+    mut heard: impl FnMut(&Datagrams<'_>, &Datagram) -> Result<(), Error>,
+) -> Result<u64, Error> {
+    let socket = Datagrams::bind(service)?;
+    announce(name, socket.address()?, service, transcript);
+    let mut senders = HashSet::new();
+    loop {
+        match socket.receive(most, None) {
+            Ok(Some(datagram)) => {
+                transcript.log("received", Some(datagram.sender()), "");
+                if senders.len() < MOST_COUNTED {
+                    senders.insert(datagram.from);
+                }
+                heard(&socket, &datagram)?;
+            }
+            Ok(None) => continue,
+            Err(Error::Stopped) => break,
+            Err(error) => return Err(error),
+        }
+        if service.once {
+            break;
+        }
+    }
+    Ok(senders.len() as u64)
+}
+
+/// Sends the one datagram of a client that hears no answer: what was given as an argument, or `text`. `Unreachable`
+/// where ICMP says that nobody has the port.
+pub fn send_one(visit: &mut Visit, text: &[u8]) -> Result<(), Error> {
+    let text = match &mut visit.answers {
+        Answers::Given(given) if given.len() > 1 => {
+            return Err(Error::Answer("one datagram is sent: put its words in quotes".to_owned()));
+        }
+        Answers::Given(given) => given.pop_front().unwrap_or_default(),
+        Answers::Input => text.to_owned(),
+    };
+    let (socket, to) = Datagrams::towards(visit)?;
+    // A connected socket is told what ICMP says about its datagrams; nothing else changes on the wire.
+    socket.socket.connect(to).map_err(|source| Error::talking("reach", to, source))?;
+    socket.send_to_peer(&text, to)?;
+    if readable(&socket.socket, None, Some(REFUSAL))?
+        && let Ok(Some(error)) = socket.socket.take_error()
+        && error.kind() == io::ErrorKind::ConnectionRefused
+    {
+        return Err(Error::Unreachable { address: to });
+    }
+    Ok(())
 }
 
 /// One receive: bytes of the whole datagram, which may be more than `bytes` holds, and who sent it.

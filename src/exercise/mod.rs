@@ -17,6 +17,7 @@ pub mod demo;
 pub mod echo_many;
 mod error;
 mod framing;
+pub mod heartbeat;
 pub mod hits;
 pub mod http_hello;
 mod many;
@@ -26,6 +27,10 @@ pub mod sync;
 mod text;
 mod transcript;
 mod typing;
+pub mod udp_loss;
+pub mod udp_messages;
+pub mod udp_reply;
+pub mod udp_server;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -39,7 +44,17 @@ pub use text::text_of;
 pub use transcript::{Log, Transcript};
 
 /// All exercises, in the order in which they are taught.
-pub static ALL: &[&Exercise] = &[&sync::EXERCISE, &hits::EXERCISE, &http_hello::EXERCISE, &echo_many::EXERCISE];
+pub static ALL: &[&Exercise] = &[
+    &sync::EXERCISE,
+    &hits::EXERCISE,
+    &http_hello::EXERCISE,
+    &echo_many::EXERCISE,
+    &udp_server::EXERCISE,
+    &udp_messages::EXERCISE,
+    &udp_reply::EXERCISE,
+    &udp_loss::EXERCISE,
+    &heartbeat::EXERCISE,
+];
 
 /// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.
 #[derive(Debug)]

@@ -45,6 +45,18 @@ impl Server {
         client
     }
 
+    /// The next `count` lines that it prints.
+    pub fn lines(&mut self, count: usize) -> String {
+        let output = self.child.stdout.as_mut().expect("its output");
+        let mut printed = Vec::new();
+        while printed.iter().filter(|byte| **byte == b'\n').count() < count {
+            let mut byte = [0];
+            output.read_exact(&mut byte).unwrap_or_else(|_| panic!("it ended after {:?}", text(&printed)));
+            printed.push(byte[0]);
+        }
+        text(&printed)
+    }
+
     pub fn interrupt(&self) {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("SIGINT");
     }
@@ -60,6 +72,50 @@ impl Server {
 
 impl Drop for Server {
     /// A test that fails leaves no server behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program that a student wrote in Python. The first line it prints is its port.
+pub struct Student {
+    child: Child,
+    printed: BufReader<std::process::ChildStdout>,
+    pub port: u16,
+}
+
+impl Student {
+    pub fn start(program: &str) -> Self {
+        let mut child = Command::new("python3")
+            .args(["-X", "utf8", "-c", program])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3");
+        let mut printed = BufReader::new(child.stdout.take().expect("its output"));
+        let mut port = String::new();
+        printed.read_line(&mut port).expect("its port");
+        Self { child, printed, port: port.trim().parse().expect("a port") }
+    }
+
+    /// The next line it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.printed.read_line(&mut line).expect("a line");
+        line
+    }
+
+    /// What it printed, once it has ended well.
+    pub fn finish(mut self) -> String {
+        let mut rest = String::new();
+        self.printed.read_to_string(&mut rest).expect("the rest");
+        assert!(self.child.wait().expect("its end").success(), "the student's program failed");
+        rest
+    }
+}
+
+impl Drop for Student {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();

@@ -1,0 +1,284 @@
+//! A heartbeat: two ends that send each other a sign of life every so often, and say when the other one falls silent.
+//!
+//! Ours is `heartbeat N\n`, N from 1, answered by `ack N\n`; any other datagram is a sign of life as well, so the peer may
+//! be any program. The round trip is known where the peer answers; its jitter is that of RFC 3550 §6.4.1, with the
+//! time of our own sending and hearing as S and R.
+//!
+//! Trap: nothing in a heartbeat proves who sent it. An end is known by its address alone, until [`Peers`] takes a new
+//! address for an old end behind a NAT.
+
+mod message;
+mod peers;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+pub use message::Message;
+pub use peers::Peers;
+
+/// Heartbeats whose answer is waited for at the same time.
+const MOST_AWAITED: usize = 64;
+/// Answers that wait to be sent: more than that came at once.
+const MOST_ANSWERS: usize = 64;
+/// Events that wait to be taken.
+const MOST_EVENTS: usize = 256;
+
+/// How often, and how long until the other end is lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two heartbeats of ours.
+    pub interval: Duration,
+    /// After so long without a sign of life the other end is lost.
+    pub timeout: Duration,
+}
+
+impl Pace {
+    /// After so long without a sign of life the other end is late: one and a half intervals, or half the timeout where
+    /// that is shorter.
+    pub fn late(self) -> Duration {
+        (self.interval * 3 / 2).min(self.timeout / 2)
+    }
+}
+
+/// How the other end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// Nothing was heard of it yet.
+    Unknown,
+    Alive,
+    Late,
+    Lost,
+}
+
+/// What happened, for whoever shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The first sign of life, or the first after it was late or lost; `silence`: how long there was none.
+    Alive { peer: SocketAddr, silence: Option<Duration> },
+    /// No sign of life for longer than [`Pace::late`].
+    Late { peer: SocketAddr, silence: Duration },
+    /// No sign of life for [`Pace::timeout`]; counted from the start where there never was one.
+    Lost { peer: SocketAddr, silence: Duration },
+    /// A heartbeat of the peer's; `number` where it is written as ours.
+    Beat { peer: SocketAddr, number: Option<u64> },
+    /// Our heartbeat was answered.
+    Answered { peer: SocketAddr, number: u64, round_trip: Duration, jitter: Duration },
+    /// The next heartbeat of ours goes out, and this one is not answered.
+    Unanswered { peer: SocketAddr, number: u64 },
+    /// The peer speaks from another address: its NAT has given it a new one, or it has moved.
+    Moved { from: SocketAddr, to: SocketAddr },
+}
+
+/// A datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transmit {
+    pub to: SocketAddr,
+    pub bytes: Vec<u8>,
+}
+
+/// What has been counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Heartbeats of ours.
+    pub sent: u64,
+    /// Answers to them.
+    pub answered: u64,
+    /// Signs of life of any kind.
+    pub heard: u64,
+}
+
+/// One end's view of the other. Times are since a moment that the caller chooses, the same for all calls.
+#[derive(Debug)]
+pub struct Heartbeat {
+    pace: Pace,
+    peer: SocketAddr,
+    life: Life,
+    /// When something was heard last; the start, before anything was.
+    heard: Duration,
+    /// When our next heartbeat is due.
+    due: Duration,
+    /// The number of our last heartbeat.
+    number: u64,
+    /// The highest number that the peer's heartbeats had.
+    theirs: Option<u64>,
+    awaited: VecDeque<(u64, Duration)>,
+    round_trip: Option<Duration>,
+    jitter: Duration,
+    answers: VecDeque<u64>,
+    events: VecDeque<Event>,
+    tally: Tally,
+}
+
+impl Heartbeat {
+    /// Speaks to `peer`, from `now` on.
+    pub fn new(pace: Pace, peer: SocketAddr, now: Duration) -> Self {
+        Self {
+            pace,
+            peer,
+            life: Life::Unknown,
+            heard: now,
+            due: now,
+            number: 0,
+            theirs: None,
+            awaited: VecDeque::new(),
+            round_trip: None,
+            jitter: Duration::ZERO,
+            answers: VecDeque::new(),
+            events: VecDeque::new(),
+            tally: Tally::default(),
+        }
+    }
+
+    pub fn peer(&self) -> SocketAddr {
+        self.peer
+    }
+
+    pub fn life(&self) -> Life {
+        self.life
+    }
+
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Whether the last heartbeat of ours has its answer.
+    pub fn is_answered(&self) -> bool {
+        self.number > 0 && self.awaited.back().is_none_or(|(number, _)| *number != self.number)
+    }
+
+    /// Whether it is time for the next heartbeat of ours.
+    pub fn is_due(&self, now: Duration) -> bool {
+        now >= self.due
+    }
+
+    /// The last round trip and its jitter; `None` before the first answer.
+    pub fn round_trip(&self) -> Option<(Duration, Duration)> {
+        self.round_trip.map(|round_trip| (round_trip, self.jitter))
+    }
+
+    /// Takes in a datagram of the peer's, from whatever address: whose it is, is the caller's to know.
+    pub fn handle(&mut self, now: Duration, from: SocketAddr, bytes: &[u8]) {
+        self.handle_time(now);
+        if from != self.peer {
+            self.tell(Event::Moved { from: self.peer, to: from });
+            self.peer = from;
+        }
+        self.tally.heard += 1;
+        if self.life != Life::Alive {
+            let silence = (self.life != Life::Unknown).then(|| now.saturating_sub(self.heard));
+            self.life = Life::Alive;
+            self.tell(Event::Alive { peer: from, silence });
+        }
+        self.heard = now;
+        match Message::decode(bytes) {
+            Message::Heartbeat(number) => {
+                self.theirs = self.theirs.max(Some(number));
+                if self.answers.len() < MOST_ANSWERS {
+                    self.answers.push_back(number);
+                }
+                self.tell(Event::Beat { peer: from, number: Some(number) });
+            }
+            Message::Ack(number) => self.answered(now, number),
+            Message::Other => self.tell(Event::Beat { peer: from, number: None }),
+        }
+    }
+
+    /// How many numbers after the peer's last one `number` is, where its counting may go on there: a few may be lost.
+    fn goes_on_with(&self, number: u64) -> Option<u64> {
+        const LOST: u64 = 16;
+        self.theirs.and_then(|last| number.checked_sub(last)).filter(|step| (1..=LOST).contains(step))
+    }
+
+    fn answered(&mut self, now: Duration, number: u64) {
+        let Some(at) = self.awaited.iter().position(|(awaited, _)| *awaited == number) else { return };
+        let Some((_, sent)) = self.awaited.remove(at) else { return };
+        let round_trip = now.saturating_sub(sent);
+        if let Some(last) = self.round_trip {
+            // J += (|D| - J) / 16
+            let difference = round_trip.abs_diff(last);
+            self.jitter = self.jitter - self.jitter / 16 + difference / 16;
+        }
+        self.round_trip = Some(round_trip);
+        self.tally.answered += 1;
+        self.tell(Event::Answered { peer: self.peer, number, round_trip, jitter: self.jitter });
+    }
+
+    /// Lets time pass.
+    pub fn handle_time(&mut self, now: Duration) {
+        let silence = now.saturating_sub(self.heard);
+        let life = match self.life {
+            Life::Lost => return,
+            _ if silence >= self.pace.timeout => Life::Lost,
+            Life::Alive if silence >= self.pace.late() => Life::Late,
+            same => same,
+        };
+        if life == self.life {
+            return;
+        }
+        // A caller that slept through both: nobody is lost without having been late.
+        if self.life == Life::Alive && life == Life::Lost {
+            self.tell(Event::Late { peer: self.peer, silence: self.pace.late() });
+        }
+        self.life = life;
+        self.tell(match life {
+            Life::Lost => Event::Lost { peer: self.peer, silence },
+            _ => Event::Late { peer: self.peer, silence },
+        });
+    }
+
+    /// What is to be sent now, one after another until `None`: answers first, then the heartbeat that is due.
+    pub fn transmit(&mut self, now: Duration) -> Option<Transmit> {
+        if let Some(number) = self.answers.pop_front() {
+            return Some(Transmit { to: self.peer, bytes: Message::Ack(number).encode() });
+        }
+        if !self.is_due(now) {
+            return None;
+        }
+        if let Some((number, _)) = self.awaited.back().copied().filter(|(number, _)| *number == self.number) {
+            self.tell(Event::Unanswered { peer: self.peer, number });
+        }
+        // One beat an interval, also after a pause of the caller's: those that were slept through are not made up for.
+        self.due = (self.due + self.pace.interval).max(now);
+        if self.due <= now {
+            self.due = now + self.pace.interval;
+        }
+        self.number += 1;
+        if self.awaited.len() == MOST_AWAITED {
+            self.awaited.pop_front();
+        }
+        self.awaited.push_back((self.number, now));
+        self.tally.sent += 1;
+        Some(Transmit { to: self.peer, bytes: Message::Heartbeat(self.number).encode() })
+    }
+
+    /// The next thing that happened.
+    pub fn event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Until when to wait for a datagram: then [`Heartbeat::handle_time`] and [`Heartbeat::transmit`] have something.
+    pub fn wait(&self) -> Duration {
+        match self.change() {
+            Some(change) => change.min(self.due),
+            None => self.due,
+        }
+    }
+
+    /// When the peer becomes late or lost if nothing is heard.
+    fn change(&self) -> Option<Duration> {
+        match self.life {
+            Life::Alive => Some(self.heard + self.pace.late()),
+            Life::Unknown | Life::Late => Some(self.heard + self.pace.timeout),
+            Life::Lost => None,
+        }
+    }
+
+    fn tell(&mut self, event: Event) {
+        if self.events.len() < MOST_EVENTS {
+            self.events.push_back(event);
+        }
+    }
+}
