@@ -99,13 +99,6 @@ impl Student {
         Self { child, printed, port: port.trim().parse().expect("a port") }
     }
 
-    /// The next line it prints.
-    pub fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.printed.read_line(&mut line).expect("a line");
-        line
-    }
-
     /// What it printed, once it has ended well.
     pub fn finish(mut self) -> String {
         let mut rest = String::new();

@@ -254,6 +254,14 @@ impl Heartbeat {
         Some(Transmit { to: self.peer, bytes: Message::Heartbeat(self.number).encode() })
     }
 
+    /// No further heartbeat is sent: tells that the last one has no answer, where it has none.
+    pub fn give_up(&mut self) {
+        if self.number > 0 && !self.is_answered() {
+            self.awaited.pop_back();
+            self.tell(Event::Unanswered { peer: self.peer, number: self.number });
+        }
+    }
+
     /// The next thing that happened.
     pub fn event(&mut self) -> Option<Event> {
         self.events.pop_front()

@@ -96,6 +96,11 @@ impl Peers {
         self.ends.iter_mut().filter(|end| chosen || end.life() != Life::Lost).find_map(|end| end.transmit(now))
     }
 
+    /// No further heartbeat is sent to anybody: [`Heartbeat::give_up`].
+    pub fn give_up(&mut self) {
+        self.ends.iter_mut().for_each(Heartbeat::give_up);
+    }
+
     /// The next thing that happened.
     pub fn event(&mut self) -> Option<Event> {
         self.ends.iter_mut().find_map(Heartbeat::event)

@@ -84,6 +84,16 @@ fn any_datagram_is_a_sign_of_life_and_no_answer_is_told() {
 }
 
 #[test]
+fn giving_up_tells_that_the_last_heartbeat_has_no_answer() {
+    let mut end = end();
+    end.give_up();
+    sent(&mut end, ms(0));
+    end.give_up();
+    end.give_up();
+    assert_eq!(events(&mut end), [Event::Unanswered { peer: at(1), number: 1 }]);
+}
+
+#[test]
 fn a_peer_that_falls_silent_is_late_then_lost_and_may_come_back() {
     let mut end = end();
     end.handle(ms(100), at(1), b"x");

@@ -32,9 +32,10 @@ pub fn drive(
             return over;
         }
         if until.count.is_some_and(|count| peers.ends().iter().any(|end| is_through(end, count, now))) {
-            return Ok(());
+            peers.give_up();
+            return tell(peers, until, transcript)?.unwrap_or(Ok(()));
         }
-        while let Some(transmit) = peers.transmit(start.elapsed()) {
+        while let Some(transmit) = peers.transmit(now) {
             send(socket, &transmit.bytes, transmit.to, transcript)?;
         }
         if let Some(over) = tell(peers, until, transcript)? {

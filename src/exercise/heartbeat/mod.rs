@@ -16,7 +16,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "who is still there? signs of life, round trip and jitter",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/heartbeat.pcapng"),
     server: Ok(Server { options: serve::Options::augment_args, run: serve::run }),
     client: Ok(Client { options: client::options, run: client::run }),
     demo: &Demo {

@@ -17,7 +17,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "lost, doubled, overtaken: what numbers in datagrams show",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/udp-loss.pcapng"),
     server: Ok(Server { options: serve::Options::augment_args, run: serve::run }),
     client: Ok(Client { options: client::Options::augment_args, run: client::run }),
     demo: &Demo {

@@ -13,7 +13,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 5005,
     teaches: "one socket hears everybody, a datagram a message",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/udp-messages.pcapng"),
     server: Ok(Server { options: |command| command, run: serve::run }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {

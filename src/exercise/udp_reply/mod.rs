@@ -13,7 +13,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "a reply goes to the port that the question came from",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/udp-reply.pcapng"),
     server: Ok(Server { options: |command| command, run: serve::run }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {

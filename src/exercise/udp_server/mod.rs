@@ -13,7 +13,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "one datagram: no handshake, and what does not fit is lost",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/udp-server.pcapng"),
     server: Ok(Server { options: |command| command, run: serve::run }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {
