@@ -142,3 +142,74 @@ fn windows_are_compared_as_the_headers_say_them() {
     let all = marks(&[&opening[..], &[up(ACK, 101, 501, 0), answer.clone(), answer]].concat());
     assert_eq!(all[3..], [Marks::WINDOW_UPDATE, Marks::DUPLICATE_ACK]);
 }
+
+/// What the last of these packets brings about.
+fn last_events(packets: &[Vec<u8>]) -> Vec<Event> {
+    let mut table = FlowTable::new();
+    let mut last = Vec::new();
+    for (number, data) in packets.iter().enumerate() {
+        let mut layers = Layers::new();
+        let length = data.len() as u32;
+        let frame = Frame { number: number as u64 + 1, link: LinkType::RAW, data, length, ..Frame::empty() };
+        last = table.ingest(&decode(frame, &mut layers)).events.to_vec();
+    }
+    last
+}
+
+#[test]
+fn a_reset_has_its_reason() {
+    const RST: u16 = Flags::RST;
+    const FIN: u16 = Flags::FIN | ACK;
+    let opening = [up(SYN, 100, 0, 0), down(SYN | ACK, 500, 101, 0), up(ACK, 101, 501, 0)];
+    let why = |of: usize, more: &[Vec<u8>]| match last_events(&[&opening[..of], more].concat())[..] {
+        [Event::Reset { why, .. }] => why,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!(last_events(&[up(SYN, 100, 0, 0), down(RST | ACK, 0, 101, 0)]), [Event::Refused]);
+    assert_eq!(why(2, &[up(RST, 101, 0, 0)]), Why::GaveUp);
+    assert_eq!(why(3, &[up(RST | ACK, 101, 501, 0)]), Why::Aborted);
+    assert_eq!(why(3, &[down(ACK, 501, 101, 5), up(RST | ACK, 101, 506, 0)]), Why::Unread);
+    assert_eq!(why(3, &[down(ACK, 501, 101, 5), up(RST, 101, 0, 0)]), Why::Unknown);
+    let closed = [up(FIN, 101, 501, 0), down(ACK, 501, 102, 0), down(ACK, 501, 102, 5), up(RST, 102, 0, 0)];
+    assert_eq!(why(3, &closed), Why::AfterClose);
+    assert_eq!(why(3, &[&closed[..], &closed[3..]].concat()), Why::Again);
+    let asked = [up(ACK, 100, 501, 0), up(RST | ACK, 101, 501, 0)];
+    assert_eq!(why(3, &[&[up(ACK, 101, 501, 0)], &asked[..]].concat()), Why::Unanswered);
+    // A FIN is no data that could be left unread.
+    assert_eq!(why(3, &[up(FIN, 101, 501, 0), down(ACK, 501, 102, 0), down(RST | ACK, 501, 102, 0)]), Why::Aborted);
+}
+
+#[test]
+fn both_sides_may_open_and_close_at_once() {
+    const FIN: u16 = Flags::FIN | ACK;
+    let opening = [
+        up(SYN, 100, 0, 0),
+        down(SYN, 500, 0, 0),
+        up(SYN | ACK, 100, 501, 0),
+        down(SYN | ACK, 500, 101, 0),
+        up(ACK, 101, 501, 0),
+    ];
+    for (count, step) in [(2, 1), (3, 2), (4, 3)] {
+        assert_eq!(last_events(&opening[..count]), [Event::Crossing { step }]);
+    }
+    assert!(last_events(&opening).is_empty(), "it is open already");
+    let closing = [up(FIN, 101, 501, 0), down(FIN, 501, 101, 0), up(ACK, 102, 502, 0), down(ACK, 502, 102, 0)];
+    let all = [&opening[..], &closing].concat();
+    assert!(last_events(&all[..8]).is_empty(), "one of the two is not confirmed yet");
+    assert_eq!(last_events(&all), [Event::Closed]);
+    let states: Vec<_> = facts(&all).iter().map(|facts| facts.states).collect();
+    assert_eq!(states[3], [State::Established; 2]);
+    assert_eq!(states[6..], [[State::FinWait1; 2], [State::Closing; 2], [State::TimeWait; 2]]);
+}
+
+#[test]
+fn what_was_not_seen_before_is_told_apart_from_what_was() {
+    let opening = [up(SYN, 100, 0, 0), down(SYN | ACK, 500, 101, 0), up(ACK, 101, 501, 0)];
+    let seen = |data: &[Vec<u8>]| {
+        let all = facts(&[&opening[..], data].concat());
+        all.last().map(|facts| facts.analysis.seen_before.is_some())
+    };
+    assert_eq!(seen(&[up(ACK, 101, 501, 5), up(ACK, 106, 501, 5), up(ACK, 101, 501, 10)]), Some(true));
+    assert_eq!(seen(&[up(ACK, 106, 501, 5), up(ACK, 101, 501, 5)]), Some(false));
+    assert_eq!(seen(&[up(ACK, 106, 501, 5), up(ACK, 101, 501, 10)]), Some(false), "only half of it was");
+}
