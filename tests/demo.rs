@@ -81,32 +81,80 @@ fn tells_handshake_turns_and_close_beside_what_the_programs_print() {
     assert!(!told.contains('\x1b'), "colours in a pipe");
 }
 
-/// Who sent what, bare acknowledgments left out: whether one travels alone is the kernel's choice of the moment.
-fn exchange(mut source: file::Capture) -> Vec<(bool, Vec<&'static str>, String)> {
+/// A segment or datagram that says something: from the server?, the flags that matter, the data.
+type Turn = (bool, Vec<&'static str>, String);
+
+/// Who sent what in each conversation, in the order in which they began; whatever ports the system gave the clients.
+///
+/// Bare acknowledgments and PSH are left out: whether one travels alone is the kernel's choice of the moment.
+fn conversations(mut source: file::Capture) -> Vec<Vec<Turn>> {
     let mut layers = Layers::new();
-    let mut seen = Vec::new();
+    let mut seen: Vec<(Protocol, [u16; 2], Vec<Turn>)> = Vec::new();
     while source.advance().expect("a whole file").is_some() {
         let packet = wire::decode(source.frame(), &mut layers);
-        let at = packet.find(Protocol::Tcp).expect("TCP");
-        let header = Header::new(&at).expect("a whole header");
-        if header.length > 0 || header.flags().any(Flags::SYN | Flags::FIN | Flags::RST) {
-            seen.push((header.source_port() == 8005, header.flags().names().collect(), text(at.content())));
+        let protocol = if packet.find(Protocol::Tcp).is_some() { Protocol::Tcp } else { Protocol::Udp };
+        let Some(at) = packet.find(protocol) else { continue };
+        let bytes = at.bytes();
+        let [from, to] = [0, 2].map(|place| u16::from_be_bytes([bytes[place], bytes[place + 1]]));
+        let mut flags = Vec::new();
+        if protocol == Protocol::Tcp {
+            let header = Header::new(&at).expect("a whole header");
+            if header.length == 0 && !header.flags().any(Flags::SYN | Flags::FIN | Flags::RST) {
+                continue;
+            }
+            flags.extend(header.flags().names().filter(|name| !["ACK", "PSH"].contains(name)));
         }
+        let place = seen.iter().position(|(of, ports, _)| *of == protocol && [[from, to], [to, from]].contains(ports));
+        // Who says something first is the client.
+        let place = place.unwrap_or_else(|| {
+            seen.push((protocol, [from, to], Vec::new()));
+            seen.len() - 1
+        });
+        let (_, [client, _], turns) = &mut seen[place];
+        turns.push((*client != from, flags, text(at.content())));
     }
-    seen
+    seen.into_iter().map(|(_, _, turns)| turns).collect()
+}
+
+/// Exercises, and how many conversations their demonstration has. A fresh one has the story of the recorded one.
+const RECORDED: &[(&str, usize)] = &[
+    ("sync", 1),
+    ("calc", 2),
+    ("guess", 1),
+    ("rps", 1),
+    ("sum", 3),
+    ("echo", 1),
+    ("echo16", 1),
+    ("ack", 1),
+    ("upper", 1),
+    ("upper-udp", 2),
+];
+
+fn recorded(name: &str) -> Vec<Vec<Turn>> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("captures/{name}.pcapng"));
+    conversations(file::open(&path).expect("the recorded demonstration"))
 }
 
 #[test]
-fn the_file_it_writes_has_the_story_of_the_recorded_demonstration() {
-    let recorded = file::open(&Path::new(env!("CARGO_MANIFEST_DIR")).join("captures/sync.pcapng"));
-    let recorded = exchange(recorded.expect("the recorded demonstration"));
-    assert_eq!(recorded.len(), 7, "two SYN, three texts, two FIN");
-    for ending in ["pcap", "pcapng"] {
-        let written: PathBuf = [env!("CARGO_TARGET_TMPDIR"), &format!("demo-sync.{ending}")].iter().collect();
-        let Some(output) = demo(&["sync", "-w", written.to_str().expect("a plain path")]) else { return };
-        assert_eq!(output.status.code(), Some(0), "{output:?}");
-        assert_eq!(exchange(file::open(&written).expect("what was written")), recorded);
+fn a_fresh_demonstration_has_the_story_of_the_recorded_one() {
+    for (name, count) in RECORDED {
+        let written: PathBuf = [env!("CARGO_TARGET_TMPDIR"), &format!("demo-{name}.pcapng")].iter().collect();
+        let Some(output) = demo(&[name, "-w", written.to_str().expect("a plain path")]) else { return };
+        assert_eq!(output.status.code(), Some(0), "{name}: {output:?}");
+        let recorded = recorded(name);
+        assert_eq!(recorded.len(), *count, "{name}");
+        assert_eq!(conversations(file::open(&written).expect("what was written")), recorded, "{name}");
     }
+}
+
+#[test]
+fn the_file_it_writes_may_be_a_pcap_as_well() {
+    let written: PathBuf = [env!("CARGO_TARGET_TMPDIR"), "demo-sync.pcap"].iter().collect();
+    let Some(output) = demo(&["sync", "-w", written.to_str().expect("a plain path")]) else { return };
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    let turns = conversations(file::open(&written).expect("what was written"));
+    assert_eq!(turns, recorded("sync"));
+    assert_eq!(turns[0].len(), 7, "two SYN, three texts, two FIN");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub struct Args {
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Answers to what the client asks for, in order
-    #[arg(value_name = "ANSWER")]
+    #[arg(value_name = "ANSWER", allow_negative_numbers = true)]
     answers: Vec<OsString>,
     /// Address or name of the server
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]

@@ -73,6 +73,11 @@ impl Answers {
         }
     }
 
+    /// Whether all arguments have been used: nothing more will be asked.
+    pub fn is_spent(&self) -> bool {
+        matches!(self, Self::Given(given) if given.is_empty())
+    }
+
     /// Whether a person can be asked once more.
     pub fn can_ask_again(&self) -> bool {
         matches!(self, Self::Input) && io::stdin().is_terminal()

@@ -81,7 +81,14 @@ impl<'a> Connection<'a> {
             match lines.next_line() {
                 Ok(Some(line)) => return Ok(Some(line)),
                 Ok(None) => {}
-                Err(TooLong(longest)) => return Err(Error::LineTooLong { peer: self.peer, longest }),
+                Err(TooLong(longest)) if self.stop.is_some() => {
+                    return Err(Error::LineTooLong { peer: self.peer, longest });
+                }
+                // A client has no option for it.
+                Err(TooLong(longest)) => {
+                    let broke = format!("sent a line of more than {longest} bytes");
+                    return Err(Error::Protocol { peer: self.peer, broke });
+                }
             }
             if lines.is_pending()
                 && !readable(&self.stream, self.stop, Some(QUIET))?

@@ -108,7 +108,10 @@ impl Actor {
 /// A demonstration of one scene in which the server starts, then the client.
 #[macro_export]
 macro_rules! plain_demo {
-    ($port:expr, server: $server:expr, client: $client:expr) => {{
+    ($port:expr, server: $server:expr, client: $client:expr) => {
+        $crate::plain_demo!($port, server: $server, client: $client, lesson: "")
+    };
+    ($port:expr, server: $server:expr, client: $client:expr, lesson: $lesson:expr) => {{
         use $crate::exercise::demo::{Actor, Demo, Scene, Stage, Step};
         &Demo {
             stage: Stage::Loopback,
@@ -116,7 +119,7 @@ macro_rules! plain_demo {
                 title: "",
                 cast: &[Actor::client("client", $client), Actor::server("server", &[$port], $server)],
                 steps: &[Step::Start("server"), Step::Start("client")],
-                lesson: "",
+                lesson: $lesson,
             }],
         }
     }};

@@ -9,20 +9,28 @@
 // The frame stands before the exercises that use it.
 #![allow(dead_code)]
 
+pub mod ack;
 mod answers;
+pub mod calc;
 mod chance;
 mod connection;
 mod datagrams;
+mod decimal;
 pub mod demo;
+pub mod echo;
+pub mod echo16;
 pub mod echo_many;
 mod error;
 mod framing;
+pub mod guess;
 pub mod heartbeat;
 pub mod hits;
 pub mod http_hello;
 mod many;
+pub mod rps;
 mod service;
 mod stop;
+pub mod sum;
 pub mod sync;
 mod text;
 mod transcript;
@@ -31,6 +39,8 @@ pub mod udp_loss;
 pub mod udp_messages;
 pub mod udp_reply;
 pub mod udp_server;
+pub mod upper;
+pub mod upper_udp;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -46,6 +56,15 @@ pub use transcript::{Log, Transcript};
 /// All exercises, in the order in which they are taught.
 pub static ALL: &[&Exercise] = &[
     &sync::EXERCISE,
+    &calc::EXERCISE,
+    &guess::EXERCISE,
+    &rps::EXERCISE,
+    &sum::EXERCISE,
+    &echo::EXERCISE,
+    &echo16::EXERCISE,
+    &ack::EXERCISE,
+    &upper::EXERCISE,
+    &upper_udp::EXERCISE,
     &hits::EXERCISE,
     &http_hello::EXERCISE,
     &echo_many::EXERCISE,

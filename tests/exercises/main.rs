@@ -1,11 +1,18 @@
 //! The exercises against the other side as students write it: bare sockets, Python in the style of the course, nc and
 //! their like. One file an exercise, or a family of them.
 
+mod ask;
+mod calc;
 mod datagrams;
 mod demonstrations;
+mod echoes;
+mod games;
 mod heartbeat;
 mod loss;
 mod programs;
+mod sum;
 #[path = "../support/mod.rs"]
 mod support;
 mod sync;
+mod terminal;
+mod upper;

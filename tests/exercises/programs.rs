@@ -99,6 +99,13 @@ impl Student {
         Self { child, printed, port: port.trim().parse().expect("a port") }
     }
 
+    /// The next line it prints.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.printed.read_line(&mut line).expect("a line");
+        line
+    }
+
     /// What it printed, once it has ended well.
     pub fn finish(mut self) -> String {
         let mut rest = String::new();
@@ -146,6 +153,46 @@ pub fn client_against(
     // A client that has its answer from its arguments may be gone before this is written.
     let _ = child.stdin.take().expect("its input").write_all(input);
     (child.wait_with_output().expect("its end"), server)
+}
+
+/// Whether a tool is there; says so where it is not.
+pub fn has(tool: &str) -> bool {
+    let there = Command::new("sh").args(["-c", &format!("command -v {tool}")]).output();
+    let there = there.is_ok_and(|output| output.status.success());
+    if !there {
+        support::skip(&format!("{tool} is not installed"));
+    }
+    there
+}
+
+/// What a program that a student wrote in Python prints, when it has ended well. `PORT` in it is the server's port.
+pub fn python(program: &str, server: &Server) -> String {
+    let program = program.replace("PORT", &server.address.port().to_string());
+    let output = Command::new("python3").args(["-X", "utf8", "-c", &program]).output().expect("python3");
+    assert!(output.status.success(), "{output:?}");
+    text(&output.stdout)
+}
+
+/// What a tool prints that talks with a server: `words` are its options, host and port come behind them.
+pub fn tool(words: &[&str], server: &Server, input: &[u8]) -> String {
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
+        .args([server.address.ip().to_string(), server.address.port().to_string()])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the tool");
+    let mut typed = child.stdin.take().expect("its input");
+    typed.write_all(input).expect("typed");
+    if words[0] != "telnet" {
+        drop(typed);
+        return text(&child.wait_with_output().expect("its end").stdout);
+    }
+    // telnet closes at the end of its input, whether answered or not: it is kept open until the server closes.
+    let output = child.wait_with_output().expect("its end");
+    drop(typed);
+    text(&output.stdout)
 }
 
 pub fn has_python() -> bool {
