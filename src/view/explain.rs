@@ -6,7 +6,7 @@ use std::io::{self, Write};
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-use super::grid::{self, cells, parts::Part};
+use super::grid::{self, Cell, cells, parts::Part};
 use super::style::{Palette, Role};
 use super::words::{Words, filled};
 use super::{escape, hex, stop, tree};
@@ -176,14 +176,17 @@ impl View<'_> {
         let header = at.header().len();
         let mut place = match (index, layer.header) {
             (None, _) | (_, 0) => String::new(),
-            (_, 1) => format!("byte {} ", layer.start),
-            (_, bytes) => format!("bytes {}-{} ", layer.start, layer.start + bytes - 1),
+            (_, 1) => filled(self.options.words.field("byte {} "), &[&layer.start.to_string()]),
+            (_, bytes) => {
+                let (first, last) = (layer.start.to_string(), (layer.start + bytes - 1).to_string());
+                filled(self.options.words.field("bytes {}-{} "), &[&first, &last])
+            }
         };
         if layer.quoted {
             place.insert_str(0, &format!("{}, ", self.options.words.quoted));
         }
         if header < layer.header as usize {
-            place.push_str("(cut) ");
+            place.push_str(self.options.words.field("(cut) "));
         }
         let used = 3 + title.width() + 1 + place.width();
         let rest = dash.repeat(self.options.width.min(110).saturating_sub(used + 3).max(2));
@@ -205,12 +208,32 @@ impl View<'_> {
         let parts = cells::parts(at);
         let Options { palette, width, ascii, .. } = *self.options;
         let cells = cells::of(at, &parts);
-        grid::write(&cells, grid::Options { palette, width, ascii, index: at.index }, self.out);
+        let named = self.named(&cells);
+        grid::write(
+            &named,
+            grid::Options { palette, width, ascii, index: at.index, words: self.options.words },
+            self.out,
+        );
         self.missing(at);
         self.out.push(b'\n');
         self.fields(at, facts, &parts);
         self.parts(&parts);
         sum::write(at, &cells, self.options, self.out);
+    }
+
+    /// The cells of a grid in the language that was chosen: names, and what stands behind numbers.
+    fn named(&self, cells: &[Cell]) -> Vec<Cell> {
+        let words = self.options.words;
+        let value = |value: &String| match value.strip_suffix(')').and_then(|value| value.split_once(" (")) {
+            Some((number, meaning)) => format!("{number} ({})", words.text(meaning)),
+            None => value.clone(),
+        };
+        let each = cells.iter().map(|cell| Cell {
+            names: cell.names.iter().map(|name| words.text(name)).collect(),
+            values: cell.values.iter().map(value).collect(),
+            ..cell.clone()
+        });
+        each.collect()
     }
 
     /// Where the header is cut: what it lacks.
@@ -294,8 +317,8 @@ impl View<'_> {
             return;
         }
         for part in told {
-            let title = capital(&part.title);
-            self.row(&title, &part.value, "", part.meaning.trim_end_matches('.'), part.source);
+            let (title, meaning) = (self.options.words.text(&part.title), self.options.words.text(&part.meaning));
+            self.row(&capital(&title), &part.value, "", meaning.trim_end_matches('.'), part.source);
         }
     }
 

@@ -9,6 +9,7 @@ pub mod parts;
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{Palette, Role};
+use super::words::{Words, filled};
 
 /// Bits a row.
 const ROW: usize = 32;
@@ -42,6 +43,7 @@ pub struct Options {
     pub ascii: bool,
     /// Of the layer, for its colour.
     pub index: usize,
+    pub words: &'static Words,
 }
 
 /// Appends the drawing of `cells`, which are in order and do not overlap.
@@ -58,7 +60,8 @@ pub fn write(cells: &[Cell], options: Options, out: &mut Vec<u8>) {
         drawing.border(rows.len(), out);
     }
     if left > 0 {
-        let line = format!("{:MARGIN$}{left} more bytes are not drawn\n", "");
+        let told = filled(options.words.field("{} more bytes are not drawn"), &[&left.to_string()]);
+        let line = format!("{:MARGIN$}{told}\n", "");
         out.extend_from_slice(line.as_bytes());
     }
 }

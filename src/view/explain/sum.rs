@@ -7,6 +7,7 @@ use super::Options;
 use crate::view::grid::Cell;
 use crate::view::style::Role;
 use crate::view::tree;
+use crate::view::words::{Words, filled};
 use crate::wire::checksum::{self, Check, Ends, PseudoHeader, Verdict, Why};
 use crate::wire::{At, Kind, Protocol, Value, numbers};
 
@@ -14,6 +15,11 @@ use crate::wire::{At, Kind, Protocol, Value, numbers};
 const LINE: usize = 8;
 /// Bytes of data that are listed; of more only the sum is told.
 const MOST_DATA: usize = 32;
+/// Why a checksum is not filled in.
+const OFFLOADED: &str = "    {} is the folded sum of the pseudo-header alone: the sender's kernel\n    \
+     leaves the rest to the network card, and the packet was captured before\n    \
+     the card saw it (on loopback there is no card, and nobody needs the sum).\n    \
+     This is normal: nothing is wrong.";
 /// Where names begin.
 const NAMES: usize = 4 + LINE * 5;
 
@@ -89,7 +95,10 @@ fn covered(at: &At<'_>) -> Option<Covered> {
 pub fn write(at: &At<'_>, cells: &[Cell], options: &Options, out: &mut Vec<u8>) {
     let Some(covered) = covered(at) else { return };
     let mut sheet = Sheet { options, out };
-    sheet.line(Role::Heading, &format!("\n  {}, worked out ({})", covered.title, covered.source));
+    sheet.line(
+        Role::Heading,
+        &filled(options.words.field("\n  {}, worked out ({})"), &[options.words.field(covered.title), covered.source]),
+    );
     match covered.check.verdict() {
         Verdict::CannotTell(why) => {
             let why = match why {
@@ -98,10 +107,11 @@ pub fn write(at: &At<'_>, cells: &[Cell], options: &Options, out: &mut Vec<u8>) 
                 Why::Quoted => "an ICMP error quotes only the beginning of the packet",
                 Why::Length => "the lengths disagree, so nobody knows what it is over",
             };
-            sheet.line(Role::Plain, &format!("    cannot tell: {why}"));
+            sheet.line(Role::Plain, &filled(sheet.say("    cannot tell: {}"), &[sheet.say(why)]));
         }
         Verdict::Absent => {
-            sheet.line(Role::Plain, "    not used: zero says that the sender worked none out, as UDP over IPv4 may");
+            let why = sheet.say("    not used: zero says that the sender worked none out, as UDP over IPv4 may");
+            sheet.line(Role::Plain, why);
         }
         verdict => sheet.sum(at, cells, &covered, verdict),
     }
@@ -113,6 +123,11 @@ struct Sheet<'o> {
 }
 
 impl Sheet<'_> {
+    /// In the language that was chosen.
+    fn say(&self, english: &'static str) -> &'static str {
+        self.options.words.field(english)
+    }
+
     fn line(&mut self, role: Role, text: &str) {
         self.options.palette.begin(role, self.out);
         self.out.extend_from_slice(text.as_bytes());
@@ -139,10 +154,13 @@ impl Sheet<'_> {
     }
 
     fn pseudo(&mut self, pseudo: &PseudoHeader) -> u64 {
-        self.line(Role::Faint, "    Pseudo-header");
+        self.line(Role::Faint, self.say("    Pseudo-header"));
         let mut sum = 0;
         let length = pseudo.length.to_be_bytes();
-        let protocol = numbers::protocol(pseudo.protocol.into()).unwrap_or("this protocol");
+        let protocol = numbers::protocol(pseudo.protocol.into()).unwrap_or("?");
+        let (number, all) = (pseudo.protocol.to_string(), pseudo.length.to_string());
+        let words = self.options.words;
+        let all = filled(words.field("Length of header and data: {}"), &[&all]);
         let mut add = |bytes: &[u8], name: String| {
             sum += total(bytes);
             self.words(bytes, &name);
@@ -150,17 +168,26 @@ impl Sheet<'_> {
         match pseudo.ends {
             Ends::V4(source, destination) => {
                 for (name, address) in [("Source", source), ("Destination", destination)] {
-                    add(&address, format!("{name} {}", tree::readable(Value::Ipv4(address), Kind::Ipv4)));
+                    add(
+                        &address,
+                        format!("{} {}", words.field(name), tree::readable(Value::Ipv4(address), Kind::Ipv4)),
+                    );
                 }
-                add(&[0, pseudo.protocol], format!("Zero, protocol {} ({protocol})", pseudo.protocol));
-                add(length.get(2..).unwrap_or_default(), format!("Length of header and data: {}", pseudo.length));
+                add(&[0, pseudo.protocol], filled(words.field("Zero, protocol {} ({})"), &[&number, protocol]));
+                add(length.get(2..).unwrap_or_default(), all);
             }
             Ends::V6(source, destination) => {
                 for (name, address) in [("Source", source), ("Destination", destination)] {
-                    add(&address, format!("{name} {}", tree::readable(Value::Ipv6(address), Kind::Ipv6)));
+                    add(
+                        &address,
+                        format!("{} {}", words.field(name), tree::readable(Value::Ipv6(address), Kind::Ipv6)),
+                    );
                 }
-                add(&length, format!("Length of header and data: {}", pseudo.length));
-                add(&[0, 0, 0, pseudo.protocol], format!("Zero, next header {} ({protocol})", pseudo.protocol));
+                add(&length, all);
+                add(
+                    &[0, 0, 0, pseudo.protocol],
+                    filled(words.field("Zero, next header {} ({})"), &[&number, protocol]),
+                );
             }
         }
         self.subtotal(sum);
@@ -168,14 +195,17 @@ impl Sheet<'_> {
     }
 
     fn header(&mut self, bytes: &[u8], cells: &[Cell], field: usize) -> u64 {
-        self.line(Role::Faint, "    Header");
+        self.line(Role::Faint, self.say("    Header"));
         let mut sum = 0;
         let words: Vec<(&[u8], String)> = bytes
             .chunks(2)
             .enumerate()
             .map(|(place, word)| {
                 let is_field = place * 2 == field;
-                (if is_field { &[0u8, 0] as &[u8] } else { word }, names(cells, place * 16, is_field))
+                (
+                    if is_field { &[0u8, 0] as &[u8] } else { word },
+                    names(cells, place * 16, is_field, self.options.words),
+                )
             })
             .collect();
         // Neighbours of the same name share a line.
@@ -192,15 +222,18 @@ impl Sheet<'_> {
     fn data(&mut self, bytes: &[u8], field: usize, header: usize, protocol: Protocol) -> u64 {
         debug_assert!(field < header);
         let what = if matches!(protocol, Protocol::Tcp | Protocol::Udp) { "Data" } else { "Rest of the message" };
-        let padded = if bytes.len() % 2 == 1 { ", a zero byte added to make words" } else { "" };
-        self.line(Role::Faint, &format!("    {what}, {} {}{padded}", bytes.len(), tree::plural(bytes.len(), "byte")));
+        let padded = if bytes.len() % 2 == 1 { self.say(", a zero byte added to make words") } else { "" };
+        let (what, words) = (self.say(what), self.options.words);
+        let count = words.count(&words.bytes, bytes.len() as u64);
+        self.line(Role::Faint, &format!("    {what}, {count}{padded}"));
         let listed = bytes.get(..MOST_DATA).unwrap_or(bytes);
         for line in listed.chunks(LINE * 2) {
             self.words(line, "");
         }
         if bytes.len() > listed.len() {
             let left = (bytes.len() - listed.len()).div_ceil(2);
-            self.line(Role::Faint, &format!("    and {left} more {}", tree::plural(left, "word")));
+            let more = if left == 1 { "    and 1 more word" } else { "    and {} more words" };
+            self.line(Role::Faint, &filled(self.say(more), &[&left.to_string()]));
         }
         let sum = total(bytes);
         self.subtotal(sum);
@@ -234,7 +267,7 @@ impl Sheet<'_> {
 
     fn result(&mut self, sums: &[u64], covered: &Covered, pseudo: Option<u64>, verdict: Verdict) {
         let sum: u64 = sums.iter().sum();
-        self.line(Role::Faint, "    Sum");
+        self.line(Role::Faint, self.say("    Sum"));
         if sums.len() > 1 {
             let parts: Vec<String> = sums.iter().map(|sum| format!("{sum:#x}")).collect();
             self.line(Role::Plain, &format!("    {} = {sum:#x}", parts.join(" + ")));
@@ -242,32 +275,32 @@ impl Sheet<'_> {
         let mut folded = sum;
         while folded > 0xffff {
             let (carry, rest) = (folded >> 16, folded & 0xffff);
-            self.line(Role::Plain, &format!("    carry added back: {carry:#x} + {rest:#06x} = {:#x}", carry + rest));
+            let added = format!("{carry:#x} + {rest:#06x} = {:#x}", carry + rest);
+            self.line(Role::Plain, &filled(self.say("    carry added back: {}"), &[&added]));
             folded = carry + rest;
         }
         let complement = 0xffff - folded;
-        self.line(Role::Plain, &format!("    complement: 0xffff - {folded:#06x} = {complement:#06x}"));
+        let taken = format!("0xffff - {folded:#06x} = {complement:#06x}");
+        self.line(Role::Plain, &filled(self.say("    complement: {}"), &[&taken]));
         if complement == 0 && covered.title == "UDP checksum" {
-            self.line(Role::Plain, "    zero is sent as 0xffff, because zero would say that there is none");
+            self.line(Role::Plain, self.say("    zero is sent as 0xffff, because zero would say that there is none"));
         }
-        let stored = covered.check.stored;
+        let stored = format!("{:#06x}", covered.check.stored);
         match verdict {
-            Verdict::Good => self.line(Role::Opening, &format!("    good: the field holds {stored:#06x}")),
+            Verdict::Good => self.line(Role::Opening, &filled(self.say("    good: the field holds {}"), &[&stored])),
             Verdict::Bad(expected) => {
                 self.line(
                     Role::Trouble,
-                    &format!("    bad: the field holds {stored:#06x}, it should be {expected:#06x}"),
+                    &filled(
+                        self.say("    bad: the field holds {}, it should be {}"),
+                        &[&stored, &format!("{expected:#06x}")],
+                    ),
                 );
             }
             Verdict::NotFilledIn => {
                 let begun = pseudo.map_or_else(String::new, |sum| format!("{:#06x}", fold(sum)));
-                self.line(Role::Closing, &format!("    not filled in yet: the field holds {stored:#06x}"));
-                let why = format!(
-                    "    {begun} is the folded sum of the pseudo-header alone: the sender's kernel\n    \
-                     leaves the rest to the network card, and the packet was captured before\n    \
-                     the card saw it (on loopback there is no card, and nobody needs the sum).\n    \
-                     This is normal: nothing is wrong."
-                );
+                self.line(Role::Closing, &filled(self.say("    not filled in yet: the field holds {}"), &[&stored]));
+                let why = filled(self.say(OFFLOADED), &[&begun]);
                 self.line(Role::Plain, &why);
             }
             Verdict::Absent | Verdict::CannotTell(_) => {}
@@ -294,9 +327,9 @@ fn fold(mut sum: u64) -> u64 {
 }
 
 /// The fields that share the word which begins at bit `at`.
-fn names(cells: &[Cell], at: usize, is_field: bool) -> String {
+fn names(cells: &[Cell], at: usize, is_field: bool, words: &Words) -> String {
     let inside = cells.iter().filter(|cell| cell.at < at + 16 && at < cell.at + cell.length);
-    let names: Vec<&str> = inside
+    let names: Vec<String> = inside
         .map(|cell| match cell.names.first().map(String::as_str) {
             // Options begin with their kind: its value says more.
             Some("Kind") => cell.values.first(),
@@ -304,10 +337,10 @@ fn names(cells: &[Cell], at: usize, is_field: bool) -> String {
             _ if cell.length < 16 => cell.names.iter().rfind(|name| name.chars().any(char::is_alphanumeric)),
             _ => cell.names.first(),
         })
-        .filter_map(|name| name.map(String::as_str))
+        .filter_map(|name| name.map(|name| words.text(name)))
         .collect();
     let names = names.join(", ");
-    if is_field { format!("{names}, counted as zero") } else { names }
+    if is_field { filled(words.field("{}, counted as zero"), &[&names]) } else { names }
 }
 
 #[cfg(test)]

@@ -178,6 +178,21 @@ impl Words {
         place.ok().and_then(|place| self.fields.get(place)).map_or(english, |(_, said)| said)
     }
 
+    /// A name or a sentence that a grid or an option has; a number in it stays. As it is where there is none.
+    pub fn text(&self, english: &str) -> String {
+        let find = |wanted: &str| {
+            let place = self.fields.binary_search_by_key(&wanted, |(english, _)| english).ok()?;
+            self.fields.get(place).map(|(_, said)| *said)
+        };
+        if let Some(said) = find(english) {
+            return said.to_owned();
+        }
+        let Some(from) = english.find(|c: char| c.is_ascii_digit()) else { return english.to_owned() };
+        let (before, rest) = english.split_at(from);
+        let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
+        find(&format!("{before}{{}}{behind}")).map_or_else(|| english.to_owned(), |said| filled(said, &[number]))
+    }
+
     /// The form of a phrase that fits a number.
     pub fn form_of(&self, phrase: &Counted, number: u64) -> &'static str {
         match (self.form)(number) {
