@@ -148,6 +148,49 @@ fn a_fresh_demonstration_has_the_story_of_the_recorded_one() {
 }
 
 #[test]
+fn the_lesson_of_numbers_that_run_together_is_shown() {
+    let Some(output) = demo(&["sum"]) else { return };
+    in_order(
+        &text(&output.stdout),
+        &[
+            "== one send, one receive",
+            "received b'2' ▐",
+            "received b'4' ▐",
+            "received b'#' ▐",
+            "▌ 6 ",
+            "== two sends, one receive",
+            "⌨ 2",
+            "⌨ 4",
+            "len 1  \"2\"",
+            "len 1  \"4\"",
+            "received b'24' ▐",
+            "received b'#' ▐",
+            "len 2  \"24\"",
+            "▌ 24 ",
+            "(what was sent makes 6: two sends may have arrived as one)",
+            "== --fixed",
+            "len 2  \"2\\n\"",
+            "len 2  \"4\\n\"",
+            "received b'2\\n4\\n' ▐",
+            "len 1  \"6\"",
+            "▌ 6 ",
+        ],
+    );
+}
+
+#[test]
+fn the_lessons_of_pieces_and_of_padding_are_shown() {
+    let Some(output) = demo(&["echo16"]) else { return };
+    let signs =
+        ["len 20  \"This is the message.\"", "received b'This is the mess' ▐", "received b'age.' ▐", "no data from"];
+    in_order(&text(&output.stdout), &signs);
+    let Some(output) = demo(&["upper-udp"]) else { return };
+    let signs =
+        ["UDP len 5 \"hello\"", "FROM SERVER:HELLO", "== the whole buffer", "UDP len 1024", "FROM SERVER:HELLO"];
+    in_order(&text(&output.stdout), &signs);
+}
+
+#[test]
 fn the_file_it_writes_may_be_a_pcap_as_well() {
     let written: PathBuf = [env!("CARGO_TARGET_TMPDIR"), "demo-sync.pcap"].iter().collect();
     let Some(output) = demo(&["sync", "-w", written.to_str().expect("a plain path")]) else { return };

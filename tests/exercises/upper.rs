@@ -129,7 +129,7 @@ mod tcp {
     }
 
     #[test]
-    fn asks_at_a_terminal_and_leaves_no_escape_sequence_to_it() {
+    fn asks_at_a_terminal_which_an_answer_cannot_command() {
         if !has_python() {
             return;
         }
@@ -138,16 +138,35 @@ mod tcp {
         terminal.until("Input lowercase sentence: ");
         terminal.type_in("hello\n");
         assert_eq!(terminal.finish(), (0, "hello\nFROM SERVER: HELLO\n".to_owned()));
+
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let mut terminal = Terminal::start("upper", listener.local_addr().expect("its address"));
+        terminal.until("Input lowercase sentence: ");
+        terminal.type_in("hello\n");
+        let mut client = listener.accept().expect("a client").0;
+        assert_eq!(receive(&mut client), b"hello\n");
+        client.write_all(b"\x1b[2JHELLO\n").expect("sent");
+        drop(client);
+        let screen = terminal.finish().1;
+        assert!(screen.contains("[2JHELLO") && !screen.contains('\x1b'), "{screen:?}");
     }
 }
 
 mod udp {
     use super::*;
 
-    /// What a server answers to a datagram.
-    fn answer(server: &Server, datagram: &[u8]) -> Vec<u8> {
+    fn socket() -> UdpSocket {
         let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
         socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        socket
+    }
+
+    /// What a server answers to a datagram.
+    fn answer(server: &Server, datagram: &[u8]) -> Vec<u8> {
+        answer_to(&socket(), server, datagram)
+    }
+
+    fn answer_to(socket: &UdpSocket, server: &Server, datagram: &[u8]) -> Vec<u8> {
         socket.send_to(datagram, server.address).expect("sent");
         let mut buffer = [0; 65_536];
         let (length, from) = socket.recv_from(&mut buffer).expect("an answer");
@@ -157,17 +176,17 @@ mod udp {
 
     #[test]
     fn answers_datagram_after_datagram_until_interrupted() {
-        let server = Server::start("upper-udp", &[]);
-        assert_eq!(answer(&server, b"hello"), b"HELLO");
-        assert_eq!(answer(&server, "grüße".as_bytes()), "GRÜSSE".as_bytes());
-        assert_eq!(answer(&server, b"gr\xfc\xdfe"), "GRÜSSE".as_bytes());
-        assert_eq!(answer(&server, b""), b"");
+        let (server, client) = (Server::start("upper-udp", &[]), socket());
+        assert_eq!(answer_to(&client, &server, b"hello"), b"HELLO");
+        assert_eq!(answer_to(&client, &server, "grüße".as_bytes()), "GRÜSSE".as_bytes());
+        assert_eq!(answer_to(&client, &server, b"gr\xfc\xdfe"), "GRÜSSE".as_bytes());
+        assert_eq!(answer_to(&client, &server, b""), b"");
         let padded = [b"hello".as_slice(), &[0; 1019]].concat();
-        assert_eq!(answer(&server, &padded), [b"HELLO".as_slice(), &[0; 1019]].concat());
+        assert_eq!(answer_to(&client, &server, &padded), [b"HELLO".as_slice(), &[0; 1019]].concat());
         server.interrupt();
         let (code, printed, talk) = server.finish();
         assert_eq!((code, printed.as_str()), (Some(0), ""));
-        assert!(talk.contains("served 5 clients"), "{talk}");
+        assert!(talk.contains("served 1 client\n"), "{talk}");
     }
 
     #[test]
@@ -227,8 +246,7 @@ mod udp {
     fn the_client_sends_its_text_or_its_whole_buffer_and_prints_no_padding() {
         for (options, sent) in [(&[][..], b"hello".to_vec()), (&["--pad"], [b"hello".as_slice(), &[0; 1019]].concat())]
         {
-            let socket = UdpSocket::bind("127.0.0.1:0").expect("a port");
-            socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+            let socket = socket();
             let port = socket.local_addr().expect("its address").port().to_string();
             let client = netlab(&["client", "upper-udp", "--port", &port, "hello"])
                 .args(options)
@@ -264,6 +282,18 @@ mod udp {
         let output = netlab(&words).arg("x".repeat(1025)).output().expect("netlab");
         assert_eq!(output.status.code(), Some(2));
         assert!(text(&output.stderr).contains("1025 bytes: a datagram of upper-udp has at most 1024"), "{output:?}");
+    }
+
+    #[test]
+    fn asks_at_a_terminal() {
+        if !has_python() {
+            return;
+        }
+        let server = Server::start("upper-udp", &["--once"]);
+        let mut terminal = Terminal::start("upper-udp", server.address);
+        terminal.until("Input lowercase sentence: ");
+        terminal.type_in("hello\n");
+        assert_eq!(terminal.finish(), (0, "hello\nFROM SERVER:HELLO\n".to_owned()));
     }
 
     #[test]

@@ -28,8 +28,8 @@ pub fn run(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
     let Some(answer) = socket.receive(MOST, Some(visit.timeout))? else {
         return Err(Error::Silent { peer: server, after: visit.timeout });
     };
-    if answer.bytes.len() < answer.length {
-        transcript.note(&format!("truncated: {} of {} bytes", answer.bytes.len(), answer.length));
+    if let Some(cut) = answer.cut() {
+        transcript.note(&cut);
     }
     transcript.heard("FROM SERVER:", &text_of(text(&answer.bytes)))
 }
