@@ -218,7 +218,8 @@ fn listening(interfaces: &[Interface]) -> String {
     format!("capturing on {}; Ctrl-C ends", each.collect::<Vec<_>>().join(", "))
 }
 
-fn summary(shown: u64, seen: u64, live: &Live) -> String {
+/// What to say at the end: packets, and what was lost.
+pub(super) fn summary(shown: u64, seen: u64, live: &Live) -> String {
     let counts = live.counts();
     let figure = |count: Option<u64>| count.map_or_else(|| "?".to_owned(), |count| count.to_string());
     let mut text = format!("{seen} packet{} seen", if seen == 1 { "" } else { "s" });

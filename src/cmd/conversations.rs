@@ -12,8 +12,8 @@ use super::input::Input;
 use super::output::{Color, stdout};
 use super::progress::Progress;
 use super::selection::Selection;
-use super::{Exit, args};
-use crate::flow::{FlowTable, Known, Summary};
+use super::{Exit, args, capture};
+use crate::flow::{FlowTable, Known, Outline, Summary};
 use crate::io::interrupt::Interrupt;
 use crate::io::{pcap, privilege};
 use crate::pipeline::{self, Next, Sink};
@@ -26,6 +26,8 @@ use crate::wire::Packet;
 const REFRESH: Duration = Duration::from_millis(500);
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
+/// Conversations whose lines are made at a time.
+const PART: usize = 4096;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Keys of --json: transport, stream, client, server, guessed, start, duration; and, with \
@@ -79,13 +81,13 @@ enum Sort {
 
 impl Sort {
     /// What conversations are sorted by, smallest first.
-    fn key(self, summary: &Summary) -> i64 {
+    fn key(self, outline: &Outline) -> i64 {
         let most = |number: u64| -i64::try_from(number).unwrap_or(i64::MAX);
         match self {
-            Self::Bytes => most(summary.bytes()),
-            Self::Packets => most(summary.packets()),
-            Self::Duration => -summary.duration(),
-            Self::Start => summary.first.0,
+            Self::Bytes => most(outline.bytes),
+            Self::Packets => most(outline.packets),
+            Self::Duration => outline.last.since(outline.first).saturating_neg(),
+            Self::Start => outline.first.0,
         }
     }
 }
@@ -100,13 +102,26 @@ struct Show {
 }
 
 impl Show {
-    /// Every conversation that is to be shown, in order.
-    fn summaries<'a>(&self, flows: &'a FlowTable) -> impl Iterator<Item = Summary> + 'a {
-        let mut order: Vec<(i64, usize)> =
-            flows.conversations().enumerate().map(|(place, summary)| (self.sort.key(&summary), place)).collect();
+    /// The places of the first `most` conversations that are to be shown, in order.
+    fn order(&self, flows: &FlowTable, most: usize) -> Vec<usize> {
+        let keys = flows.outlines().map(|outline| self.sort.key(&outline));
+        let mut order: Vec<(i64, usize)> = keys.enumerate().map(|(place, key)| (key, place)).collect();
+        let most = most.min(self.most);
+        if most < order.len() {
+            // A live table of a few out of a million has little time: the rest stays unsorted.
+            order.select_nth_unstable(most);
+            order.truncate(most);
+        }
         order.sort_unstable();
-        order.truncate(self.most);
-        order.into_iter().filter_map(|(_, place)| flows.conversation(place))
+        order.into_iter().map(|(_, place)| place).collect()
+    }
+
+    /// The lines of these conversations.
+    fn lines(&self, flows: &FlowTable, places: &[usize], out: &mut Vec<u8>) {
+        out.clear();
+        for summary in places.iter().filter_map(|place| flows.conversation(*place)) {
+            self.line(&summary, out);
+        }
     }
 
     fn line(&self, summary: &Summary, out: &mut Vec<u8>) {
@@ -119,8 +134,10 @@ impl Show {
 
     fn picture(&self, flows: &FlowTable, most: usize) -> anyhow::Result<Vec<u8>> {
         let mut out = Vec::new();
-        view::table(self.summaries(flows).take(most), args::width(), self.palette, &mut out)?;
-        let known = flows.conversations().count();
+        let order = self.order(flows, most);
+        let summaries = order.iter().filter_map(|place| flows.conversation(*place));
+        view::table(summaries, args::width(), self.palette, &mut out)?;
+        let known = flows.remembered();
         let rest = view::rest(known.min(self.most).min(most), known, flows.forgotten());
         if !rest.is_empty() {
             writeln!(out, "{rest}")?;
@@ -134,15 +151,21 @@ impl Show {
             out.write_all(&self.picture(flows, usize::MAX)?)?;
             return Ok(());
         }
-        let mut buffer = Vec::with_capacity(BUFFER + 1024);
-        for summary in self.summaries(flows) {
-            self.line(&summary, &mut buffer);
-            if buffer.len() >= BUFFER {
-                out.write_all(&buffer)?;
-                buffer.clear();
+        // The thread that read the packets is done: its core writes every second part of the lines.
+        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        for part in self.order(flows, usize::MAX).chunks(2 * PART) {
+            let (first, second) = part.split_at(part.len().min(PART));
+            std::thread::scope(|scope| {
+                if !second.is_empty() {
+                    scope.spawn(|| self.lines(flows, second, &mut theirs));
+                }
+                self.lines(flows, first, &mut ours);
+            });
+            out.write_all(&ours)?;
+            if !second.is_empty() {
+                out.write_all(&theirs)?;
             }
         }
-        out.write_all(&buffer)?;
         Ok(())
     }
 }
@@ -166,7 +189,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         flows.keep_departed();
     }
     let mut watching = Watching::new(&show, table && !args.interface.is_empty());
-    let summary = if args.interface.is_empty() {
+    let (summary, last_words) = if args.interface.is_empty() {
         let mut source = args.selection.before(args.input.open()?)?;
         let mut source = Progress::new(&mut source);
         let summary = if args.input.is_at_hand() {
@@ -175,21 +198,31 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             pipeline::run(&mut source, &mut flows, &mut watching)?
         };
         source.clear();
-        summary
+        (summary, None)
     } else {
-        watch(&args, &mut flows, &mut watching)?
+        let (summary, counts) = watch(&args, &mut flows, &mut watching)?;
+        (summary, Some(counts))
     };
     watching.clear()?;
     show.end(&flows, &mut stdout()?)?;
+    let left = flows.forgotten();
+    if !table && left > 0 {
+        eprintln!(
+            "netlab: {left} idle conversations left early to bound the memory (--max-flows): they are listed first"
+        );
+    }
+    if let Some(counts) = last_words {
+        eprintln!("{counts}");
+    }
     if let Some(failure) = summary.failure {
         return Err(failure.into());
     }
-    let none = flows.conversations().next().is_none() && flows.forgotten() == 0;
+    let none = flows.remembered() == 0 && flows.forgotten() == 0;
     Ok(if none { Exit::No } else { Exit::Done })
 }
 
-/// Runs until Ctrl-C, or for as long as was asked.
-fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow::Result<pipeline::Summary> {
+/// Runs until Ctrl-C, or for as long as was asked; also says how many packets came and how many were lost.
+fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow::Result<(pipeline::Summary, String)> {
     let interfaces = args.interface.clone();
     let options = pcap::Options { interfaces, selection: args.selection.to_bpf(), ..pcap::Options::default() };
     let opened = pcap::open(&options)?;
@@ -203,7 +236,8 @@ fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow:
     }
     let summary = pipeline::run(&mut live, flows, sink)?;
     live.finish();
-    Ok(summary)
+    let counts = capture::summary(summary.frames, summary.frames, &live);
+    Ok((summary, counts))
 }
 
 /// Writes conversations that leave, and draws the live table in its place.

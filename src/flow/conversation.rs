@@ -48,6 +48,24 @@ pub enum Ending {
     Endless,
 }
 
+/// When a conversation was, and how much it was.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    pub first: Timestamp,
+    pub last: Timestamp,
+    pub packets: u64,
+    /// Of frames, as on the wire.
+    pub bytes: u64,
+}
+
+impl Outline {
+    #[inline]
+    pub(super) fn of<S>(conversation: &Conversation<S>) -> Self {
+        let Conversation { first, last, traffic: [up, down], .. } = *conversation;
+        Self { first, last, packets: up.packets + down.packets, bytes: up.bytes + down.bytes }
+    }
+}
+
 /// A conversation in the words of its ends: client first.
 #[derive(Clone, Debug)]
 pub struct Summary {

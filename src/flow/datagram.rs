@@ -114,7 +114,14 @@ pub struct Datagrams {
 
 impl Datagrams {
     /// Takes in an IPv4 or IPv6 fragment header's layer; the datagram, if it is whole now.
+    #[inline]
     pub fn ingest(&mut self, at: &At<'_>) -> Option<Datagram> {
+        // Nearly every packet ends here.
+        let whole = at.layer.protocol == Protocol::Ipv4 && at.u16(6)? & (ipv4::OFFSET | ipv4::MORE_FRAGMENTS) == 0;
+        if whole { None } else { self.fragment(at) }
+    }
+
+    fn fragment(&mut self, at: &At<'_>) -> Option<Datagram> {
         let fragment = match at.layer.protocol {
             Protocol::Ipv4 => v4(at)?,
             _ => v6(at)?,

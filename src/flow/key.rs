@@ -7,8 +7,9 @@ use crate::wire::{Address, At};
 /// Two endpoints, the smaller first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key {
-    low: u128,
-    high: u128,
+    /// Halves of 128 bits, so that a key needs no more than 40 bytes.
+    low: [u64; 2],
+    high: [u64; 2],
     /// The ports of both and the IP version, packed: keys are compared and hashed for every packet.
     ports: u64,
 }
@@ -16,9 +17,8 @@ pub struct Key {
 impl Hash for Key {
     #[inline]
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for part in [self.low, self.high] {
-            state.write_u64(part as u64);
-            state.write_u64((part >> 64) as u64);
+        for half in self.low.into_iter().chain(self.high) {
+            state.write_u64(half);
         }
         state.write_u64(self.ports);
     }
@@ -58,8 +58,10 @@ impl Key {
     #[inline]
     pub fn between(from: (Address, u16), to: (Address, u16)) -> Option<(Self, Direction)> {
         let (version, source, destination) = match (from.0, to.0) {
-            (Address::V4(from), Address::V4(to)) => (4, u32::from_be_bytes(from).into(), u32::from_be_bytes(to).into()),
-            (Address::V6(from), Address::V6(to)) => (6, u128::from_be_bytes(from), u128::from_be_bytes(to)),
+            (Address::V4(from), Address::V4(to)) => {
+                (4, [0, u32::from_be_bytes(from).into()], [0, u32::from_be_bytes(to).into()])
+            }
+            (Address::V6(from), Address::V6(to)) => (6, halves(from), halves(to)),
             _ => return None,
         };
         let (from, to) = (u64::from(from.1), u64::from(to.1));
@@ -72,15 +74,21 @@ impl Key {
 
     /// The endpoints that sort first and last, as (address, port).
     pub fn ends(&self) -> [(Address, u16); 2] {
-        let address = |bits: u128| match self.ports >> 32 {
-            4 => Address::V4((bits as u32).to_be_bytes()),
-            _ => Address::V6(bits.to_be_bytes()),
+        let address = |[high, low]: [u64; 2]| match self.ports >> 32 {
+            4 => Address::V4((low as u32).to_be_bytes()),
+            _ => Address::V6((u128::from(high) << 64 | u128::from(low)).to_be_bytes()),
         };
         [(address(self.low), (self.ports >> 16) as u16), (address(self.high), self.ports as u16)]
     }
 
     #[cfg(test)]
     pub(super) fn of_ports(port: u16) -> Self {
-        Self { low: 1, high: 2, ports: 4 << 32 | u64::from(port) }
+        Self { low: [0, 1], high: [0, 2], ports: 4 << 32 | u64::from(port) }
     }
+}
+
+/// The upper and the lower half of an IPv6 address.
+fn halves(address: [u8; 16]) -> [u64; 2] {
+    let bits = u128::from_be_bytes(address);
+    [(bits >> 64) as u64, bits as u64]
 }

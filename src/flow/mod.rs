@@ -21,7 +21,7 @@ pub mod tcp;
 
 use crate::frame::Timestamp;
 use crate::wire::{At, Packet, Protocol, udp};
-pub use conversation::{Ending, Summary, Transport};
+pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
 use key::Key;
@@ -164,6 +164,18 @@ impl FlowTable {
         let tcp = self.tcp.present().iter().map(Summary::of_tcp);
         let udp = self.udp.present().iter().map(Summary::of_udp);
         tcp.chain(udp).chain(self.echo.present().iter().map(Summary::of_icmp))
+    }
+
+    /// Times and traffic of each, in the order of [`Self::conversations`]: what they are sorted by, at little cost.
+    pub fn outlines(&self) -> impl Iterator<Item = Outline> {
+        let (tcp, udp) = (self.tcp.present(), self.udp.present());
+        let all = tcp.iter().map(Outline::of).chain(udp.iter().map(Outline::of));
+        all.chain(self.echo.present().iter().map(Outline::of))
+    }
+
+    /// How many conversations are remembered.
+    pub fn remembered(&self) -> usize {
+        self.tcp.present().len() + self.udp.present().len() + self.echo.present().len()
     }
 
     /// The conversation at a place of [`Self::conversations`].

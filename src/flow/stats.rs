@@ -28,7 +28,7 @@ impl Sum {
 }
 
 /// The most entries of a table.
-const ENTRIES: usize = 1 << 16;
+pub const ENTRIES: usize = 1 << 16;
 /// The most intervals of time that are kept apart; where a capture is longer, intervals are made longer.
 const INTERVALS: usize = 1 << 12;
 /// The upper ends of the classes of frame lengths; the last class has none.
@@ -48,9 +48,15 @@ impl<K> Default for Tally<K> {
     }
 }
 
-impl<K: std::hash::Hash + Eq + Ord + Clone> Tally<K> {
+/// What may be counted by.
+pub trait Key: std::hash::Hash + Eq + Ord + Clone {}
+
+impl<K: std::hash::Hash + Eq + Ord + Clone> Key for K {}
+
+impl<K: Key> Tally<K> {
+    /// Counts a packet of `bytes` under its key, or among the others.
     #[inline]
-    fn add(&mut self, key: K, bytes: u32) {
+    pub fn add(&mut self, key: K, bytes: u32) {
         if let Some(sum) = self.by_key.get_mut(&key) {
             sum.add(bytes);
         } else if self.by_key.len() < ENTRIES {

@@ -55,11 +55,26 @@ impl<S> Conversation<S> {
     }
 }
 
+/// Where a conversation lies. Its hash is kept beside that: a table that grows need not touch every conversation.
+#[derive(Clone, Copy)]
+struct Entry {
+    hash: u32,
+    place: u32,
+}
+
+impl Entry {
+    /// A hash of 32 bits as the table wants it: the place comes from its lower bits, a tag of 7 bits from its upper ones.
+    #[inline]
+    fn spread(&self) -> u64 {
+        u64::from(self.hash) << 32 | u64::from(self.hash)
+    }
+}
+
 /// The conversations of one transport.
 pub struct Table<S> {
     slots: Vec<Conversation<S>>,
     /// Places in `slots` of the conversations that endpoints are in now.
-    current: HashTable<u32>,
+    current: HashTable<Entry>,
     hasher: RandomState,
     most: usize,
     hand: usize,
@@ -119,10 +134,12 @@ impl<S: Default> Table<S> {
         now: Timestamp,
         over: impl FnOnce(&S) -> bool,
     ) -> Option<(&mut Conversation<S>, bool)> {
-        let hash = self.hasher.hash_one(key);
+        let sought = Entry { hash: self.hasher.hash_one(key) as u32, place: 0 };
         let slots = &self.slots;
-        let same = |place: &u32| slots.get(*place as usize).is_some_and(|slot| slot.key == key);
-        if let Some(place) = self.current.find(hash, same).copied() {
+        let same = |entry: &Entry| {
+            entry.hash == sought.hash && slots.get(entry.place as usize).is_some_and(|slot| slot.key == key)
+        };
+        if let Some(place) = self.current.find(sought.spread(), same).map(|entry| entry.place) {
             let slot = self.slots.get_mut(place as usize)?;
             if !over(&slot.state) {
                 slot.last = now;
@@ -132,12 +149,12 @@ impl<S: Default> Table<S> {
             // The one that is over stays where it is, to be listed; the endpoints' current one is another.
             slot.recent = false;
             self.unlink(place);
-            return self.begin(key, hash, now).map(|slot| (slot, true));
+            return self.begin(key, sought, now).map(|slot| (slot, true));
         }
-        self.begin(key, hash, now).map(|slot| (slot, false))
+        self.begin(key, sought, now).map(|slot| (slot, false))
     }
 
-    fn begin(&mut self, key: Key, hash: u64, now: Timestamp) -> Option<&mut Conversation<S>> {
+    fn begin(&mut self, key: Key, entry: Entry, now: Timestamp) -> Option<&mut Conversation<S>> {
         let index = self.next;
         self.next = self.next.wrapping_add(1);
         let traffic = [Traffic::default(); 2];
@@ -155,9 +172,8 @@ impl<S: Default> Table<S> {
             }
             place
         };
-        let (slots, hasher) = (&self.slots, &self.hasher);
-        let rehash = |place: &u32| slots.get(*place as usize).map_or(0, |slot| hasher.hash_one(slot.key));
-        self.current.insert_unique(hash, place as u32, rehash);
+        let entry = Entry { place: place as u32, ..entry };
+        self.current.insert_unique(entry.spread(), entry, Entry::spread);
         self.slots.get_mut(place)
     }
 
@@ -178,8 +194,8 @@ impl<S: Default> Table<S> {
     /// Takes a place out of the index, if it is there.
     fn unlink(&mut self, place: u32) {
         let Some(slot) = self.slots.get(place as usize) else { return };
-        let hash = self.hasher.hash_one(slot.key);
-        if let Ok(entry) = self.current.find_entry(hash, |found| *found == place) {
+        let sought = Entry { hash: self.hasher.hash_one(slot.key) as u32, place };
+        if let Ok(entry) = self.current.find_entry(sought.spread(), |found| found.place == place) {
             entry.remove();
         }
     }

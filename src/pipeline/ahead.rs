@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
 use super::{Next, Sink, Summary, moment};
-use crate::flow::{Facts, FlowTable};
+use crate::flow::FlowTable;
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
 
@@ -36,7 +36,6 @@ where
 /// Fills batches until the source ends, or nobody wants them; why the source ended early, if it did.
 fn decode<S: Source + ?Sized>(source: &mut S, full: &SyncSender<Batch>, empty: &Receiver<Batch>) -> Option<Error> {
     let mut layers = Layers::new();
-    let facts = Facts::default();
     let mut batch = Batch::default();
     let mut number = 0;
     let failure = loop {
@@ -47,7 +46,7 @@ fn decode<S: Source + ?Sized>(source: &mut S, full: &SyncSender<Batch>, empty: &
         }
         number += 1;
         let frame = Frame { number, ..source.frame() };
-        batch.add(&wire::decode(frame, &mut layers), &facts, &[]);
+        batch.add(&wire::decode(frame, &mut layers));
         if batch.is_full() {
             let next = empty.try_recv().unwrap_or_default();
             if full.send(std::mem::replace(&mut batch, next)).is_err() {
@@ -69,7 +68,7 @@ fn follow(
 ) -> io::Result<u64> {
     let mut frames = 0;
     for mut batch in batches {
-        for (packet, _, _) in batch.packets() {
+        for packet in batch.packets() {
             frames += 1;
             moment(frames, table, sink)?;
             if sink.packet(&packet, &table.ingest(&packet))? == Next::Stop {

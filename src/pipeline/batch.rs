@@ -1,11 +1,10 @@
 //! Packets copied into a batch, to be handed from thread to thread; its storage is used again.
 
 use std::io;
-use std::ops::Range;
 
 use super::{Next, Sink};
 use crate::flow::{Event, Facts, Known};
-use crate::frame::Frame;
+use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::{Layer, Packet, Stop};
 
 /// Batches under way at once.
@@ -15,15 +14,24 @@ const PACKETS: usize = 512;
 /// or so many bytes of frames.
 const BYTES: usize = 256 << 10;
 
-/// A packet whose parts lie in its batch.
+/// A packet whose parts lie in its batch, each from where those of the packet before it end. Kept small: it is handed
+/// from core to core.
 struct Held {
-    frame: Frame<'static>,
-    data: Range<usize>,
-    comment: Range<usize>,
-    layers: Range<usize>,
-    events: Range<usize>,
+    number: u64,
+    time: Option<Timestamp>,
+    link: LinkType,
+    interface: u32,
+    length: u32,
     stop: Stop,
-    facts: Facts,
+    ends: Ends,
+}
+
+/// Where the parts of a packet end in the vectors of its batch; its comment lies behind its data.
+#[derive(Clone, Copy, Default)]
+struct Ends {
+    data: u32,
+    bytes: u32,
+    layers: u32,
 }
 
 #[derive(Default)]
@@ -31,6 +39,8 @@ pub struct Batch {
     packets: Vec<Held>,
     bytes: Vec<u8>,
     layers: Vec<Layer>,
+    /// What is known of each packet, and where its events end; empty where the packets have not met a flow table yet.
+    known: Vec<(Facts, usize)>,
     events: Vec<Event>,
     /// What was written so far must be seen when this batch is done.
     pub flush: bool,
@@ -41,6 +51,7 @@ impl Batch {
         self.packets.clear();
         self.bytes.clear();
         self.layers.clear();
+        self.known.clear();
         self.events.clear();
         self.flush = false;
     }
@@ -49,21 +60,31 @@ impl Batch {
         self.packets.len() >= PACKETS || self.bytes.len() >= BYTES
     }
 
-    pub fn add(&mut self, packet: &Packet<'_>, facts: &Facts, events: &[Event]) {
-        let data = append(&mut self.bytes, packet.frame.data);
-        let comment = append(&mut self.bytes, packet.frame.comment);
-        let layers = append(&mut self.layers, packet.layers);
-        let start = self.events.len();
-        self.events.extend(events.iter().cloned());
+    /// Adds a packet of which nothing is known yet.
+    #[inline]
+    pub fn add(&mut self, packet: &Packet<'_>) {
+        self.bytes.extend_from_slice(packet.frame.data);
+        let data = self.bytes.len() as u32;
+        self.bytes.extend_from_slice(packet.frame.comment);
+        self.layers.extend_from_slice(packet.layers);
+        let ends = Ends { data, bytes: self.bytes.len() as u32, layers: self.layers.len() as u32 };
         let Frame { number, time, link, interface, length, .. } = packet.frame;
-        let frame = Frame { number, time, link, interface, length, data: &[], comment: &[] };
-        let events = start..self.events.len();
-        self.packets.push(Held { frame, data, comment, layers, events, stop: packet.stop, facts: *facts });
+        self.packets.push(Held { number, time, link, interface, length, stop: packet.stop, ends });
     }
 
-    /// Hands every packet to `sink`, and flushes it where that was asked for.
+    /// Adds a packet with what is known of it.
+    pub fn add_known(&mut self, packet: &Packet<'_>, facts: &Facts, events: &[Event]) {
+        self.add(packet);
+        self.events.extend_from_slice(events);
+        self.known.push((*facts, self.events.len()));
+    }
+
+    /// Hands every packet, with what is known of it, to `sink`, and flushes it where that was asked for.
     pub fn hand_to(&self, sink: &mut dyn Sink) -> io::Result<Next> {
-        for (packet, facts, events) in self.packets() {
+        let mut from = 0;
+        for (packet, (facts, to)) in self.packets().zip(&self.known) {
+            let events = self.events.get(from..*to).unwrap_or_default();
+            from = *to;
             if sink.packet(&packet, &Known { facts, events, departed: &[] })? == Next::Stop {
                 return Ok(Next::Stop);
             }
@@ -74,20 +95,17 @@ impl Batch {
         Ok(Next::GoOn)
     }
 
-    /// The packets, with what is known of each.
-    pub fn packets(&self) -> impl Iterator<Item = (Packet<'_>, &Facts, &[Event])> {
-        self.packets.iter().map(|held| {
-            let part = |range: &Range<usize>| self.bytes.get(range.clone()).unwrap_or_default();
-            let frame = Frame { data: part(&held.data), comment: part(&held.comment), ..held.frame };
-            let layers = self.layers.get(held.layers.clone()).unwrap_or_default();
-            let events = self.events.get(held.events.clone()).unwrap_or_default();
-            (Packet { frame, layers, stop: held.stop }, &held.facts, events)
+    /// The packets.
+    #[inline]
+    pub fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
+        let mut from = Ends::default();
+        self.packets.iter().map(move |held| {
+            let Held { number, time, link, interface, length, stop, ends } = *held;
+            let part = |from: u32, to: u32| self.bytes.get(from as usize..to as usize).unwrap_or_default();
+            let (data, comment) = (part(from.bytes, ends.data), part(ends.data, ends.bytes));
+            let layers = self.layers.get(from.layers as usize..ends.layers as usize).unwrap_or_default();
+            from = ends;
+            Packet { frame: Frame { number, time, link, interface, length, data, comment }, layers, stop }
         })
     }
-}
-
-fn append<T: Clone>(to: &mut Vec<T>, part: &[T]) -> Range<usize> {
-    let start = to.len();
-    to.extend_from_slice(part);
-    start..to.len()
 }

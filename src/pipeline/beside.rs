@@ -95,7 +95,7 @@ impl Beside {
 
 impl Sink for Beside {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.batch.add(packet, known.facts, known.events);
+        self.batch.add_known(packet, known.facts, known.events);
         if self.batch.is_full() {
             self.send()?;
         }

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
 use crate::field::text;
-use crate::flow::stats::{Path, SIZES, Statistics, Sum, Trouble};
+use crate::flow::stats::{Key, Path, SIZES, Statistics, Sum, Tally, Trouble};
 use crate::wire::Address;
 
 /// Rows of the plot.
@@ -49,20 +49,21 @@ pub fn write(statistics: &Statistics, options: Options, out: &mut impl Write) ->
         );
     }
     table.write(out)?;
+    others(&statistics.protocols, "ways down the protocols", out)?;
     heading("endpoints", options, out)?;
     let mut table = figures(&["address"], options);
     for (address, sum) in statistics.endpoints.sorted().into_iter().take(TOP) {
         row(&mut table, &[&self::address(address)], sum, statistics.total);
     }
     table.write(out)?;
-    more(statistics.endpoints.len(), "addresses", out)?;
+    more(&statistics.endpoints, "addresses", out)?;
     heading("ports", options, out)?;
     let mut table = figures(&["port"], options);
     for ((protocol, port), sum) in statistics.ports.sorted().into_iter().take(TOP) {
         row(&mut table, &[&format!("{} {port}", protocol.name())], sum, statistics.total);
     }
     table.write(out)?;
-    more(statistics.ports.len(), "ports", out)?;
+    more(&statistics.ports, "ports", out)?;
     heading("trouble", options, out)?;
     if statistics.trouble.is_empty() {
         return writeln!(out, "none found");
@@ -100,6 +101,16 @@ pub fn json(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
     let ports = statistics.ports.sorted().into_iter();
     let ports = ports.map(|((protocol, port), part)| format!("\"{}.port {port}\":{}", protocol.name(), sum(part)));
     write!(out, ",\"ports\":{{{}}}", list(ports.collect()))?;
+    // Only where a table was full: what it did not tell apart.
+    for (key, others) in [
+        ("protocols_others", statistics.protocols.others),
+        ("endpoints_others", statistics.endpoints.others),
+        ("ports_others", statistics.ports.others),
+    ] {
+        if others.packets > 0 {
+            write!(out, ",\"{key}\":{}", sum(others))?;
+        }
+    }
     let trouble =
         statistics.trouble.sorted().into_iter().map(|(what, part)| format!("\"{}\":{}", words(what), part.packets));
     writeln!(out, ",\"trouble\":{{{}}}}}", list(trouble.collect()))
@@ -214,11 +225,22 @@ fn heading(title: &str, options: Options, out: &mut impl Write) -> io::Result<()
     writeln!(out, "\n{style}{title}{style:#}")
 }
 
-fn more(entries: usize, what: &str, out: &mut impl Write) -> io::Result<()> {
-    match entries.checked_sub(TOP) {
-        None | Some(0) => Ok(()),
-        Some(more) => writeln!(out, "and {more} more {what}"),
+/// What a table does not show: entries below its first rows, and what was not counted by entry at all.
+fn more<K: Key>(tally: &Tally<K>, what: &str, out: &mut impl Write) -> io::Result<()> {
+    if let Some(more) = tally.len().checked_sub(TOP).filter(|more| *more > 0) {
+        writeln!(out, "and {more} more {what}")?;
     }
+    others(tally, what, out)
+}
+
+/// Says that a tally was full, and what came after that.
+fn others<K: Key>(tally: &Tally<K>, what: &str, out: &mut impl Write) -> io::Result<()> {
+    let Sum { packets, bytes } = tally.others;
+    if packets == 0 {
+        return Ok(());
+    }
+    let kept = tally.len();
+    writeln!(out, "only the first {kept} {what} are told apart: others had {packets} packets, {bytes} bytes")
 }
 
 fn figures(names: &[&str], options: Options) -> Table {
@@ -255,6 +277,7 @@ fn words(trouble: Trouble) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flow::stats::ENTRIES;
 
     #[test]
     fn columns_keep_every_byte() {
@@ -263,6 +286,28 @@ mod tests {
         let columns = columns(&statistics, 78);
         assert_eq!(columns.len(), 78);
         assert_eq!(columns.iter().map(|sum| sum.bytes).sum::<u64>(), (0..1000).sum::<u64>());
+    }
+
+    #[test]
+    fn a_full_table_says_what_it_did_not_tell_apart() {
+        let mut statistics = Statistics::default();
+        let told = |statistics: &Statistics| {
+            let mut out = Vec::new();
+            more(&statistics.endpoints, "addresses", &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(told(&statistics), "");
+        for address in 0..ENTRIES as u32 + 3 {
+            statistics.endpoints.add(Address::V4(address.to_be_bytes()), 60);
+        }
+        let wanted = "and 65526 more addresses\n\
+            only the first 65536 addresses are told apart: others had 3 packets, 180 bytes\n";
+        assert_eq!(told(&statistics), wanted);
+        let mut out = Vec::new();
+        json(&statistics, &mut out).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        assert!(out.contains("\"endpoints_others\":{\"packets\":3,\"bytes\":180}"), "{}", out.len());
+        assert!(!out.contains("ports_others"));
     }
 
     #[test]
