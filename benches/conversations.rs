@@ -188,7 +188,8 @@ fn draw(costs: &[Cost]) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 760 300\" font-family=\"monospace\" font-size=\"12\">\n\
          <rect width=\"760\" height=\"300\" fill=\"white\"/>\n",
     );
-    let panels: [(&str, f64, fn(&Cost) -> f64, &str); 2] = [
+    type Value = fn(&Cost) -> f64;
+    let panels: [(&str, f64, Value, &str); 2] = [
         ("seconds", 1.0, |cost| cost.wall, "#1f77b4"),
         ("MiB of anonymous memory", MIB, |cost| cost.memory, "#d62728"),
     ];

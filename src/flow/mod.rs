@@ -24,8 +24,9 @@ use crate::wire::{At, Packet, Protocol, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
-use key::Key;
-use table::Table;
+use foldhash::fast::RandomState;
+use key::{Direction, Key};
+use table::{Sought, Table};
 
 /// What the past says about one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +39,30 @@ pub struct Facts {
     pub tcp: Option<tcp::Facts>,
     /// Index of the conversation of the first UDP layer, from 0.
     pub udp_stream: Option<u32>,
+}
+
+/// Where the conversation of a packet's first TCP layer is to be sought: what can be worked out before the packet meets
+/// the table, on another thread.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    /// Index of the layer.
+    layer: u32,
+    direction: Direction,
+    sought: Sought,
+}
+
+/// Makes [`Hint`]s for one table.
+#[derive(Clone, Debug)]
+pub struct Seeker(RandomState);
+
+impl Seeker {
+    /// `None` where the packet has no TCP layer, or it is cut short.
+    #[inline]
+    pub fn hint(&self, packet: &Packet<'_>) -> Option<Hint> {
+        let at = packet.find(Protocol::Tcp)?;
+        let (key, direction) = Key::new(&at)?;
+        Some(Hint { layer: at.index as u32, direction, sought: Sought::new(key, &self.0) })
+    }
 }
 
 /// Everything the flow table has to say about the packet it was just fed.
@@ -92,8 +117,25 @@ impl FlowTable {
         }
     }
 
+    /// What works out hints for this table.
+    pub fn seeker(&self) -> Seeker {
+        Seeker(self.tcp.hasher().clone())
+    }
+
+    /// Looks for the conversations of the next few packets.
+    pub fn look(&self, hints: &mut [Option<Hint>]) {
+        for hint in hints.iter_mut().flatten() {
+            self.tcp.look(&mut hint.sought);
+        }
+    }
+
     /// Takes in the next packet and tells what it means.
     pub fn ingest(&mut self, packet: &Packet<'_>) -> Known<'_> {
+        self.ingest_hinted(packet, None)
+    }
+
+    /// As [`ingest`](Self::ingest), for a packet of which a hint was made.
+    pub fn ingest_hinted(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) -> Known<'_> {
         self.events.clear();
         self.departed.clear();
         self.facts = Facts::default();
@@ -102,7 +144,7 @@ impl FlowTable {
         for at in packet.each() {
             match at.layer.protocol {
                 Protocol::Tcp => {
-                    if let Some(facts) = tcp::segment(&mut self.tcp, &at, now, &mut self.events) {
+                    if let Some(facts) = tcp::segment(&mut self.tcp, &at, now, hint, &mut self.events) {
                         self.facts.tcp.get_or_insert(facts);
                     }
                 }

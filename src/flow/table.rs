@@ -38,6 +38,8 @@ pub struct Conversation<S> {
     pub state: S,
     /// Used since the hand came by.
     recent: bool,
+    /// In the index: the one that its endpoints are in now.
+    current: bool,
 }
 
 impl<S> Conversation<S> {
@@ -63,10 +65,34 @@ struct Entry {
 }
 
 impl Entry {
+    #[inline]
+    fn of(sought: &Sought) -> Self {
+        Self { hash: sought.hash, place: sought.place }
+    }
+
     /// A hash of 32 bits as the table wants it: the place comes from its lower bits, a tag of 7 bits from its upper ones.
     #[inline]
     fn spread(&self) -> u64 {
         u64::from(self.hash) << 32 | u64::from(self.hash)
+    }
+}
+
+/// A conversation that is sought: its key, the key's hash, and where it lay when it was last looked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sought {
+    key: Key,
+    hash: u32,
+    place: u32,
+}
+
+impl Sought {
+    /// A place that no conversation has.
+    const NOWHERE: u32 = u32::MAX;
+
+    /// `hasher` is the table's, or a copy of it.
+    #[inline]
+    pub fn new(key: Key, hasher: &RandomState) -> Self {
+        Self { key, hash: hasher.hash_one(key) as u32, place: Self::NOWHERE }
     }
 }
 
@@ -125,6 +151,27 @@ impl<S: Default> Table<S> {
         self.forgotten
     }
 
+    /// What hashes its keys.
+    pub(super) fn hasher(&self) -> &RandomState {
+        &self.hasher
+    }
+
+    /// Where a conversation lies, if it is here.
+    #[inline]
+    fn find(&self, sought: &Sought) -> Option<u32> {
+        let same = |entry: &Entry| {
+            entry.hash == sought.hash && self.slots.get(entry.place as usize).is_some_and(|slot| slot.key == sought.key)
+        };
+        self.current.find(Entry::of(sought).spread(), same).map(|entry| entry.place)
+    }
+
+    /// Looks for a conversation before it is needed. Those of several packets, one behind the other, wait for memory
+    /// together; when the packets come, they are at hand.
+    #[inline]
+    pub(super) fn look(&self, sought: &mut Sought) {
+        sought.place = self.find(sought).unwrap_or(Sought::NOWHERE);
+    }
+
     /// The conversation between these endpoints at `now`, a new one where there was none, or where the one there was is
     /// `over` (and then `true`).
     #[inline]
@@ -134,12 +181,24 @@ impl<S: Default> Table<S> {
         now: Timestamp,
         over: impl FnOnce(&S) -> bool,
     ) -> Option<(&mut Conversation<S>, bool)> {
-        let sought = Entry { hash: self.hasher.hash_one(key) as u32, place: 0 };
-        let slots = &self.slots;
-        let same = |entry: &Entry| {
-            entry.hash == sought.hash && slots.get(entry.place as usize).is_some_and(|slot| slot.key == key)
+        self.at_sought(&Sought::new(key, &self.hasher), now, over)
+    }
+
+    /// As [`at`](Self::at), for one that may have been [looked](Self::look) for.
+    #[inline]
+    pub(super) fn at_sought(
+        &mut self,
+        sought: &Sought,
+        now: Timestamp,
+        over: impl FnOnce(&S) -> bool,
+    ) -> Option<(&mut Conversation<S>, bool)> {
+        // What was found may since have left, or have been followed by another one between the same endpoints.
+        let still = |slot: &Conversation<S>| slot.current && slot.key == sought.key;
+        let found = match self.slots.get(sought.place as usize) {
+            Some(slot) if still(slot) => Some(sought.place),
+            _ => self.find(sought),
         };
-        if let Some(place) = self.current.find(sought.spread(), same).map(|entry| entry.place) {
+        if let Some(place) = found {
             let slot = self.slots.get_mut(place as usize)?;
             if !over(&slot.state) {
                 slot.last = now;
@@ -149,17 +208,18 @@ impl<S: Default> Table<S> {
             // The one that is over stays where it is, to be listed; the endpoints' current one is another.
             slot.recent = false;
             self.unlink(place);
-            return self.begin(key, sought, now).map(|slot| (slot, true));
+            return self.begin(sought, now).map(|slot| (slot, true));
         }
-        self.begin(key, sought, now).map(|slot| (slot, false))
+        self.begin(sought, now).map(|slot| (slot, false))
     }
 
-    fn begin(&mut self, key: Key, entry: Entry, now: Timestamp) -> Option<&mut Conversation<S>> {
+    fn begin(&mut self, sought: &Sought, now: Timestamp) -> Option<&mut Conversation<S>> {
         let index = self.next;
         self.next = self.next.wrapping_add(1);
         let traffic = [Traffic::default(); 2];
         let (opener, state) = (Direction::Up, S::default());
-        let slot = Conversation { key, index, first: now, last: now, traffic, opener, state, recent: true };
+        let (key, first, last, recent, current) = (sought.key, now, now, true, true);
+        let slot = Conversation { key, index, first, last, traffic, opener, state, recent, current };
         let place = if self.slots.len() < self.most {
             self.slots.push(slot);
             self.slots.len() - 1
@@ -172,7 +232,7 @@ impl<S: Default> Table<S> {
             }
             place
         };
-        let entry = Entry { place: place as u32, ..entry };
+        let entry = Entry { place: place as u32, ..Entry::of(sought) };
         self.current.insert_unique(entry.spread(), entry, Entry::spread);
         self.slots.get_mut(place)
     }
@@ -193,9 +253,12 @@ impl<S: Default> Table<S> {
 
     /// Takes a place out of the index, if it is there.
     fn unlink(&mut self, place: u32) {
-        let Some(slot) = self.slots.get(place as usize) else { return };
-        let sought = Entry { hash: self.hasher.hash_one(slot.key) as u32, place };
-        if let Ok(entry) = self.current.find_entry(sought.spread(), |found| found.place == place) {
+        let Some(slot) = self.slots.get_mut(place as usize) else { return };
+        if !std::mem::take(&mut slot.current) {
+            return;
+        }
+        let sought = Sought::new(slot.key, &self.hasher);
+        if let Ok(entry) = self.current.find_entry(Entry::of(&sought).spread(), |found| found.place == place) {
             entry.remove();
         }
     }
@@ -217,6 +280,23 @@ mod tests {
     fn numbers_conversations_in_the_order_of_their_first_packet() {
         let mut table = Table::new(10);
         assert_eq!([index(&mut table, 5), index(&mut table, 3), index(&mut table, 5)], [0, 1, 0]);
+    }
+
+    #[test]
+    fn what_was_looked_for_may_have_changed_hands_since() {
+        let mut table = Table::<u8>::new(2);
+        let mut one = Sought::new(key(1), table.hasher());
+        table.look(&mut one);
+        assert_eq!(one.place, Sought::NOWHERE);
+        let mut begin = |sought: &Sought, over: bool| {
+            table.at_sought(sought, Timestamp(0), |_| over).map(|(slot, _)| slot.index).unwrap()
+        };
+        assert_eq!([begin(&one, false), begin(&one, false)], [0, 0], "not found before it began");
+        one.place = 0;
+        assert_eq!([begin(&one, true), begin(&one, false)], [1, 1], "the one at that place is over");
+        let two = Sought { place: 1, ..Sought::new(key(2), table.hasher()) };
+        assert_eq!(table.at_sought(&two, Timestamp(0), |_| false).map(|(slot, _)| slot.index), Some(2));
+        assert_eq!(index(&mut table, 1), 1, "another one lies there");
     }
 
     #[test]

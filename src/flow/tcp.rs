@@ -6,12 +6,13 @@ mod events;
 #[cfg(test)]
 mod tests;
 
+use super::Hint;
 use super::analysis::{Analysis, Marks, Segment, Side, analyse, before};
 use super::conversation::{self, Ending};
 use super::event::{Event, Why};
 use super::key::{Direction, Key};
 use super::state::{self, State};
-use super::table::Table;
+use super::table::{Sought, Table};
 use arrayvec::ArrayVec;
 use events::Crossing;
 
@@ -160,14 +161,21 @@ pub(super) fn segment(
     table: &mut Table<Connection>,
     at: &At<'_>,
     now: Timestamp,
+    hint: Option<&Hint>,
     events: &mut Vec<Event>,
 ) -> Option<Facts> {
-    let (key, direction) = Key::new(at)?;
+    let (direction, sought) = match hint {
+        Some(hint) if hint.layer as usize == at.index => (hint.direction, hint.sought),
+        _ => {
+            let (key, direction) = Key::new(at)?;
+            (direction, Sought::new(key, table.hasher()))
+        }
+    };
     let header = Header::new(at)?;
     // What an ICMP error quotes belongs to the conversation, but is not a packet of it.
     let quoted = at.layer.quoted;
     let over = |connection: &Connection| !quoted && connection.is_over_for(&header, direction);
-    let (conversation, reused) = table.at(key, now, over)?;
+    let (conversation, reused) = table.at_sought(&sought, now, over)?;
     conversation.state.again |= reused;
     if !quoted {
         conversation.count(direction, at.packet.frame.length, header.length);

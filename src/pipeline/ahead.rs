@@ -7,9 +7,12 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
 use super::{Next, Sink, Summary, moment};
-use crate::flow::FlowTable;
+use crate::flow::{FlowTable, Seeker};
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
+
+/// Packets whose conversations are looked for together.
+const TOGETHER: usize = 16;
 
 /// As [`super::run`], with a thread that reads and decodes ahead.
 pub fn run_ahead<S>(source: &mut S, table: &mut FlowTable, sink: &mut dyn Sink) -> io::Result<Summary>
@@ -18,9 +21,10 @@ where
 {
     let (full, batches) = sync_channel::<Batch>(BATCHES);
     let (back, empty) = channel::<Batch>();
+    let seeker = table.seeker();
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
-            let failure = decode(source, &full, &empty);
+            let failure = decode(source, &seeker, &full, &empty);
             (failure, source.counts())
         });
         let followed = follow(&batches, &back, table, sink);
@@ -34,7 +38,12 @@ where
 }
 
 /// Fills batches until the source ends, or nobody wants them; why the source ended early, if it did.
-fn decode<S: Source + ?Sized>(source: &mut S, full: &SyncSender<Batch>, empty: &Receiver<Batch>) -> Option<Error> {
+fn decode<S: Source + ?Sized>(
+    source: &mut S,
+    seeker: &Seeker,
+    full: &SyncSender<Batch>,
+    empty: &Receiver<Batch>,
+) -> Option<Error> {
     let mut layers = Layers::new();
     let mut batch = Batch::default();
     let mut number = 0;
@@ -46,7 +55,9 @@ fn decode<S: Source + ?Sized>(source: &mut S, full: &SyncSender<Batch>, empty: &
         }
         number += 1;
         let frame = Frame { number, ..source.frame() };
-        batch.add(&wire::decode(frame, &mut layers));
+        let packet = wire::decode(frame, &mut layers);
+        batch.hints.push(seeker.hint(&packet));
+        batch.add(&packet);
         if batch.is_full() {
             let next = empty.try_recv().unwrap_or_default();
             if full.send(std::mem::replace(&mut batch, next)).is_err() {
@@ -68,13 +79,20 @@ fn follow(
 ) -> io::Result<u64> {
     let mut frames = 0;
     for mut batch in batches {
-        for packet in batch.packets() {
+        let mut hints = std::mem::take(&mut batch.hints);
+        for (place, packet) in batch.packets().enumerate() {
+            if place.is_multiple_of(TOGETHER) {
+                let end = hints.len().min(place + TOGETHER);
+                table.look(hints.get_mut(place..end).unwrap_or_default());
+            }
             frames += 1;
             moment(frames, table, sink)?;
-            if sink.packet(&packet, &table.ingest(&packet))? == Next::Stop {
+            let hint = hints.get(place).and_then(Option::as_ref);
+            if sink.packet(&packet, &table.ingest_hinted(&packet, hint))? == Next::Stop {
                 return Ok(frames);
             }
         }
+        batch.hints = hints;
         batch.clear();
         let _ = back.send(batch);
     }

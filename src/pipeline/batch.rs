@@ -3,7 +3,7 @@
 use std::io;
 
 use super::{Next, Sink};
-use crate::flow::{Event, Facts, Known};
+use crate::flow::{Event, Facts, Hint, Known};
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::{Layer, Packet, Stop};
 
@@ -42,6 +42,8 @@ pub struct Batch {
     /// What is known of each packet, and where its events end; empty where the packets have not met a flow table yet.
     known: Vec<(Facts, usize)>,
     events: Vec<Event>,
+    /// Where the table should look for the conversation of each packet, where somebody has worked that out.
+    pub hints: Vec<Option<Hint>>,
     /// What was written so far must be seen when this batch is done.
     pub flush: bool,
 }
@@ -53,6 +55,7 @@ impl Batch {
         self.layers.clear();
         self.known.clear();
         self.events.clear();
+        self.hints.clear();
         self.flush = false;
     }
 
