@@ -29,7 +29,7 @@ demo: build ## install what is missing, build, and watch a TCP exchange of two r
 test: needs ## install what is missing, run every test, list what was skipped and why
 	@.ci/test
 
-bench: needs ## benchmarks of decoding, the outputs, filters and reading (divan)
+bench: needs ## benchmarks of decoding, the outputs, filters, reading (divan), and how conversations scale (1 GB in /tmp)
 	$(CARGO) bench --locked
 
 lint: needs ## formatting, clippy without warnings, licences and sources of dependencies

@@ -73,7 +73,8 @@ impl Selection {
     /// Fails where [`check`](Self::check) does.
     pub fn before<S>(&self, inner: S) -> anyhow::Result<Selected<S>> {
         let fragments = (!self.port.is_empty()).then(|| Wanted::new(true));
-        let mut selected = Selected { inner, all: self.takes_all(), selection: self.to_bpf(), programs: Vec::new(), fragments };
+        let mut selected =
+            Selected { inner, all: self.takes_all(), selection: self.to_bpf(), programs: Vec::new(), fragments };
         selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
         Ok(selected)
     }
