@@ -11,6 +11,7 @@
 
 pub mod ack;
 mod answers;
+pub mod buffers;
 pub mod calc;
 mod chance;
 mod connection;
@@ -27,6 +28,8 @@ pub mod heartbeat;
 pub mod hits;
 pub mod http_hello;
 mod many;
+pub mod multicast;
+pub mod names;
 pub mod rps;
 mod service;
 mod stop;
@@ -37,6 +40,7 @@ mod transcript;
 mod typing;
 pub mod udp_loss;
 pub mod udp_messages;
+pub mod udp_peers;
 pub mod udp_reply;
 pub mod udp_server;
 pub mod upper;
@@ -71,8 +75,12 @@ pub static ALL: &[&Exercise] = &[
     &udp_server::EXERCISE,
     &udp_messages::EXERCISE,
     &udp_reply::EXERCISE,
+    &udp_peers::EXERCISE,
     &udp_loss::EXERCISE,
     &heartbeat::EXERCISE,
+    &multicast::EXERCISE,
+    &names::EXERCISE,
+    &buffers::EXERCISE,
 ];
 
 /// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.

@@ -33,7 +33,16 @@ pub struct Door<'a> {
 
 impl<'a> Door<'a> {
     pub fn open(name: &str, service: &'a Service, transcript: &'a Transcript) -> Result<Self, Error> {
-        let listener = listen(service)?;
+        Self::over(listen(service)?, name, service, transcript)
+    }
+
+    /// The same with a listening socket that an exercise has prepared itself.
+    pub fn over(
+        listener: TcpListener,
+        name: &str,
+        service: &'a Service,
+        transcript: &'a Transcript,
+    ) -> Result<Self, Error> {
         let system = |operation, source| Error::System { operation, target: name.to_owned(), source };
         let address = listener.local_addr().map_err(|source| system("find the address of", source))?;
         listener.set_nonblocking(true).map_err(|source| system("prepare the socket of", source))?;

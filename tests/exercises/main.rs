@@ -8,11 +8,14 @@ mod demonstrations;
 mod echoes;
 mod games;
 mod heartbeat;
+mod lan;
 mod loss;
+mod peers;
 mod programs;
 mod sum;
 #[path = "../support/mod.rs"]
 mod support;
+mod surroundings;
 mod sync;
 mod terminal;
 mod upper;

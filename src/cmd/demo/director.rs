@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::programs::{Ended, Program, now};
 use crate::exercise::Exercise;
-use crate::exercise::demo::{Actor, Part, Scene, Step};
+use crate::exercise::demo::{Actor, Part, Scene, Stage, Step};
 use crate::frame::Timestamp;
 
 /// How long a program may take to get ready, to say what is waited for, and to end.
@@ -79,7 +79,7 @@ pub const LISTENS: &str = " listens on ";
 fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
     let word = if actor.part == Part::Server { "serve" } else { "client" };
     let mut words: Vec<String> = [word, exercise.name(), "--stamp"].map(str::to_owned).to_vec();
-    if actor.address != crate::exercise::demo::LOCAL {
+    if exercise.demo.stage != Stage::Lan && actor.address != crate::exercise::demo::LOCAL {
         let option = if actor.part == Part::Server { "--host" } else { "--from" };
         words.extend([option.to_owned(), std::net::Ipv4Addr::from(actor.address).to_string()]);
     }
