@@ -65,6 +65,11 @@ impl Answers {
         Ok(given.pop_front())
     }
 
+    /// For a client that asks for nothing: arguments given all the same are refused, not ignored.
+    pub fn none(&self, client: &str) -> Result<(), Error> {
+        self.at_most(0, &format!("{client} asks for nothing: leave the arguments away"))
+    }
+
     /// Waits before a further send whose answer came as an argument: a peer that reads with one receive, and without
     /// framing, takes two quick sends as one. A person is slow enough.
     pub fn pace(&self) {

@@ -109,6 +109,22 @@ impl<'a> Connection<'a> {
         &self.stream
     }
 
+    /// Sends once, as send(2) does: how many of the bytes the kernel took.
+    pub fn send_once(&mut self, bytes: &[u8]) -> Result<usize, Error> {
+        self.stream.write(bytes).map_err(|source| Error::talking("send to", self.peer, source))
+    }
+
+    /// Receives until the peer closes; each piece, of at most [`PIECE`] bytes, goes to `take`.
+    pub fn each_piece(&mut self, mut take: impl FnMut(&[u8]) -> Result<(), Error>) -> Result<(), Error> {
+        loop {
+            let piece = self.receive(PIECE)?;
+            if piece.is_empty() {
+                return Ok(());
+            }
+            take(&piece)?;
+        }
+    }
+
     /// Sends all of it.
     pub fn send(&mut self, bytes: &[u8]) -> Result<(), Error> {
         self.stream.write_all(bytes).map_err(|source| Error::talking("send to", self.peer, source))
@@ -179,9 +195,20 @@ pub fn listen(service: &Service) -> Result<TcpListener, Error> {
 
 /// The same with room for `backlog` connections that are not accepted yet; std allows 128.
 pub fn listen_with(service: &Service, backlog: i32) -> Result<TcpListener, Error> {
+    listen_prepared(service, backlog, |socket| socket.set_reuse_address(true))
+}
+
+/// The same with a socket that `prepare` has set up before it is bound, and with a backlog of so many connections.
+///
+/// Without SO_REUSEADDR, which [`listen`] sets: a socket option that is not asked for is not set.
+pub fn listen_prepared(
+    service: &Service,
+    backlog: i32,
+    prepare: impl Fn(&Socket) -> io::Result<()>,
+) -> Result<TcpListener, Error> {
     bind_first(service.host.as_deref(), service.port, Transport::Tcp, |address| {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-        socket.set_reuse_address(true)?;
+        prepare(&socket)?;
         socket.bind(&address.into())?;
         socket.listen(backlog)?;
         Ok(socket.into())

@@ -13,11 +13,6 @@ pub struct Demo {
 pub enum Stage {
     /// All on one host, over loopback: 127.0.0.0/8 and ::1.
     Loopback,
-    /// One host at both ends of a cable: interface lan0 with 10.0.5.1, lan1 with 10.0.5.2. The packets are those on the
-    /// cable. Actors are told nothing of their addresses; their arguments say where they speak and hear.
-    Lan,
-    /// As [`Stage::Loopback`], and no file says where a name server is: the resolver asks 127.0.0.1 (resolv.conf(5)).
-    Nameless,
 }
 
 /// Programs that run together.
@@ -52,6 +47,8 @@ pub struct Actor {
 pub enum Part {
     Server,
     Client,
+    /// The server of another exercise.
+    ServerOf(&'static str),
 }
 
 /// How an actor has to end.
@@ -68,7 +65,7 @@ pub enum Ends {
 /// One thing that happens.
 #[derive(Clone, Copy, Debug)]
 pub enum Step {
-    /// The program starts. A server is waited for until it listens.
+    /// The program starts. A server is waited for until it listens, or has failed where it is to fail.
     Start(&'static str),
     /// A line is typed to it.
     Say(&'static str, &'static str),
@@ -93,6 +90,16 @@ impl Actor {
     /// The server on the loopback address and this port, for one client.
     pub const fn server(name: &'static str, port: &'static [u16], arguments: &'static [&'static str]) -> Self {
         Self { name, part: Part::Server, address: LOCAL, ports: port, arguments, ends: Ends::Well }
+    }
+
+    /// The server of another exercise, for one that is only a client.
+    pub const fn server_of(
+        exercise: &'static str,
+        name: &'static str,
+        port: &'static [u16],
+        arguments: &'static [&'static str],
+    ) -> Self {
+        Self { part: Part::ServerOf(exercise), ..Self::server(name, port, arguments) }
     }
 
     /// A client on the loopback address, which has all ports that are not a server's.

@@ -18,6 +18,12 @@ pub enum Error {
     )]
     PortInUse { address: SocketAddr, holder: Option<Holder> },
     #[error(
+        "port {} on {} is in use by {} in TIME-WAIT: closed, and kept for a minute\n\
+         wait; SO_REUSEADDR helps where the server that ended had set it, too",
+        .address.port(), .address.ip(), if *.connections == 1 { "a connection" } else { "connections" }
+    )]
+    PortWaits { address: SocketAddr, connections: usize },
+    #[error(
         "port {} is privileged (below 1024)\ntake another (--port N), or allow it: sudo sysctl -w net.ipv4.ip_unprivileged_port_start={}",
         .address.port(), .address.port()
     )]
@@ -76,7 +82,12 @@ impl Error {
     pub(super) fn binding(address: SocketAddr, transport: Transport, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::AddrInUse => {
-                Self::PortInUse { address, holder: holder::of(address, transport == Transport::Udp) }
+                let holder = holder::of(address, transport == Transport::Udp);
+                let connections = if transport == Transport::Tcp { holder::waiting(address) } else { 0 };
+                if holder.is_none() && connections > 0 {
+                    return Self::PortWaits { address, connections };
+                }
+                Self::PortInUse { address, holder }
             }
             io::ErrorKind::AddrNotAvailable => Self::AddressNotHere { address },
             io::ErrorKind::PermissionDenied if address.port() < 1024 => Self::PortPrivileged { address },
@@ -90,6 +101,8 @@ impl Error {
             io::ErrorKind::ConnectionRefused => Self::Refused { address },
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut { address, after },
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address },
+            // Accepted and broken off before we looked.
+            io::ErrorKind::ConnectionReset => Self::Reset { peer: address },
             _ => Self::System { operation: "connect to", target: address.to_string(), source },
         }
     }
@@ -97,9 +110,11 @@ impl Error {
     /// What went wrong on an open connection.
     pub(super) fn talking(operation: &'static str, peer: SocketAddr, source: io::Error) -> Self {
         match source.kind() {
-            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionAborted => {
-                Self::Reset { peer }
-            }
+            // A connection that was reset is none any more: closing it finds it 'not connected'.
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::NotConnected => Self::Reset { peer },
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address: peer },
             _ => Self::System { operation, target: peer.to_string(), source },
         }

@@ -36,7 +36,7 @@ impl<'a> Door<'a> {
         Self::over(listen(service)?, name, service, transcript)
     }
 
-    /// The same with a listening socket that an exercise has prepared itself.
+    /// The same with a socket that listens already.
     pub fn over(
         listener: TcpListener,
         name: &str,

@@ -3,7 +3,10 @@
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
+use super::Error;
+use super::connection::readable;
 use crate::io::interrupt::Interrupt;
 
 /// Becomes readable when the program is asked to end (SIGINT, SIGTERM, SIGHUP), and stays so for every thread that waits.
@@ -32,6 +35,11 @@ impl Stop {
         let asked = self.asked.try_clone()?;
         asked.set_nonblocking(true)?;
         Ok(asked)
+    }
+
+    /// Does nothing for so long; `Stopped` when asked to end meanwhile.
+    pub fn pause(&self, time: Duration) -> Result<(), Error> {
+        if readable(self, None, Some(time))? { Err(Error::Stopped) } else { Ok(()) }
     }
 
     /// Asks for the end from within, as Ctrl-C does from without.

@@ -42,6 +42,16 @@ pub fn quoted(bytes: &[u8]) -> String {
     format!("{beginning:?}{rest}")
 }
 
+/// How many bytes, and which: `3 bytes b'abc'`; of many only the first are shown.
+pub fn sized_literal(bytes: &[u8]) -> String {
+    const SHOWN: usize = 64;
+    let unit = if bytes.len() == 1 { "byte" } else { "bytes" };
+    match bytes.get(..SHOWN) {
+        Some(first) if bytes.len() > SHOWN => format!("{} {unit} {}...", bytes.len(), bytes_literal(first)),
+        _ => format!("{} {unit} {}", bytes.len(), bytes_literal(bytes)),
+    }
+}
+
 /// An address as Python's socket module gives it: `('127.0.0.1', 54321)`, `('::1', 54321, 0, 0)`.
 pub fn address_tuple(address: SocketAddr) -> String {
     match address {
@@ -74,6 +84,13 @@ mod tests {
         assert_eq!(bytes_literal(b"Hey man, what's up?"), "b\"Hey man, what's up?\"");
         assert_eq!(bytes_literal(b"'\""), r#"b'\'"'"#);
         assert_eq!(bytes_literal("é\n\t\r\\\0\x1b".as_bytes()), r"b'\xc3\xa9\n\t\r\\\x00\x1b'");
+    }
+
+    #[test]
+    fn shows_how_many_bytes_and_the_first_of_many() {
+        assert_eq!(sized_literal(b"#"), "1 byte b'#'");
+        assert_eq!(sized_literal(b""), "0 bytes b''");
+        assert_eq!(sized_literal(&[b'x'; 65]), format!("65 bytes b'{}'...", "x".repeat(64)));
     }
 
     #[test]

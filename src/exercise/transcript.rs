@@ -69,6 +69,11 @@ impl Transcript {
         if self.stamped { Ok(()) } else { self.line("") }
     }
 
+    /// Prints how much one receive returned, where a message may be more or less than that.
+    pub fn received(&self, bytes: usize) -> Result<(), Error> {
+        self.line(&format!("received {bytes} {}", if bytes == 1 { "byte" } else { "bytes" }))
+    }
+
     /// Asks a person at a terminal, who types on the same line.
     pub fn prompt(&self, words: &str) -> Result<(), Error> {
         // Where standard output goes to a file the question must still reach the person.

@@ -27,6 +27,12 @@ pub fn of(address: SocketAddr, udp: bool) -> Option<Holder> {
     Some(Holder { pid: process.pid, process: process.stat().ok()?.comm })
 }
 
+/// How many TCP connections in TIME-WAIT keep `address` from being bound without SO_REUSEADDR (RFC 9293 §3.3.2).
+pub fn waiting(address: SocketAddr) -> usize {
+    let entries = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
+    entries.filter(|entry| entry.state == TcpState::TimeWait && stands_in_the_way(entry.local_address, address)).count()
+}
+
 fn listening(address: SocketAddr) -> Vec<u64> {
     let entries = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
     let ours =

@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::programs::{Ended, Program, now};
 use crate::exercise::Exercise;
-use crate::exercise::demo::{Actor, Part, Scene, Stage, Step};
+use crate::exercise::demo::{Actor, Ends, Part, Scene, Step};
 use crate::frame::Timestamp;
 
 /// How long a program may take to get ready, to say what is waited for, and to end.
@@ -42,8 +42,12 @@ fn play_scene(exercise: &Exercise, scene: &'static Scene) -> anyhow::Result<Vec<
                 let fed =
                     scene.steps.iter().any(|step| matches!(step, Step::Say(to, _) | Step::Hush(to) if *to == name));
                 let mut program = Program::start(actor.name, command(exercise, actor), fed)?;
-                if actor.part == Part::Server {
-                    program.wait_until_it_says(LISTENS, PATIENCE)?;
+                if actor.part != Part::Client {
+                    let ready = program.wait_until_it_says(LISTENS, PATIENCE);
+                    // One that is to fail may have ended before it listened.
+                    if actor.ends != Ends::Failing {
+                        ready?;
+                    }
                 }
                 running[place] = Some(program);
             }
@@ -62,7 +66,15 @@ fn play_scene(exercise: &Exercise, scene: &'static Scene) -> anyhow::Result<Vec<
     }
     for (place, program) in running.into_iter().enumerate() {
         if let Some(program) = program {
-            ended[place] = Some(program.finish(PATIENCE)?);
+            // Who has ended, and how, tells why the other one has not.
+            let others = || {
+                ended
+                    .iter()
+                    .flatten()
+                    .map(|other| format!("the {} ended with {}: {}", other.name, other.status, other.talk()))
+            };
+            let finished = program.finish(PATIENCE).with_context(|| others().collect::<Vec<_>>().join("\n"));
+            ended[place] = Some(finished?);
         }
     }
     Ok(ended.into_iter().flatten().collect())
@@ -77,11 +89,14 @@ pub const LISTENS: &str = " listens on ";
 
 /// `serve NAME --stamp ...` or `client NAME --stamp ...`.
 fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
-    let word = if actor.part == Part::Server { "serve" } else { "client" };
-    let mut words: Vec<String> = [word, exercise.name(), "--stamp"].map(str::to_owned).to_vec();
-    if exercise.demo.stage != Stage::Lan && actor.address != crate::exercise::demo::LOCAL {
-        let option = if actor.part == Part::Server { "--host" } else { "--from" };
-        words.extend([option.to_owned(), std::net::Ipv4Addr::from(actor.address).to_string()]);
+    let (word, exercise, at) = match actor.part {
+        Part::Server => ("serve", exercise.name(), "--host"),
+        Part::ServerOf(other) => ("serve", other, "--host"),
+        Part::Client => ("client", exercise.name(), "--from"),
+    };
+    let mut words: Vec<String> = [word, exercise, "--stamp"].map(str::to_owned).to_vec();
+    if actor.address != crate::exercise::demo::LOCAL {
+        words.extend([at.to_owned(), std::net::Ipv4Addr::from(actor.address).to_string()]);
     }
     words.extend(actor.arguments.iter().map(|&word| word.to_owned()));
     words
