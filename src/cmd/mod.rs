@@ -4,7 +4,6 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod args;
-pub mod bench;
 pub mod capture;
 pub mod client;
 pub mod compare;

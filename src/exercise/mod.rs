@@ -10,13 +10,14 @@
 #![allow(dead_code)]
 
 pub mod ack;
+pub mod address_in_use;
 mod answers;
-pub mod buffers;
 pub mod calc;
 mod chance;
 mod connection;
 mod datagrams;
 mod decimal;
+pub mod delimiter;
 pub mod demo;
 pub mod echo;
 pub mod echo16;
@@ -25,22 +26,29 @@ mod error;
 mod framing;
 pub mod guess;
 pub mod heartbeat;
+pub mod hello;
 pub mod hits;
+pub mod http_get;
 pub mod http_hello;
+pub mod length;
+pub mod listen;
 mod many;
-pub mod multicast;
-pub mod names;
+pub mod partial_send;
+mod pieces;
+pub mod reassembly;
+pub mod recv;
 pub mod rps;
 mod service;
 mod stop;
 pub mod sum;
 pub mod sync;
 mod text;
+pub mod timeout;
 mod transcript;
+pub mod typed;
 mod typing;
 pub mod udp_loss;
 pub mod udp_messages;
-pub mod udp_peers;
 pub mod udp_reply;
 pub mod udp_server;
 pub mod upper;
@@ -59,7 +67,21 @@ pub use transcript::{Log, Transcript};
 
 /// All exercises, in the order in which they are taught.
 pub static ALL: &[&Exercise] = &[
+    // One connection.
+    &listen::EXERCISE,
+    &recv::EXERCISE,
     &sync::EXERCISE,
+    &hello::EXERCISE,
+    &http_get::EXERCISE,
+    // Where does a message end?
+    &delimiter::EXERCISE,
+    &length::EXERCISE,
+    &typed::EXERCISE,
+    &reassembly::EXERCISE,
+    &partial_send::EXERCISE,
+    &timeout::EXERCISE,
+    &address_in_use::EXERCISE,
+    // Ask and answer.
     &calc::EXERCISE,
     &guess::EXERCISE,
     &rps::EXERCISE,
@@ -69,18 +91,16 @@ pub static ALL: &[&Exercise] = &[
     &ack::EXERCISE,
     &upper::EXERCISE,
     &upper_udp::EXERCISE,
+    // Many clients.
     &hits::EXERCISE,
     &http_hello::EXERCISE,
     &echo_many::EXERCISE,
+    // UDP.
     &udp_server::EXERCISE,
     &udp_messages::EXERCISE,
     &udp_reply::EXERCISE,
-    &udp_peers::EXERCISE,
     &udp_loss::EXERCISE,
     &heartbeat::EXERCISE,
-    &multicast::EXERCISE,
-    &names::EXERCISE,
-    &buffers::EXERCISE,
 ];
 
 /// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.

@@ -8,14 +8,13 @@ mod demonstrations;
 mod echoes;
 mod games;
 mod heartbeat;
-mod lan;
 mod loss;
-mod peers;
+mod message;
+mod one;
 mod programs;
 mod sum;
 #[path = "../support/mod.rs"]
 mod support;
-mod surroundings;
 mod sync;
 mod terminal;
 mod upper;

@@ -143,7 +143,9 @@ pub fn client_against(
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("its address").port().to_string();
     let server = std::thread::spawn(move || script(listener.accept().expect("a client").0));
-    let mut child = netlab(&["client", exercise, "--port", &port, "--timeout", "10s"])
+    let patience: &[&str] = if arguments.contains(&"--timeout") { &[] } else { &["--timeout", "10s"] };
+    let mut child = netlab(&["client", exercise, "--port", &port])
+        .args(patience)
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -201,4 +203,46 @@ pub fn has_python() -> bool {
         support::skip("python3 is not installed");
     }
     there
+}
+
+/// A client in Python, connected to the server of ours as `client`; what it printed. `None`, having said so, where there
+/// is no Python.
+pub fn python_client(server: &Server, program: &str) -> Option<String> {
+    let connected = "import socket, struct, time\n\
+        client = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n\
+        client.connect(('127.0.0.1', PORT))\n";
+    has_python().then(|| python(&format!("{connected}{program}\nclient.close()\n"), server))
+}
+
+/// Runs our client of an exercise against a server in Python, which has its one connection as `client`: what ours did,
+/// and what the server printed.
+pub fn client_against_python(exercise: &str, program: &str, arguments: &[&str]) -> Option<(Output, String)> {
+    if !has_python() {
+        return None;
+    }
+    let student = Student::start(&format!(
+        "import socket, struct, time\n\
+         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n\
+         server.bind(('127.0.0.1', 0))\n\
+         server.listen(1)\n\
+         print(server.getsockname()[1], flush=True)\n\
+         client, address = server.accept()\n{program}\nclient.close()\nserver.close()\n"
+    ));
+    let output = netlab(&["client", exercise, "--port", &student.port.to_string(), "--timeout", "10s"])
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output()
+        .expect("netlab client");
+    Some((output, student.finish()))
+}
+
+/// What nc prints, given `input`; `None`, having said so, where there is no nc.
+pub fn nc(server: &Server, input: &[u8]) -> Option<String> {
+    has("nc").then(|| tool(&["nc", "-N"], server, input))
+}
+
+/// Closes without a goodbye: RST.
+pub fn reset(stream: TcpStream) {
+    socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("linger");
+    drop(stream);
 }
