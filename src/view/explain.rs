@@ -254,12 +254,13 @@ impl View<'_> {
         let kept = bytes.get(..MOST_DATA).unwrap_or(bytes);
         let mut text = Vec::new();
         escape::write(kept, &mut text);
-        let printable = kept.iter().filter(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()).count();
-        if printable * 4 >= kept.len() * 3 {
-            let quoted: Vec<char> = format!("\"{}\"", String::from_utf8_lossy(&text)).chars().collect();
-            for line in quoted.chunks(self.options.width.clamp(60, 100) - 6) {
+        if is_text(kept) {
+            // Before it is measured: an escaped letter is longer.
+            let text = if self.options.ascii { ascii(&text) } else { text };
+            let quoted = format!("\"{}\"", String::from_utf8_lossy(&text));
+            for line in rows(&quoted, self.options.width.clamp(60, 100) - 6) {
                 self.out.extend_from_slice(b"  ");
-                self.line(Role::Data, &line.iter().collect::<String>());
+                self.line(Role::Data, &line);
             }
         }
         for (line, row) in kept.chunks(16).enumerate() {
@@ -425,6 +426,31 @@ fn pieces(text: &str, first: usize, others: usize) -> Vec<String> {
         }
     }
     pieces.iter().map(|piece| piece.trim_end().to_owned()).collect()
+}
+
+/// Whether three of four letters, of any script, are shown as they are.
+fn is_text(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    let plain = |c: &char| matches!(c, '\n' | '\r' | '\t') || *c != '\u{fffd}' && !escape::acts(*c);
+    text.chars().filter(plain).count() * 4 >= text.chars().count() * 3
+}
+
+/// A text in rows of so many columns at most; every letter of it is kept.
+fn rows(text: &str, columns: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    let mut room = columns;
+    for letter in text.chars() {
+        let wide = letter.width().unwrap_or(0);
+        if wide > room {
+            rows.push(String::new());
+            room = columns;
+        }
+        room = room.saturating_sub(wide);
+        if let Some(row) = rows.last_mut() {
+            row.push(letter);
+        }
+    }
+    rows
 }
 
 /// The first letter of a sentence.

@@ -1,6 +1,7 @@
 //! What holds for all views: whatever the bytes, they do not panic and write nothing that acts on a terminal.
 
 use proptest::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use super::style::Palette;
 use super::words::{ENGLISH, LANGUAGES};
@@ -147,6 +148,32 @@ proptest! {
         let text = object(link, &data);
         prop_assert!(is_printable(&text), "{:?}", text);
         prop_assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{}", text);
+    }
+}
+
+#[test]
+fn data_in_any_script_stays_within_the_width_and_is_whole() {
+    for letters in ["šđ", "日本", "na\u{579} ", "\u{e9} x"] {
+        let payload = letters.repeat(16);
+        let mut data = Vec::new();
+        let packet = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).udp(4000, 4001);
+        packet.write(&mut data, payload.as_bytes()).unwrap();
+        for (width, ascii) in [(80, false), (80, true), (100, true), (120, false)] {
+            let options =
+                explain::Options { words: &ENGLISH, palette: Palette::new(false), width, ascii, only: Vec::new() };
+            let text = shown(LinkType::RAW, &data, |packet, known, out| {
+                explain::write(packet, known, &options, out);
+            });
+            let text = if ascii { String::from_utf8(explain::ascii(text.as_bytes())).unwrap() } else { text };
+            for line in text.lines().filter(|line| !line.starts_with("Packet ")) {
+                assert!(UnicodeWidthStr::width(line) <= width, "{width}: {line}");
+            }
+            let told: Vec<&str> = text.lines().skip_while(|line| !line.starts_with("  \"")).collect();
+            let rows = told.iter().take_while(|line| !line.starts_with("  0000")).map(|line| &line[2..]);
+            let whole =
+                if ascii { String::from_utf8(explain::ascii(payload.as_bytes())).unwrap() } else { payload.clone() };
+            assert_eq!(rows.collect::<String>(), format!("\"{whole}\""));
+        }
     }
 }
 
