@@ -40,6 +40,8 @@ pub enum Command {
     Client(cmd::client::Args),
     /// Run both programs of an exercise, and show their packets beside what they print; without root
     Demo(cmd::demo::Args),
+    /// Measure: how fast TCP is, against the sizes of buffers
+    Bench(cmd::bench::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
@@ -66,6 +68,7 @@ impl Command {
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
+            Self::Bench(args) => cmd::bench::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),

@@ -14,12 +14,12 @@ use anyhow::{Context, anyhow, bail};
 
 use super::output::{Color, Language};
 use super::{Exit, exercises, inside};
-use crate::exercise::demo::{Actor, Ends};
+use crate::exercise::demo::{Actor, Ends, Stage};
 use crate::exercise::{self, Exercise};
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Counts, Error, Interface, Timestamp};
 use crate::io::bpf::Selection;
-use crate::io::netns::{self, Leash, Side};
+use crate::io::netns::{self, Leash, Side, lan};
 use crate::io::{file, pcap, privilege};
 use crate::pipeline::{self, Next, Sink};
 use crate::view::style::Palette;
@@ -170,7 +170,18 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
             });
         }
         Ok(Side::Inside(leash)) => {
-            return match open(Selection::default()) {
+            let set = match exercise.demo.stage {
+                Stage::Loopback => Ok(()),
+                Stage::Lan => lan::lay(),
+                Stage::Nameless => netns::without_name_server(),
+            };
+            if let Err(error) = set {
+                return show_recorded(exercise, &args, &error.to_string());
+            }
+            // One end of the cable sees all that is on it.
+            let cable = exercise.demo.stage == Stage::Lan;
+            let interfaces = if cable { vec![lan::ENDS[0].0.to_owned()] } else { Vec::new() };
+            return match open(interfaces, Selection::default()) {
                 Ok(opened) => show(exercise, &args, Some(&leash), opened),
                 Err(error) => show_recorded(exercise, &args, &error.to_string()),
             };
@@ -178,13 +189,16 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
         Err(error @ netns::Error::Refused(refusal)) => format!("{error}; to allow it:\n    {}", refusal.remedy()),
         Err(error) => error.to_string(),
     };
+    if exercise.demo.stage != Stage::Loopback {
+        return show_recorded(exercise, &args, &obstacle);
+    }
     // Whoever may capture can see the same on the machine's own loopback, if the ports are free.
     let cast = exercise.demo.scenes.iter().flat_map(|scene| scene.cast);
     let mut ports: Vec<u16> = cast.flat_map(|actor| actor.ports).copied().collect();
     ports.sort_unstable();
     ports.dedup();
     let selection = Selection { ports, ..Selection::default() };
-    match open(selection) {
+    match open(vec!["lo".to_owned()], selection) {
         Ok(opened) => {
             eprintln!("netlab: {obstacle}");
             eprintln!("netlab: so the programs talk over this machine's own loopback");
@@ -194,9 +208,8 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
     }
 }
 
-/// From here on the kernel captures.
-fn open(selection: Selection) -> Result<pcap::Opened, Error> {
-    let interfaces = if selection == Selection::default() { Vec::new() } else { vec!["lo".to_owned()] };
+/// From here on the kernel captures: on these interfaces, or on all.
+fn open(interfaces: Vec<String>, selection: Selection) -> Result<pcap::Opened, Error> {
     pcap::open(&pcap::Options { interfaces, selection, buffer: RING, ..pcap::Options::default() })
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod args;
+pub mod bench;
 pub mod capture;
 pub mod client;
 pub mod compare;

@@ -13,6 +13,11 @@ pub struct Demo {
 pub enum Stage {
     /// All on one host, over loopback: 127.0.0.0/8 and ::1.
     Loopback,
+    /// One host at both ends of a cable: interface lan0 with 10.0.5.1, lan1 with 10.0.5.2. The packets are those on the
+    /// cable. Actors are told nothing of their addresses; their arguments say where they speak and hear.
+    Lan,
+    /// As [`Stage::Loopback`], and no file says where a name server is: the resolver asks 127.0.0.1 (resolv.conf(5)).
+    Nameless,
 }
 
 /// Programs that run together.

@@ -12,6 +12,7 @@
 pub mod ack;
 pub mod address_in_use;
 mod answers;
+pub mod buffers;
 pub mod calc;
 mod chance;
 mod connection;
@@ -33,6 +34,8 @@ pub mod http_hello;
 pub mod length;
 pub mod listen;
 mod many;
+pub mod multicast;
+pub mod names;
 pub mod partial_send;
 mod pieces;
 pub mod reassembly;
@@ -49,6 +52,7 @@ pub mod typed;
 mod typing;
 pub mod udp_loss;
 pub mod udp_messages;
+pub mod udp_peers;
 pub mod udp_reply;
 pub mod udp_server;
 pub mod upper;
@@ -99,8 +103,13 @@ pub static ALL: &[&Exercise] = &[
     &udp_server::EXERCISE,
     &udp_messages::EXERCISE,
     &udp_reply::EXERCISE,
+    &udp_peers::EXERCISE,
     &udp_loss::EXERCISE,
     &heartbeat::EXERCISE,
+    &multicast::EXERCISE,
+    // What surrounds a socket.
+    &names::EXERCISE,
+    &buffers::EXERCISE,
 ];
 
 /// An exercise as data: what lists, help, `serve`, `client` and `demo` need to know of it.

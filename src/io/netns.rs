@@ -4,6 +4,7 @@
 //! calls [`enter`] before anything else. Guarantee: the inside is PID 1 of its own PID namespace and dies with the
 //! process outside, so even `kill -9` leaves neither a process nor a namespace behind.
 
+pub mod lan;
 mod refusal;
 
 use std::io::{self, Read};
@@ -149,24 +150,38 @@ fn own_mounts() {
     }
 }
 
-/// Sets IFF_UP on `lo` through rtnetlink (rtnetlink(7)): a struct nlmsghdr and a struct ifinfomsg, native byte order.
+/// Hides /etc/resolv.conf from this process and those it starts: the resolver then asks a name server on 127.0.0.1
+/// (resolv.conf(5)).
+pub fn without_name_server() -> Result<(), Error> {
+    const NONE: Option<&str> = None;
+    mount(Some("/dev/null"), "/etc/resolv.conf", NONE, MsFlags::MS_BIND, NONE).map_err(failed("hide /etc/resolv.conf"))
+}
+
+/// Sets IFF_UP on `lo`: a struct ifinfomsg.
 fn raise_loopback() -> nix::Result<()> {
     const RTM_NEWLINK: u16 = 16;
-    const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
     const IFF_UP: u32 = 1;
     let index = nix::net::if_::if_nametoindex("lo")?;
-    let mut message = Vec::with_capacity(32);
-    message.extend(32u32.to_ne_bytes());
-    message.extend(RTM_NEWLINK.to_ne_bytes());
-    message.extend(NLM_F_REQUEST_ACK.to_ne_bytes());
-    message.extend([0; 8]); // sequence number and port: one question, one answer
-    message.extend([0; 4]); // family and type: unspecified
+    let mut message = vec![0; 4]; // family and type: unspecified
     message.extend(index.to_ne_bytes());
     message.extend(IFF_UP.to_ne_bytes()); // the flags
     message.extend(IFF_UP.to_ne_bytes()); // which of them to change
+    netlink(RTM_NEWLINK, 0, &message)
+}
+
+/// Asks rtnetlink (rtnetlink(7)) for one thing, and waits for its acknowledgment: a struct nlmsghdr, and the message of
+/// its type, in native byte order.
+fn netlink(kind: u16, flags: u16, message: &[u8]) -> nix::Result<()> {
+    const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
+    let mut request = Vec::with_capacity(16 + message.len());
+    request.extend(u32::try_from(16 + message.len()).map_err(|_| Errno::EMSGSIZE)?.to_ne_bytes());
+    request.extend(kind.to_ne_bytes());
+    request.extend((NLM_F_REQUEST_ACK | flags).to_ne_bytes());
+    request.extend([0; 8]); // sequence number and port: one question, one answer
+    request.extend(message);
     let netlink =
         socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
-    socket::send(netlink.as_raw_fd(), &message, MsgFlags::empty())?;
+    socket::send(netlink.as_raw_fd(), &request, MsgFlags::empty())?;
     let mut answer = [0; 256];
     let length = socket::recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;
     // struct nlmsgerr follows the header: 0 acknowledges, anything else is a negated errno.

@@ -55,6 +55,73 @@ pub fn drop_capabilities() -> io::Result<()> {
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Joins a multicast group on the interface with this index (0: the kernel's choice), for any source or for one
+/// (RFC 3678 §5.1: MCAST_JOIN_GROUP, MCAST_JOIN_SOURCE_GROUP). All addresses are of one family, the socket's.
+pub fn join_group(
+    socket: BorrowedFd<'_>,
+    interface: u32,
+    group: std::net::IpAddr,
+    source: Option<std::net::IpAddr>,
+) -> io::Result<()> {
+    /// linux/in.h, struct group_source_req; struct group_req is its beginning.
+    #[repr(C)]
+    struct Request {
+        interface: u32,
+        group: libc::sockaddr_storage,
+        source: libc::sockaddr_storage,
+    }
+    const MCAST_JOIN_GROUP: i32 = 42;
+    const MCAST_JOIN_SOURCE_GROUP: i32 = 46;
+    // SAFETY: both are plain data; all zeroes is one of their values.
+    let mut request: Request = unsafe { std::mem::zeroed() };
+    request.interface = interface;
+    for (to, address) in [(&mut request.group, Some(group)), (&mut request.source, source)] {
+        let Some(address) = address else { continue };
+        let address = socket2::SockAddr::from(std::net::SocketAddr::new(address, 0));
+        // SAFETY: a socket address is at most as long as sockaddr_storage, which is made to hold any of them; the two
+        // do not overlap.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                address.as_ptr().cast::<u8>(),
+                std::ptr::from_mut(to).cast::<u8>(),
+                address.len() as usize,
+            );
+        }
+    }
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let (option, length) = match source {
+        Some(_) => (MCAST_JOIN_SOURCE_GROUP, size_of::<Request>()),
+        None => (MCAST_JOIN_GROUP, std::mem::offset_of!(Request, source)),
+    };
+    // SAFETY: the kernel reads `length` bytes of the request, which has at least as many and outlives the call.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), level, option, (&raw const request).cast(), length as libc::socklen_t)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The bytes of struct tcp_info (linux/tcp.h) of a TCP socket, as many as this kernel has of those we know.
+pub fn tcp_info(socket: BorrowedFd<'_>) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0u8; 256];
+    let mut length = bytes.len() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes into the buffer, which has as many, and puts into `length` how
+    // many it wrote; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            bytes.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    bytes.truncate(length as usize);
+    Ok(bytes)
+}
+
 /// What one request about an interface answers (netdevice(7)).
 #[derive(Clone, Copy, Debug)]
 pub enum InterfaceQuestion {

@@ -1,6 +1,7 @@
 //! Values to text over `impl Write`.
 
 pub mod conversations;
+pub mod curves;
 pub mod escape;
 pub mod explain;
 pub mod findings;

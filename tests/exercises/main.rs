@@ -8,13 +8,16 @@ mod demonstrations;
 mod echoes;
 mod games;
 mod heartbeat;
+mod lan;
 mod loss;
 mod message;
 mod one;
+mod peers;
 mod programs;
 mod sum;
 #[path = "../support/mod.rs"]
 mod support;
+mod surroundings;
 mod sync;
 mod terminal;
 mod upper;

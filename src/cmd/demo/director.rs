@@ -8,7 +8,7 @@ use nix::sys::signal::Signal;
 
 use super::programs::{Ended, Program, now};
 use crate::exercise::Exercise;
-use crate::exercise::demo::{Actor, Ends, Part, Scene, Step};
+use crate::exercise::demo::{Actor, Ends, Part, Scene, Stage, Step};
 use crate::frame::Timestamp;
 
 /// How long a program may take to get ready, to say what is waited for, and to end.
@@ -89,13 +89,13 @@ pub const LISTENS: &str = " listens on ";
 
 /// `serve NAME --stamp ...` or `client NAME --stamp ...`.
 fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
-    let (word, exercise, at) = match actor.part {
+    let (word, name, at) = match actor.part {
         Part::Server => ("serve", exercise.name(), "--host"),
         Part::ServerOf(other) => ("serve", other, "--host"),
         Part::Client => ("client", exercise.name(), "--from"),
     };
-    let mut words: Vec<String> = [word, exercise, "--stamp"].map(str::to_owned).to_vec();
-    if actor.address != crate::exercise::demo::LOCAL {
+    let mut words: Vec<String> = [word, name, "--stamp"].map(str::to_owned).to_vec();
+    if exercise.demo.stage != Stage::Lan && actor.address != crate::exercise::demo::LOCAL {
         words.extend([at.to_owned(), std::net::Ipv4Addr::from(actor.address).to_string()]);
     }
     words.extend(actor.arguments.iter().map(|&word| word.to_owned()));

@@ -224,6 +224,10 @@ impl Tally {
         }
         writeln!(out, "{} packets in {} ms: {}", self.packets, milliseconds(took), parts.join(", "))?;
         let [to_server, to_client] = self.bytes;
+        // Only TCP's are counted: what else carries data says so in its own row.
+        if to_server + to_client == 0 && self.opening + self.receipts + self.closing + self.broken == 0 {
+            return Ok(());
+        }
         writeln!(out, "data: {to_server} bytes from the client, {to_client} from the server")
     }
 }

@@ -1,0 +1,298 @@
+//! The exercises over UDP and multicast between two hosts: network namespaces joined by a veth cable, with the kernel's
+//! own IGMP on it. Needs unshare, nsenter, ip and mount, and a kernel that lets users make namespaces.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use crate::programs::*;
+use crate::support;
+
+/// Two hosts: `a` has 10.0.5.1 on lan0, `b` has 10.0.5.2 on lan1. They are gone with it.
+struct Lan {
+    anchor: Child,
+    _input: ChildStdin,
+}
+
+/// Makes the hosts, says so, and lives until its input ends. /run is the namespace's own for `ip netns`.
+const SETUP: &str = "
+    set -e
+    mount -t tmpfs none /run
+    for host in a b; do ip netns add $host; ip -n $host link set lo up; done
+    ip link add lan0 netns a type veth peer name lan1 netns b
+    for host in a b; do
+        ip netns exec $host sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null || true
+    done
+    ip -n a addr add 10.0.5.1/24 dev lan0
+    ip -n b addr add 10.0.5.2/24 dev lan1
+    ip -n a link set lan0 up
+    ip -n b link set lan1 up
+    echo ready
+    cat > /dev/null";
+
+impl Lan {
+    /// `None`, having said why, where this kernel has no such namespaces for us.
+    fn new() -> Option<Self> {
+        let child = Command::new("unshare")
+            .args(["--user", "--map-root-user", "--net", "--mount", "--kill-child", "--fork", "sh", "-c", SETUP])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut anchor = match child {
+            Ok(child) => child,
+            Err(error) => {
+                support::skip(&format!("unshare: {error}"));
+                return None;
+            }
+        };
+        let mut said = String::new();
+        BufReader::new(anchor.stdout.take().expect("its output")).read_line(&mut said).expect("a line");
+        if said != "ready\n" {
+            let mut why = String::new();
+            anchor.stderr.take().expect("its talk").read_to_string(&mut why).expect("its talk");
+            support::skip(&format!("no network of two hosts: {}", why.lines().next().unwrap_or_default()));
+            let _ = anchor.wait();
+            return None;
+        }
+        let input = anchor.stdin.take().expect("its input");
+        Some(Self { anchor, _input: input })
+    }
+
+    /// A command line on one of the hosts.
+    fn on(&self, host: &str, program: &str, arguments: &[&str]) -> Command {
+        let inside = self.anchor_inside().to_string();
+        let mut command = Command::new("nsenter");
+        command.args(["--target", &inside, "--user", "--preserve-credentials", "--net", "--mount"]);
+        command.args(["nsenter", &format!("--net=/run/netns/{host}"), program]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// The shell that unshare has forked: it is in the namespaces.
+    fn anchor_inside(&self) -> u32 {
+        let pid = self.anchor.id();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+        children.split_whitespace().next().and_then(|child| child.parse().ok()).unwrap_or(pid)
+    }
+
+    fn netlab(&self, host: &str, arguments: &[&str]) -> Command {
+        self.on(host, env!("CARGO_BIN_EXE_netlab"), arguments)
+    }
+
+    /// Starts a server of ours and waits until it listens.
+    fn serve(&self, host: &str, arguments: &[&str]) -> Server {
+        let mut child = self.netlab(host, &[&["serve"], arguments].concat()).spawn().expect("netlab serve");
+        let mut talk = BufReader::new(child.stderr.take().expect("its talk"));
+        let mut said = String::new();
+        talk.read_line(&mut said).expect("a line");
+        assert!(said.contains(" listens on "), "{said:?}");
+        let address = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
+        Server { child, address: address.expect("an address"), talk }
+    }
+
+    /// Starts a student's program, whose first line says that it is ready.
+    fn student(&self, host: &str, program: &str) -> (Child, BufReader<ChildStdout>) {
+        let mut child = self.on(host, "python3", &["-c", program]).spawn().expect("python3");
+        let mut printed = BufReader::new(child.stdout.take().expect("its output"));
+        let mut line = String::new();
+        printed.read_line(&mut line).expect("a line");
+        assert_eq!(line, "ready\n");
+        (child, printed)
+    }
+
+    /// What a capture on host b's end of the cable sees while `during` runs: a line a packet, destination and more.
+    fn seen(&self, during: impl FnOnce()) -> Vec<String> {
+        let fields = "ip.dst,ip.ttl,igmp.type,igmp.maddr,udp.dstport,udp.payload";
+        let mut capture =
+            self.netlab("b", &["capture", "--ready", "-i", "lan1", "-e", fields]).spawn().expect("netlab capture");
+        let mut talk = BufReader::new(capture.stderr.take().expect("its talk"));
+        let mut line = String::new();
+        while !line.contains("READY") {
+            line.clear();
+            assert!(talk.read_line(&mut line).expect("a line") > 0, "no READY");
+        }
+        let mut printed = BufReader::new(capture.stdout.take().expect("its output"));
+        during();
+        // The last packet is one of ours: what was sent before it has been seen with it.
+        let marker = format!("{:02x}", b'!').repeat(7);
+        let send =
+            "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'!' * 7, ('10.0.5.2', 9))\n";
+        assert!(self.on("a", "python3", &["-c", send]).status().expect("python3").success());
+        let mut seen = Vec::new();
+        loop {
+            let mut line = String::new();
+            assert!(printed.read_line(&mut line).expect("a line") > 0, "the capture ended: {seen:?}");
+            if line.replace(':', "").contains(&marker) {
+                break;
+            }
+            seen.push(line.trim_end().to_owned());
+        }
+        let _ = capture.kill();
+        let _ = capture.wait();
+        seen
+    }
+}
+
+impl Drop for Lan {
+    fn drop(&mut self) {
+        let _ = self.anchor.kill();
+        let _ = self.anchor.wait();
+    }
+}
+
+/// The course's sender, through the interface that has this address.
+fn python_sender(group: &str, port: u16) -> String {
+    format!(
+        "import socket\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+         s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, 1)\n\
+         s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton('10.0.5.1'))\n\
+         s.sendto(b'Hey all!', ('{group}', {port}))\n"
+    )
+}
+
+/// Our receiver on b and the course's sender on a; what host b's end of the cable saw.
+fn received(lan: &Lan, group: &str, port: u16) -> Vec<String> {
+    lan.seen(|| {
+        let port_text = port.to_string();
+        let server =
+            lan.serve("b", &["multicast", "--once", "--interface", "lan1", "--group", group, "--port", &port_text]);
+        let sent = lan.on("a", "python3", &["-c", &python_sender(group, port)]).output().expect("python3");
+        assert!(sent.status.success(), "{sent:?}");
+        let (code, printed, talk) = server.finish();
+        assert_eq!((code, printed.as_str()), (Some(0), "Hey all!\n"), "{talk}");
+    })
+}
+
+#[test]
+fn igmp_reports_the_join_of_239_and_never_that_of_224_0_0_1() {
+    if !has_python() {
+        return;
+    }
+    let Some(lan) = Lan::new() else { return };
+    // The last report of an earlier membership may come late: a host each.
+    let silent = received(&lan, "224.0.0.1", 10_010);
+    assert!(silent.iter().any(|line| line.starts_with("224.0.0.1\t1\t\t\t10010\t")), "{silent:?}");
+    assert!(!silent.iter().any(|line| line.starts_with("224.0.0.22")), "{silent:?}");
+    let reported = received(&lan, "239.1.2.3", 10_010);
+    assert!(reported.iter().any(|line| line.starts_with("239.1.2.3\t1\t\t\t10010\t")), "{reported:?}");
+    assert!(
+        reported.iter().any(|line| line.starts_with("224.0.0.22\t1\t0x22\t239.1.2.3")
+            || line.starts_with("224.0.0.22\t1\t34\t239.1.2.3")),
+        "{reported:?}"
+    );
+}
+
+#[test]
+fn the_receiver_that_a_student_wrote_hears_our_sender_on_port_1001() {
+    if !has_python() {
+        return;
+    }
+    let Some(lan) = Lan::new() else { return };
+    let (mut student, mut printed) = lan.student(
+        "b",
+        "import socket\n\
+         s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM, socket.IPPROTO_UDP)\n\
+         s.bind(('', 1001))\n\
+         s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton('224.0.0.1') + socket.inet_aton('10.0.5.2'))\n\
+         print('ready', flush=True)\n\
+         print(s.recv(1024).decode(), flush=True)\n",
+    );
+    let sent = lan.netlab("a", &["client", "multicast", "--interface", "lan0"]).output().expect("netlab client");
+    assert_eq!((sent.status.code(), text(&sent.stderr)), (Some(0), String::new()));
+    let mut line = String::new();
+    printed.read_line(&mut line).expect("a line");
+    assert_eq!(line, "Hey all!\n");
+    assert!(student.wait().expect("its end").success());
+}
+
+#[test]
+fn a_source_specific_receiver_hears_only_its_source() {
+    let Some(lan) = Lan::new() else { return };
+    let arguments =
+        |source| ["multicast", "--interface", "lan1", "--group", "232.1.2.3", "--port", "10010", "--source", source];
+    let mut right = lan.serve("b", &arguments("10.0.5.1"));
+    let wrong = lan.serve("b", &arguments("10.0.5.9"));
+    for text in ["one", "two"] {
+        let client =
+            ["client", "multicast", "--interface", "10.0.5.1", "--group", "232.1.2.3", "--port", "10010", text];
+        assert_eq!(lan.netlab("a", &client).status().expect("netlab client").code(), Some(0));
+    }
+    assert_eq!(right.lines(2), "one\ntwo\n");
+    wrong.interrupt();
+    assert_eq!(wrong.finish().1, "", "it heard another source");
+}
+
+#[test]
+fn the_senders_own_host_hears_it_unless_told_otherwise() {
+    let Some(lan) = Lan::new() else { return };
+    let group = ["--interface", "lan0", "--group", "239.1.2.4", "--port", "10010"];
+    let server = lan.serve("a", &[&["multicast", "--once"], &group[..]].concat());
+    for more in [&["--no-loop", "not for us"][..], &["for us"]] {
+        let client = [&["client", "multicast"], &group[..], more].concat();
+        assert_eq!(lan.netlab("a", &client).status().expect("netlab client").code(), Some(0));
+    }
+    assert_eq!(server.finish().1, "for us\n");
+}
+
+#[test]
+fn datagrams_replies_and_heartbeats_cross_the_cable() {
+    if !has_python() {
+        return;
+    }
+    let Some(lan) = Lan::new() else { return };
+    let server = lan.serve("b", &["udp-server", "--host", "10.0.5.2"]);
+    let send = "import socket\n\
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        s.bind(('10.0.5.1', 5000))\n\
+        s.sendto(b'x' * 40, ('10.0.5.2', 8005))\n";
+    assert!(lan.on("a", "python3", &["-c", send]).status().expect("python3").success());
+    assert_eq!(server.finish().1, "(b'xxxxxxxxxxxxxxxx', ('10.0.5.1', 5000))\ntruncated: 16 of 40 bytes\n");
+
+    let server = lan.serve("b", &["udp-reply", "--any", "--once"]);
+    let client = lan.netlab("a", &["client", "udp-reply", "--host", "10.0.5.2"]).output().expect("netlab client");
+    assert_eq!(text(&client.stdout), "Hello from me also\nWoow..we speak on the edge\n", "{client:?}");
+    assert_eq!(server.finish().1, "Hello\nHello again\n");
+
+    let mut server = lan.serve("b", &["heartbeat", "--host", "10.0.5.2"]);
+    let client = ["client", "heartbeat", "--host", "10.0.5.2", "--interval", "100ms", "--count", "2"];
+    let client = lan.netlab("a", &client).output().expect("netlab client");
+    assert!(text(&client.stdout).starts_with("alive: 10.0.5.2:8005\nheartbeat 1: round trip 0."), "{client:?}");
+    assert!(server.lines(1).starts_with("alive: 10.0.5.1:"));
+}
+
+#[test]
+fn loss_that_was_made_on_one_host_is_reported_on_the_other() {
+    let Some(lan) = Lan::new() else { return };
+    let server = lan.serve("b", &["udp-loss", "--host", "10.0.5.2", "--once", "--quiet", "300ms", "--expect", "100"]);
+    let client = ["client", "udp-loss", "--host", "10.0.5.2", "--interval", "1ms", "--drop", "10%", "--seed", "1"];
+    let sent = lan.netlab("a", &client).output().expect("netlab client");
+    let dropped = text(&sent.stdout).lines().nth(1).expect("what was dropped").split(": ").nth(1).map(str::to_owned);
+    let printed = server.finish().1;
+    let lost = printed.lines().find(|line| line.starts_with("lost ")).expect("a report").split(": ").nth(1);
+    assert_eq!(lost.map(str::to_owned), dropped, "{printed}");
+}
+
+#[test]
+fn peers_speak_with_each_other_across_the_cable() {
+    let Some(lan) = Lan::new() else { return };
+    let peer = |host, arguments: &[&str]| {
+        let mut child = lan.netlab(host, arguments).stdin(Stdio::piped()).spawn().expect("a peer");
+        let mut talk = BufReader::new(child.stderr.take().expect("its talk"));
+        let mut line = String::new();
+        talk.read_line(&mut line).expect("a line");
+        let input = child.stdin.take().expect("its input");
+        (child, input)
+    };
+    let (mut one, mut to_one) = peer("a", &["serve", "udp-peers", "--host", "10.0.5.1", "--to", "10.0.5.2", "--once"]);
+    let (two, mut to_two) = peer("b", &["client", "udp-peers", "--host", "10.0.5.1"]);
+    to_two.write_all(b"Hello from two\n").expect("typed");
+    let mut heard = String::new();
+    let mut printed = BufReader::new(one.stdout.take().expect("its output"));
+    printed.read_line(&mut heard).expect("a line");
+    assert_eq!(heard, "Hello from two\n");
+    to_one.write_all(b"Hello from one\n").expect("typed");
+    drop((to_one, to_two));
+    assert_eq!(text(&two.wait_with_output().expect("its end").stdout), "Hello from one\n");
+    assert_eq!(one.wait().expect("its end").code(), Some(0));
+}
