@@ -40,7 +40,7 @@ pub enum Command {
     Client(cmd::client::Args),
     /// Run both programs of an exercise, and show their packets beside what they print; without root
     Demo(cmd::demo::Args),
-    /// Measure: how fast TCP is, against the sizes of buffers
+    /// Measure: how fast TCP is with buffers of any size, how models of servers compare under load
     Bench(cmd::bench::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),

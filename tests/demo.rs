@@ -178,9 +178,15 @@ static LESSONS: &[(&str, &[&str])] = &[
 /// The story of a recording, as far as it is the same each time.
 fn story_told(name: &str, capture: &Path) -> Vec<Vec<Turn>> {
     let mut story = conversations(file::open(capture).expect("a recording"));
-    if name == "listen" {
-        // Both close at once: whose FIN is first is the moment's choice.
-        story.iter_mut().for_each(|turns| turns.sort_by_key(|(from_server, ..)| *from_server));
+    // Both close at once: whose FIN is first is the moment's choice.
+    let from_server = |(from_server, ..): &Turn| *from_server;
+    match name {
+        "listen" => story.iter_mut().for_each(|turns| turns.sort_by_key(from_server)),
+        "upper" => story
+            .iter_mut()
+            .filter_map(|turns| turns.last_chunk_mut::<2>())
+            .for_each(|ends| ends.sort_by_key(from_server)),
+        _ => {}
     }
     story
 }

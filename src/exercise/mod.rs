@@ -33,12 +33,13 @@ pub mod http_get;
 pub mod http_hello;
 pub mod length;
 pub mod listen;
-mod many;
+pub mod many;
 pub mod multicast;
 pub mod names;
 pub mod partial_send;
 mod pieces;
 pub mod reassembly;
+pub mod rebind;
 pub mod recv;
 pub mod rps;
 mod service;
@@ -99,6 +100,8 @@ pub static ALL: &[&Exercise] = &[
     &hits::EXERCISE,
     &http_hello::EXERCISE,
     &echo_many::EXERCISE,
+    &rebind::EXERCISE,
+    &rebind::LOOP,
     // UDP.
     &udp_server::EXERCISE,
     &udp_messages::EXERCISE,

@@ -18,3 +18,4 @@ pub mod privilege;
 pub mod resolver;
 mod sys;
 pub mod tcp_info;
+pub mod usage;

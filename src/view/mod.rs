@@ -12,6 +12,7 @@ pub mod json;
 pub mod ladder;
 pub mod lines;
 pub mod markdown;
+pub mod models;
 pub mod stats;
 pub mod stop;
 pub mod style;

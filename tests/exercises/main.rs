@@ -10,6 +10,7 @@ mod games;
 mod heartbeat;
 mod lan;
 mod loss;
+mod many;
 mod message;
 mod one;
 mod peers;

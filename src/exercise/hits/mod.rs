@@ -2,6 +2,7 @@
 
 mod serve;
 
+use super::demo::{Actor, Demo, Ends, Scene, Stage, Step};
 use super::many;
 use super::{Client, Exercise, Server, Transport};
 
@@ -13,6 +14,31 @@ pub static EXERCISE: Exercise = Exercise {
     brief: include_str!("brief.md"),
     recorded: &[],
     server: Ok(Server { options: many::options, run: serve::run }),
-    client: Ok(Client { options: |command| command, run: many::http::ask }),
-    demo: crate::plain_demo!(8005, server: &["--once"], client: &[]),
+    client: Ok(Client { options: many::http::ask_options, run: many::http::ask }),
+    demo: &Demo {
+        stage: Stage::Loopback,
+        scenes: &[Scene {
+            title: "",
+            cast: &[
+                Actor::client("one", &[]).at([127, 0, 0, 2]),
+                Actor::client("silent", &["--silent", "5s"]).at([127, 0, 0, 3]).ending(Ends::Anyhow),
+                Actor::server("server", &[8005], &[]),
+                Actor::client("another", &[]).at([127, 0, 0, 4]),
+            ],
+            steps: &[
+                Step::Start("server"),
+                Step::Start("one"),
+                Step::End("one"),
+                Step::Start("silent"),
+                Step::Until("silent", "Connected"),
+                Step::Pause(50),
+                Step::Start("another"),
+                Step::End("another"),
+                Step::Pause(50),
+                Step::Interrupt("server"),
+            ],
+            lesson: "Three connections and a count of two: a number is given for a request, and the silent client asked \
+                     nothing. It was there all the time and held up nobody; the end of the server was its end.",
+        }],
+    },
 };

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use crate::exercise::many::http::{Answer, HEAD, OneAnswer};
+use crate::exercise::many::http::{Answer, OneAnswer};
 use crate::exercise::many::serve;
 use crate::exercise::{Error, Service, Transcript};
 
@@ -25,10 +25,10 @@ struct Total {
 }
 
 impl Answer for Total {
-    fn write(&self, out: &mut Vec<u8>) {
+    fn write(&self, body: &mut Vec<u8>) {
         let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
         // Writing to memory cannot fail.
-        let _ = write!(out, "{HEAD}Total {count}");
+        let _ = write!(body, "Total {count}");
     }
 
     /// Shows the count where it has grown; never a smaller one after a greater, whichever thread comes first.

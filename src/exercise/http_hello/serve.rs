@@ -1,6 +1,6 @@
 //! The server of `http-hello`.
 
-use crate::exercise::many::http::{Answer, HEAD, OneAnswer};
+use crate::exercise::many::http::{Answer, OneAnswer};
 use crate::exercise::many::serve;
 use crate::exercise::{Error, Service, Transcript};
 
@@ -12,8 +12,7 @@ pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
 struct Hello;
 
 impl Answer for Hello {
-    fn write(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(HEAD.as_bytes());
-        out.extend_from_slice(b"Hello world");
+    fn write(&self, body: &mut Vec<u8>) {
+        body.extend_from_slice(b"Hello world");
     }
 }

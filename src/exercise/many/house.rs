@@ -72,13 +72,15 @@ impl<P: Protocol> House<P> {
         Ok(Talk::new(peer, self.protocol.open(peer, &self.transcript)?, now, self.idle))
     }
 
+    /// A client had all it was to have. It counts now: the end of the server may come before the client's own.
+    pub fn answered(&self) {
+        self.served.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// A client is gone. What went wrong with it is said, and is an error of the server only where it cannot go on.
     pub fn left(&self, peer: SocketAddr, ending: Result<(), Error>) -> Result<(), Error> {
         match ending {
-            Ok(()) => {
-                self.served.fetch_add(1, Ordering::AcqRel);
-                self.transcript.log("served", Some(peer), "");
-            }
+            Ok(()) => self.transcript.log("served", Some(peer), ""),
             Err(Error::Stopped) => {}
             Err(error @ Error::Output(_)) => return Err(error),
             Err(error) => self.transcript.about(peer, &error.to_string()),

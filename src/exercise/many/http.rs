@@ -2,15 +2,25 @@
 //!
 //! A request ends at its first empty line (`\r\n` or `\n`), and for bare programs that send none, after 200 ms of
 //! silence or where they close their direction. Nothing of it is kept, so nonsense takes no memory.
+//!
+//! A client that says `Connection: close` speaks HTTP/1.1, and is told the same and the body's length (RFC 9112 §9.6);
+//! all others get the course's bare answer, whose body ends where the server closes. Trap: wrk counts each body without
+//! length as an error, and connects twice for it.
 
+use std::io::Write;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::{Protocol, Turn, Wrong};
-use crate::exercise::connection::Connection;
+use crate::exercise::connection::{Connection, readable};
 use crate::exercise::{Answers, Error, Transcript, Visit, text_of};
+use crate::quantity;
 
-/// What stands before the body of each answer. No length: the body ends where the server closes.
-pub const HEAD: &str = "HTTP/1.1 200 OK\r\n\r\n";
+/// What an answer begins with.
+const STATUS: &str = "HTTP/1.1 200 OK\r\n";
+
+/// What a client says that wants to hear the same. In lower case; the space may be missing.
+const CLOSE: &[u8] = b"\nconnection: close";
 
 /// Finds the end of a request in pieces of any size.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +28,8 @@ pub struct Request {
     seen: usize,
     longest: usize,
     line: Line,
+    /// How much of [`CLOSE`] was said; all of it stays.
+    close: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,12 +47,19 @@ enum Line {
 impl Request {
     /// A request of at most `longest` bytes.
     pub fn new(longest: usize) -> Self {
-        Self { seen: 0, longest, line: Line::None }
+        Self { seen: 0, longest, line: Line::None, close: 0 }
     }
 
     /// Takes a piece; true at the end of the request. What follows it is of no interest.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Wrong> {
         for byte in bytes {
+            self.close = match CLOSE.get(self.close) {
+                None => self.close,
+                Some(next) if byte.to_ascii_lowercase() == *next => self.close + 1,
+                // `Connection:close`
+                Some(b' ') if byte.eq_ignore_ascii_case(&b'c') => self.close + 2,
+                _ => usize::from(*byte == b'\n'),
+            };
             self.line = match (self.line, byte) {
                 (Line::Start | Line::Return, b'\n') => return Ok(true),
                 (Line::Start, b'\r') => Line::Return,
@@ -51,6 +70,11 @@ impl Request {
         }
         self.seen = self.seen.saturating_add(bytes.len());
         if self.seen > self.longest { Err(Wrong::TooLong(self.longest)) } else { Ok(false) }
+    }
+
+    /// Whether the client said `Connection: close`.
+    pub fn says_close(&self) -> bool {
+        self.close == CLOSE.len()
     }
 
     /// Whether anything was asked at all.
@@ -75,12 +99,27 @@ impl<A: Answer> OneAnswer<A> {
 
 /// What is answered.
 pub trait Answer: Send + Sync + 'static {
-    /// Writes the answer to one request.
-    fn write(&self, out: &mut Vec<u8>);
+    /// Writes the body of the answer to one request.
+    fn write(&self, body: &mut Vec<u8>);
 
     /// As [`Protocol::settle`].
     fn settle(&self, _transcript: &Transcript) -> Result<(), Error> {
         Ok(())
+    }
+}
+
+impl<A: Answer> OneAnswer<A> {
+    fn answer(&self, request: &Request, out: &mut Vec<u8>) {
+        let mut body = Vec::with_capacity(32);
+        self.answer.write(&mut body);
+        out.reserve(128);
+        out.extend_from_slice(STATUS.as_bytes());
+        if request.says_close() {
+            // Writing to memory cannot fail.
+            let _ = write!(out, "Connection: close\r\nContent-Length: {}\r\n", body.len());
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(&body);
     }
 }
 
@@ -96,12 +135,12 @@ impl<A: Answer> Protocol for OneAnswer<A> {
         if !request.feed(bytes)? {
             return Ok(Turn::Waiting);
         }
-        self.answer.write(out);
+        self.answer(request, out);
         Ok(Turn::Over)
     }
 
-    fn quiet(&self, _request: &mut Request, out: &mut Vec<u8>) -> Result<Turn, Wrong> {
-        self.answer.write(out);
+    fn quiet(&self, request: &mut Request, out: &mut Vec<u8>) -> Result<Turn, Wrong> {
+        self.answer(request, out);
         Ok(Turn::Over)
     }
 
@@ -109,7 +148,7 @@ impl<A: Answer> Protocol for OneAnswer<A> {
         if !request.has_begun() {
             return Err(Wrong::ClosedEarly("without having asked anything"));
         }
-        self.answer.write(out);
+        self.answer(request, out);
         Ok(())
     }
 
@@ -121,6 +160,19 @@ impl<A: Answer> Protocol for OneAnswer<A> {
 /// Bytes of an answer that the client takes; ours has a few dozen.
 const LARGEST_ANSWER: usize = 64 << 10;
 
+// What the client takes. No doc comment: clap would show it as the help.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct AskOptions {
+    /// Ask nothing: connect, stay for so long, and close
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    silent: Option<Duration>,
+}
+
+/// Adds what the client of both exercises can be told.
+pub fn ask_options(command: clap::Command) -> clap::Command {
+    <AskOptions as clap::Args>::augment_args(command)
+}
+
 /// The client of both exercises: asks for `/`, hears all until the server closes, prints the body.
 pub fn ask(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
     if matches!(&visit.answers, Answers::Given(given) if !given.is_empty()) {
@@ -128,6 +180,12 @@ pub fn ask(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
     }
     let mut server = Connection::open(visit)?;
     let peer = server.peer();
+    let AskOptions { silent } = visit.options()?;
+    if let Some(silent) = silent {
+        transcript.line("Connected, and silent")?;
+        readable(server.stream(), None, Some(silent))?;
+        return Ok(());
+    }
     server.send(b"GET / HTTP/1.0\r\n\r\n")?;
     let mut heard = Vec::new();
     loop {
@@ -163,7 +221,7 @@ mod tests {
     use super::*;
 
     fn complete(bytes: &[u8]) -> bool {
-        Request::new(100).feed(bytes).unwrap()
+        Request::new(1000).feed(bytes).unwrap()
     }
 
     #[test]
@@ -178,6 +236,27 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_says_close_is_told_the_same_and_the_length() {
+        struct Hi;
+        impl Answer for Hi {
+            fn write(&self, body: &mut Vec<u8>) {
+                body.extend_from_slice(b"Hi");
+            }
+        }
+        for (said, head) in [
+            ("Connection: close", "Connection: close\r\nContent-Length: 2\r\n"),
+            ("connection:CLOSE", "Connection: close\r\nContent-Length: 2\r\n"),
+            ("Connection: keep-alive", ""),
+            ("X-Connection: close", ""),
+        ] {
+            let (protocol, mut request, mut out) = (OneAnswer::new(100, Hi), Request::new(100), Vec::new());
+            let asked = format!("GET / HTTP/1.1\r\n{said}\r\n\r\n");
+            assert_eq!(protocol.heard(&mut request, asked.as_bytes(), &mut out), Ok(Turn::Over));
+            assert_eq!(String::from_utf8(out).unwrap(), format!("HTTP/1.1 200 OK\r\n{head}\r\nHi"), "{said}");
+        }
+    }
+
+    #[test]
     fn a_request_without_end_is_refused() {
         let mut request = Request::new(10);
         assert_eq!(request.feed(b"0123456789"), Ok(false));
@@ -187,11 +266,11 @@ mod tests {
     proptest! {
         #[test]
         fn any_split_of_the_bytes_ends_at_the_same_place(
-            bytes in "[a\r\n]{0,30}",
+            bytes in "([a\r\n]|\nConnection: close){0,30}",
             cuts in proptest::collection::vec(1usize..6, 1..40),
         ) {
             let whole = complete(bytes.as_bytes());
-            let (mut request, mut rest, mut ended) = (Request::new(100), bytes.as_bytes(), false);
+            let (mut request, mut rest, mut ended) = (Request::new(1000), bytes.as_bytes(), false);
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() || ended {
                     break;
@@ -201,6 +280,9 @@ mod tests {
                 rest = behind;
             }
             prop_assert_eq!(ended, whole);
+            let mut at_once = Request::new(1000);
+            at_once.feed(bytes.as_bytes()).unwrap();
+            prop_assert_eq!(request.says_close(), at_once.says_close());
         }
     }
 }

@@ -8,8 +8,10 @@
 //! out after the idle time; only `sequential` lets the others wait meanwhile, which is its lesson.
 
 mod asynchronous;
+mod histogram;
 mod house;
 pub mod http;
+pub mod load;
 mod room;
 mod select;
 mod selectors;

@@ -57,6 +57,9 @@ impl<'h, P: Protocol> Room<'h, P> {
             self.places.len() - 1
         });
         if let Some(client) = self.places.get_mut(place) {
+            // Also a client that never says a word has a deadline.
+            let deadline = talk.deadline();
+            self.due = Some(self.due.map_or(deadline, |due| due.min(deadline)));
             *client = Some(Client { stream, need: Need::Readable, talk });
         }
         Ok(place)

@@ -120,6 +120,7 @@ impl<S> Talk<S> {
             }
             if self.phase == Phase::LastWords {
                 self.phase = Phase::Farewell;
+                house.answered();
                 self.until = now + FAREWELL;
                 // A client that is gone already has no need of a farewell.
                 if wire.finish().is_err() {

@@ -1,0 +1,149 @@
+//! What the numbers of a run teach, in sentences that quote them.
+
+use std::time::Duration;
+
+use super::{Figures, Row, mebibytes, short};
+
+/// The sentences that the rows bear out.
+pub fn of(rows: &[Row]) -> Vec<String> {
+    let run = Run { rows };
+    let sentences =
+        [run.alone(), run.crowd(), run.waiting(), run.stacks(), run.questions(), run.switches(), run.failures()];
+    sentences.into_iter().flatten().collect()
+}
+
+struct Run<'a> {
+    rows: &'a [Row],
+}
+
+impl<'a> Run<'a> {
+    /// Those that were measured with so many clients.
+    fn with(&self, clients: usize) -> Vec<(&'static str, &'a Figures)> {
+        let rows = self.rows.iter().filter(|row| row.clients == clients);
+        rows.filter_map(|row| Some((row.model, row.result.as_ref().ok()?))).collect()
+    }
+
+    fn most(&self) -> Option<usize> {
+        self.rows.iter().map(|row| row.clients).max()
+    }
+
+    /// The model's figures with its fewest and its most clients.
+    fn span(&self, model: &str) -> Option<[(usize, &'a Figures); 2]> {
+        let measured = |row: &'a Row| Some((row.clients, row.result.as_ref().ok()?));
+        let own = || self.rows.iter().filter(|row| row.model == model).filter_map(measured);
+        let (fewest, most) = (own().min_by_key(|(clients, _)| *clients)?, own().max_by_key(|(clients, _)| *clients)?);
+        (fewest.0 < most.0).then_some([fewest, most])
+    }
+
+    fn alone(&self) -> Option<String> {
+        let rows = self.with(1);
+        let [(fast, most), (slow, least)] = extremes(&rows)?;
+        Some(format!(
+            "One client: {fast} answered {:.0} requests a second, {slow} {:.0}. Nobody waits behind anybody, so this is \
+             what a model costs by itself.",
+            most.rate, least.rate
+        ))
+    }
+
+    fn crowd(&self) -> Option<String> {
+        let clients = self.most().filter(|clients| *clients > 1)?;
+        let rows = self.with(clients);
+        let [(fast, most), (slow, least)] = extremes(&rows)?;
+        Some(format!(
+            "{clients} clients: {fast} answered most, {:.0} requests a second; {slow} least, {:.0}. One in a hundred waited \
+             {} or longer with {fast}, {} with {slow}.",
+            most.rate,
+            least.rate,
+            shown(most.p99),
+            shown(least.p99)
+        ))
+    }
+
+    /// Clients that never had an answer.
+    fn waiting(&self) -> Option<String> {
+        let clients = self.most()?;
+        let starved = self.with(clients).into_iter().filter(|(_, figures)| figures.served < clients);
+        let starved: Vec<_> =
+            starved.map(|(model, figures)| format!("{model} answered only {} of them", figures.served)).collect();
+        if starved.is_empty() {
+            return None;
+        }
+        Some(format!(
+            "Of {clients} clients {}: the others were connected, by the kernel, and waited for a program that was with \
+             somebody else.",
+            starved.join(", ")
+        ))
+    }
+
+    fn stacks(&self) -> Option<String> {
+        let [(few, before), (many, after)] = self.span("thread")?;
+        if after.threads < before.threads + 10 {
+            return None;
+        }
+        let each = after.memory.saturating_sub(before.memory) / (after.threads - before.threads).max(1);
+        let other = ["selectors", "async", "select"].into_iter().find_map(|model| {
+            let [(few, before), (many, after)] = self.span(model)?;
+            let each = after.memory.saturating_sub(before.memory) as f64 / 1024.0 / (many - few) as f64;
+            Some(format!("; {model} took {each:.1} KiB for each further client from {few} to {many}, in one thread"))
+        });
+        Some(format!(
+            "thread went from {} with {few} clients to {} threads and {} with {many}: {:.1} KiB for each further thread, \
+             and as much again in the kernel, which no figure of the process shows{}.",
+            mebibytes(before.memory),
+            after.threads,
+            mebibytes(after.memory),
+            each as f64 / 1024.0,
+            other.unwrap_or_default()
+        ))
+    }
+
+    fn questions(&self) -> Option<String> {
+        let [(few, before), (many, after)] = self.span("select")?;
+        let beside = self.with(many).into_iter().find(|(model, _)| *model == "selectors");
+        let beside = beside.map(|(_, figures)| format!("; selectors took {} with as many", short(figures.work)));
+        if after.work <= before.work.mul_f64(1.2) {
+            return None;
+        }
+        Some(format!(
+            "select took {} of the processor for an answer with {few} clients and {} with {many}: it asks about every \
+             socket before each wait, and looks at every one after it{}.",
+            short(before.work),
+            short(after.work),
+            beside.unwrap_or_default()
+        ))
+    }
+
+    fn switches(&self) -> Option<String> {
+        let clients = self.most()?;
+        let mut rows = self.with(clients);
+        rows.sort_by(|a, b| a.1.switches.total_cmp(&b.1.switches));
+        let [(calm, fewest), .., (restless, most)] = rows.as_slice() else { return None };
+        (most.switches > 0.1).then(|| {
+            format!(
+                "With {clients} clients an answer cost {restless} {:.2} context switches and {calm} {:.2}: a thread that \
+                 waits gives the processor away, one that finds the next client ready goes on.",
+                most.switches, fewest.switches
+            )
+        })
+    }
+
+    fn failures(&self) -> Option<String> {
+        let failed = self.rows.iter().filter_map(|row| {
+            let figures = row.result.as_ref().ok().filter(|figures| figures.failed > 0)?;
+            Some(format!("{} with {} clients ({})", row.model, row.clients, figures.failed))
+        });
+        let failed: Vec<_> = failed.collect();
+        (!failed.is_empty()).then(|| format!("Requests were refused or reset: {}.", failed.join(", ")))
+    }
+}
+
+/// The fastest and the slowest; `None` where there are not two.
+fn extremes<'a>(rows: &[(&'static str, &'a Figures)]) -> Option<[(&'static str, &'a Figures); 2]> {
+    let by = |a: &&(&str, &Figures), b: &&(&str, &Figures)| a.1.rate.total_cmp(&b.1.rate);
+    let (most, least) = (rows.iter().max_by(by)?, rows.iter().min_by(by)?);
+    (rows.len() > 1).then_some([*most, *least])
+}
+
+fn shown(latency: Option<Duration>) -> String {
+    latency.map_or_else(|| "for ever".to_owned(), short)
+}
