@@ -383,7 +383,7 @@ impl Side {
         });
     }
 
-    /// Counts bytes in flight and since the last PSH.
+    /// Counts bytes in flight and since the last PSH, both of segments whose flight is known (Wireshark counts so too).
     #[inline]
     fn count(&mut self, receiver: &Side, segment: &Segment<'_>, found: &mut Analysis) {
         if !self.uncountable
@@ -398,9 +398,9 @@ impl Side {
             let flying = high.wrapping_sub(low).wrapping_sub(phantom).wrapping_sub(receiver.sacked);
             found.bytes_in_flight = (1..2_000_000_000).contains(&flying).then_some(flying);
         }
-        self.push_bytes = if self.pushed { segment.length } else { self.push_bytes.saturating_add(segment.length) };
-        self.pushed = segment.flags.any(Flags::PSH);
         if found.bytes_in_flight.is_some() {
+            self.push_bytes = if self.pushed { segment.length } else { self.push_bytes.saturating_add(segment.length) };
+            self.pushed = segment.flags.any(Flags::PSH);
             found.push_bytes = Some(self.push_bytes);
         }
     }
