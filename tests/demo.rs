@@ -138,6 +138,8 @@ const RECORDED: &[(&str, usize)] = &[
     ("ack", 1),
     ("upper", 1),
     ("upper-udp", 2),
+    ("chat", 5),
+    ("bingo", 2),
 ];
 
 /// What a demonstration has to show, in this order, beside its packets.
@@ -270,6 +272,38 @@ fn the_lessons_of_pieces_and_of_padding_are_shown() {
     let signs =
         ["UDP len 5 \"hello\"", "FROM SERVER:HELLO", "== the whole buffer", "UDP len 1024", "FROM SERVER:HELLO"];
     in_order(&text(&output.stdout), &signs);
+}
+
+#[test]
+fn the_lessons_of_one_send_for_each_and_of_the_clock_are_shown() {
+    let Some(output) = demo(&["chat"]) else { return };
+    let told = text(&output.stdout);
+    assert_eq!(told.matches("\"Sally: Hello Peter, what's up?\\n\"").count(), 3, "one to each\n{told}");
+    in_order(
+        &told,
+        &[
+            "⌨ Hello Peter, what's up?",
+            "len 24  \"Hello Peter, what's up?\\n\"",
+            "User Sally say Hello Peter, what's up? ▐",
+            "(User Peter has left room) ▐",
+            "== a name that is taken",
+            "\"error: not this name: somebody here has it\\n\"",
+            "▌ (127.0.0.1:8005 did not take",
+        ],
+    );
+    let Some(output) = demo(&["bingo"]) else { return };
+    in_order(
+        &text(&output.stdout),
+        &[
+            "has numbers 19 28 30 40 46 ▐",
+            "has numbers 5 28 30 33 40 ▐",
+            "s … ┊",
+            "hits: 5, BINGO",
+            "players: 2, BINGO: 1 ▐",
+            "s … ┊",
+            "players: 2, BINGO: 0 ▐",
+        ],
+    );
 }
 
 #[test]

@@ -39,6 +39,8 @@ impl Lines {
             let rest = self.kept.get(self.searched..).unwrap_or_default();
             let Some(at) = memchr::memchr(b'\n', rest).map(|at| at + self.searched) else {
                 self.searched = self.kept.len();
+                // A server of 10,000 clients cannot keep for each what its longest line took.
+                self.kept.shrink_to(self.kept.len());
                 // A `\r` may be the first half of the line's end.
                 return if self.kept.len() > self.longest + 1 { Err(TooLong(self.longest)) } else { Ok(None) };
             };

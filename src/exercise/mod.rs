@@ -12,10 +12,13 @@
 pub mod ack;
 pub mod address_in_use;
 mod answers;
+pub mod bingo;
 pub mod buffers;
 pub mod calc;
 mod chance;
+pub mod chat;
 mod connection;
+mod crowd;
 mod datagrams;
 mod decimal;
 pub mod delimiter;
@@ -102,6 +105,8 @@ pub static ALL: &[&Exercise] = &[
     &echo_many::EXERCISE,
     &rebind::EXERCISE,
     &rebind::LOOP,
+    &chat::EXERCISE,
+    &bingo::EXERCISE,
     // UDP.
     &udp_server::EXERCISE,
     &udp_messages::EXERCISE,

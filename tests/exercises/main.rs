@@ -2,7 +2,9 @@
 //! their like. One file an exercise, or a family of them.
 
 mod ask;
+mod bingo;
 mod calc;
+mod chat;
 mod datagrams;
 mod demonstrations;
 mod echoes;
@@ -15,6 +17,7 @@ mod message;
 mod one;
 mod peers;
 mod programs;
+mod screen;
 mod sum;
 #[path = "../support/mod.rs"]
 mod support;

@@ -308,3 +308,53 @@ mod client {
         assert!(text(&output.stderr).contains("is not known"), "{output:?}");
     }
 }
+
+/// Our client at a terminal, against the course's server.
+mod typing {
+    use super::*;
+    use crate::screen::Screen;
+
+    /// A terminal that asks for the message, and the server's side of its connection.
+    fn asked() -> Option<(Screen, TcpStream)> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port().to_string();
+        let mut terminal = Screen::start(&["client", "sync", "--port", &port])?;
+        let (mut server, _) = listener.accept().expect("a client");
+        server.write_all(b"Hello and welcome").expect("sent");
+        terminal.shows(&["Server said:  Hello and welcome", "msg: "]);
+        Some((terminal, server))
+    }
+
+    #[test]
+    fn asks_with_the_prompt_of_the_course_and_prints_the_answer() {
+        let Some((mut terminal, mut server)) = asked() else { return };
+        terminal.keys("Good mornink\x7fg\r");
+        assert_eq!(receive(&mut server), b"Good morning");
+        server.write_all(b"Thank you").expect("sent");
+        drop(server);
+        assert_eq!(terminal.ends(), Some(0));
+        assert_eq!(
+            terminal.rows(),
+            ["Server said:  Hello and welcome", "msg: Good morning", "Server said:  Thank you"]
+        );
+    }
+
+    #[test]
+    fn an_empty_line_is_asked_for_again() {
+        let Some((mut terminal, _server)) = asked() else { return };
+        terminal.keys("\r");
+        terminal
+            .until("the question again", |terminal| terminal.rows().iter().filter(|row| *row == "msg:").count() == 2);
+    }
+
+    #[test]
+    fn ctrl_d_ends_it_cleanly_and_ctrl_c_ends_it_at_once() {
+        for (keys, code) in [("\x04", 0), ("half a li\x03", 130)] {
+            let Some((mut terminal, mut server)) = asked() else { return };
+            terminal.keys(keys);
+            assert_eq!(terminal.ends(), Some(code));
+            assert_eq!(receive(&mut server), b"", "closed with a FIN");
+            assert!(terminal.is_given_back());
+        }
+    }
+}

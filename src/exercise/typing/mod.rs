@@ -24,6 +24,7 @@
 //! asked for; without a terminal on both sides nothing is drawn. Whatever ends the client, dropping `Typing` gives the
 //! terminal back as it was.
 
+pub mod exchange;
 mod line;
 
 use std::collections::VecDeque;
@@ -139,12 +140,12 @@ impl<'a> Typing<'a> {
 
     /// Whether a person can be asked once more.
     pub fn can_ask_again(&self) -> bool {
-        !self.ended && matches!(self.source, Source::Keys { .. } | Source::Plain { person: true, .. })
+        !self.ended && self.is_person()
     }
 
-    /// Whether the answers came as arguments.
-    pub fn is_given(&self) -> bool {
-        matches!(self.source, Source::Given(_))
+    /// Whether a person answers: not arguments, not a pipe.
+    pub fn is_person(&self) -> bool {
+        matches!(self.source, Source::Keys { .. } | Source::Plain { person: true, .. })
     }
 
     /// Prints a line: words of the program, then what the peer sent, which is escaped for a terminal.
