@@ -6,7 +6,6 @@ mod bingo;
 mod calc;
 mod chat;
 mod datagrams;
-mod demonstrations;
 mod echoes;
 mod games;
 mod heartbeat;
