@@ -34,7 +34,7 @@ pub enum Error {
     NameNotKnown { host: String, why: String },
     #[error("{address} refused the connection: nothing listens on that port (a SYN was answered by RST)")]
     Refused { address: SocketAddr },
-    #[error("{address} has no such port open (a datagram was answered by ICMP port unreachable)")]
+    #[error("{} has no UDP port {} open (a datagram was answered by ICMP port unreachable)", .address.ip(), .address.port())]
     Unreachable { address: SocketAddr },
     #[error("{address} did not answer within {}: no such host, or a firewall drops the packets", seconds(.after))]
     TimedOut { address: SocketAddr, after: Duration },

@@ -128,7 +128,7 @@ pub fn announce(name: &str, address: SocketAddr, service: &Service, transcript: 
     transcript.log("listening", Some(address), "");
     transcript.note(&format!("{name} listens on {address}; Ctrl-C ends it"));
     if service.host.is_none() || address.ip().is_unspecified() {
-        transcript.note("everyone who reaches this machine over the network can connect");
+        transcript.note("everyone who reaches this machine over the network can talk to it");
     }
 }
 

@@ -154,7 +154,7 @@ static LESSONS: &[(&str, &[&str])] = &[
     ("udp-loss", &["7 came late, overtaken by 3", "17 came again", "dropped 3: 6, 8, 24", "lost 2 (8.7 %): 6, 8"]),
     ("heartbeat", &["alive: 127.0.0.1:8005", "late: 127.0.0.1:8005", "lost: 127.0.0.1:8005"]),
     ("multicast", &["no IGMP report", "Hey all!", "joins 239.1.2.3", "Hey all!", "leaves 239.1.2.3"]),
-    ("names", &["SOCK_STREAM  tcp  ('127.0.0.1', 80)", "0 packets", "www.example.net, http", "→53"]),
+    ("names", &["SOCK_STREAM  tcp  ('127.0.0.1', 80)", "no packets", "www.example.net, http", "→53"]),
     ("buffers", &["window up to", "4 KiB", "receiver's buffer is full", "window up to 4096 bytes"]),
 ];
 

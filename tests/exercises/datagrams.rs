@@ -131,6 +131,31 @@ mod udp_server {
     }
 }
 
+/// Whatever nc sends, over IPv4 and IPv6.
+#[test]
+fn every_server_over_udp_hears_nc() {
+    if !has("nc") {
+        return;
+    }
+    for host in ["127.0.0.1", "::1"] {
+        if UdpSocket::bind((host, 0)).is_err() {
+            return support::skip(&format!("this machine has no {host}"));
+        }
+        for (exercise, options, shown) in [
+            ("udp-messages", &[][..], "received message: b'1 Hi'\n"),
+            ("udp-reply", &[], "1 Hi\n"),
+            ("udp-peers", &[], "1 Hi\n"),
+            ("udp-loss", &["--quiet", "50ms"], "from "),
+            ("heartbeat", &[], "alive: "),
+        ] {
+            let mut server = Server::start(exercise, &[&["--host", host], options].concat());
+            tool(&["nc", "-u", "-q0"], &server, b"1 Hi");
+            let printed = server.lines(1);
+            assert!(printed.starts_with(shown), "{exercise} on {host}: {printed:?}");
+        }
+    }
+}
+
 mod udp_messages {
     use super::*;
 

@@ -102,7 +102,11 @@ impl Lan {
 
     /// What a capture on host b's end of the cable sees while `during` runs: a line a packet, destination and more.
     fn seen(&self, during: impl FnOnce()) -> Vec<String> {
-        let fields = "ip.dst,ip.ttl,igmp.type,igmp.maddr,udp.dstport,udp.payload";
+        self.seen_as("ip.dst,ip.ttl,igmp.type,igmp.maddr,udp.dstport,udp.payload", during)
+    }
+
+    /// The same with other fields; the last one has to be udp.payload.
+    fn seen_as(&self, fields: &str, during: impl FnOnce()) -> Vec<String> {
         let mut capture =
             self.netlab("b", &["capture", "--ready", "-i", "lan1", "-e", fields]).spawn().expect("netlab capture");
         let mut talk = BufReader::new(capture.stderr.take().expect("its talk"));
@@ -204,6 +208,32 @@ fn the_receiver_that_a_student_wrote_hears_our_sender_on_port_1001() {
     printed.read_line(&mut line).expect("a line");
     assert_eq!(line, "Hey all!\n");
     assert!(student.wait().expect("its end").success());
+}
+
+#[test]
+fn mld_reports_the_join_of_an_ipv6_group() {
+    let Some(lan) = Lan::new() else { return };
+    for (host, name) in [("a", "lan0"), ("b", "lan1")] {
+        let address = format!("fd05::{host}/64");
+        let setup = format!(
+            "echo 0 > /proc/sys/net/ipv6/conf/all/disable_ipv6 && ip -6 address add {address} dev {name} nodad"
+        );
+        if !lan.on(host, "sh", &["-c", &setup]).status().expect("sh").success() {
+            return support::skip("this kernel has no IPv6 here");
+        }
+    }
+    let group = ["multicast", "--group", "ff15::8005", "--port", "10010", "--interface"];
+    let seen = lan.seen_as("ipv6.dst,ipv6.hlim,icmpv6.mldr.mar.multicast_address,udp.dstport,udp.payload", || {
+        let server = lan.serve("b", &[&group[..], &["lan1", "--once"]].concat());
+        let client = [&["client"], &group[..], &["lan0"]].concat();
+        let sent = lan.netlab("a", &client).output().expect("netlab client");
+        assert_eq!((sent.status.code(), text(&sent.stderr)), (Some(0), String::new()));
+        let (_, printed, talk) = server.finish();
+        assert_eq!(printed, "Hey all!\n");
+        assert!(talk.contains("MLD reports ff15::8005 to ff02::16"), "{talk}");
+    });
+    assert!(seen.iter().any(|line| line.starts_with("ff15::8005\t1\t\t10010\t")), "{seen:?}");
+    assert!(seen.iter().any(|line| line.starts_with("ff02::16\t1\t") && line.contains("ff15::8005")), "{seen:?}");
 }
 
 #[test]

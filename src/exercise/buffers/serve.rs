@@ -52,7 +52,8 @@ fn attend(
     }
     let took = start.map_or(Duration::ZERO, |start| start.elapsed());
     transcript.line(&format!(
-        "received {bytes} bytes by {receives} receives in {}: {}",
+        "received {bytes} bytes by {receives} receive{} in {}: {}",
+        if receives == 1 { "" } else { "s" },
         time(took),
         rate(bytes, took)
     ))?;

@@ -24,9 +24,9 @@ pub static EXERCISE: Exercise = Exercise {
         scenes: &[Scene {
             title: "",
             cast: &[
-                Actor::client("client", &["--interval", "400ms", "--timeout", "1200ms", "--until-lost"])
+                Actor::client("client", &["--interval", "400ms", "--timeout", "1100ms", "--until-lost"])
                     .ending(Ends::Failing),
-                Actor::server("server", &[8005], &["--interval", "400ms", "--timeout", "1200ms"]).ending(Ends::Anyhow),
+                Actor::server("server", &[8005], &["--interval", "400ms", "--timeout", "1100ms"]).ending(Ends::Anyhow),
             ],
             steps: &[
                 Step::Start("server"),

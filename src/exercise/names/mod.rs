@@ -23,15 +23,15 @@ pub static EXERCISE: Exercise = Exercise {
                 title: "localhost stands in /etc/hosts, http in /etc/services: nobody is asked",
                 cast: &[Actor::client("program", &["localhost", "http"])],
                 steps: &[Step::Start("program")],
-                lesson: "No packet: the answers come from files.",
+                lesson: "The answers come from files.",
             },
             Scene {
                 title: "a name that stands in no file: the name server is asked",
                 cast: &[Actor::client("program", &["www.example.net", "http"]).ending(Ends::Failing)],
                 steps: &[Step::Start("program")],
-                lesson: "Two questions to UDP port 53, one for the IPv4 address and one for the IPv6 address, asked before \
-                         the program can send anything of its own. There is no name server in this private network, so \
-                         the answer is *port unreachable*.",
+                lesson: "Questions to UDP port 53, for the IPv4 address and for the IPv6 address, asked before the program \
+                         can send anything of its own. There is no name server in this private network, so the answer \
+                         is *port unreachable*; the resolver asks a second time, and gives up.",
             },
         ],
     },

@@ -51,6 +51,7 @@ pub static EXERCISE: Exercise = Exercise {
 const CONVERSATION: &[Step] = &[
     Step::Start("peer 1"),
     Step::Start("peer 2"),
+    Step::Until("peer 2", "hears on"),
     Step::Say("peer 2", "Hello from peer 2"),
     Step::Until("peer 1", "Hello"),
     Step::Say("peer 1", "Hello from peer 1"),

@@ -18,6 +18,8 @@ use crate::exercise::{Error, Service, Transcript, text_of};
 
 /// How often it looks again for a free place where all are taken.
 const PAUSE: Duration = Duration::from_millis(50);
+/// Clients that have spoken and wait for a place at most, beside those in the kernel's buffer.
+const MOST_WAITING: usize = 1024;
 
 /// Talks with each client that sends something; how many heard both answers.
 pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
@@ -52,11 +54,14 @@ pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
             let socket = connected(std::mem::replace(&mut door, newer), first.from)?;
             // Others who came between the receive and the connect: each gets a socket as well.
             while let Some(stray) = socket.receive(BUFFER, Some(Duration::ZERO))? {
-                firsts.push_back(stray);
+                // More of them are lost, as they are where the kernel's buffer is full.
+                if firsts.len() < MOST_WAITING {
+                    firsts.push_back(stray);
+                }
             }
             present.fetch_add(1, Ordering::AcqRel);
-            let (served, present, fatal) = (&served, &present, &fatal);
-            scope.spawn(move || {
+            let (served, present, fatal, peer) = (&served, &present, &fatal, first.sender());
+            let thread = std::thread::Builder::new().spawn_scoped(scope, move || {
                 match converse(&socket, &first, service, transcript) {
                     Ok(()) => {
                         served.fetch_add(1, Ordering::AcqRel);
@@ -71,6 +76,10 @@ pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
                 }
                 present.fetch_sub(1, Ordering::AcqRel);
             });
+            if let Err(error) = thread {
+                present.fetch_sub(1, Ordering::AcqRel);
+                transcript.note(&format!("cannot serve {peer}: {error}"));
+            }
         }
     });
     match (fatal.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner), ended) {

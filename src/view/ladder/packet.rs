@@ -54,6 +54,8 @@ pub struct Tally {
     broken: u64,
     other: u64,
     bytes: [u64; 2],
+    /// Bytes that came before, which are not among `bytes`.
+    again: u64,
     first: Option<Timestamp>,
     last: Option<Timestamp>,
 }
@@ -198,7 +200,12 @@ impl Tally {
             None => &mut self.receipts,
         } += 1;
         let [to_server, to_client] = &mut self.bytes;
-        *if facts.from_client { to_server } else { to_client } += u64::from(header.length);
+        let counted = match (facts.analysis.seen_before, facts.from_client) {
+            (Some(_), _) => &mut self.again,
+            (None, true) => to_server,
+            (None, false) => to_client,
+        };
+        *counted += u64::from(header.length);
     }
 
     fn other(&mut self, packet: &Packet<'_>, time: Option<Timestamp>) {
@@ -210,25 +217,35 @@ impl Tally {
     pub fn write(&self, out: &mut impl io::Write) -> io::Result<()> {
         let took = self.first.zip(self.last).map_or(0, |(first, last)| last.since(first));
         let mut parts = Vec::new();
-        for (count, what) in [
-            (self.opening, "open"),
-            (self.data, "carry data"),
-            (self.receipts, "only acknowledge"),
-            (self.closing, "close"),
-            (self.broken, "break off"),
-            (self.other, "other"),
+        for (count, one, more) in [
+            (self.opening, "opens", "open"),
+            (self.data, "carries data", "carry data"),
+            (self.receipts, "only acknowledges", "only acknowledge"),
+            (self.closing, "closes", "close"),
+            (self.broken, "breaks off", "break off"),
+            (self.other, "other", "other"),
         ] {
-            if count > 0 {
-                parts.push(format!("{count} {what}"));
+            match count {
+                0 => {}
+                1 => parts.push(format!("1 {one}")),
+                _ => parts.push(format!("{count} {more}")),
             }
         }
-        writeln!(out, "{} packets in {} ms: {}", self.packets, milliseconds(took), parts.join(", "))?;
+        match self.packets {
+            0 => writeln!(out, "no packets")?,
+            1 => writeln!(out, "1 packet: {}", parts.join(", "))?,
+            count => writeln!(out, "{count} packets in {} ms: {}", milliseconds(took), parts.join(", "))?,
+        }
         let [to_server, to_client] = self.bytes;
         // Only TCP's are counted: what else carries data says so in its own row.
         if to_server + to_client == 0 && self.opening + self.receipts + self.closing + self.broken == 0 {
             return Ok(());
         }
-        writeln!(out, "data: {to_server} bytes from the client, {to_client} from the server")
+        write!(out, "data: {to_server} bytes from the client, {to_client} from the server")?;
+        if self.again > 0 {
+            write!(out, "; {} sent again", self.again)?;
+        }
+        writeln!(out)
     }
 }
 

@@ -196,6 +196,48 @@ fn lines_that_programs_print_stand_at_their_program() {
     assert!(rows.iter().skip(1).all(|row| row.width() == 80), "{rows:#?}");
 }
 
+#[test]
+fn a_printed_line_that_has_no_room_goes_on_below_for_a_few_rows() {
+    let program =
+        |name: &str, host: u8| Program { name: name.to_owned(), address: [10, 0, 0, host].into(), ports: Vec::new() };
+    let mut ladder = Ladder::of(vec![program("client", 1), program("server", 2)], &ENGLISH);
+    let text = "word ".repeat(12) + "and the end of what it said";
+    ladder.printed(0, Timestamp(0), text.clone());
+    ladder.printed(1, Timestamp(1), text);
+    ladder.printed(1, Timestamp(2), "x".repeat(1000));
+    let mut out = Vec::new();
+    ladder.draw(&mut out, look(80, false, false)).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    let rows: Vec<&str> = text.lines().map(str::trim).collect();
+    assert!(rows[1].ends_with(" word and    │") && rows[2].starts_with("▌ the end of what it said "), "{text}");
+    assert!(rows[3].ends_with(" word and ▐") && rows[4].ends_with("  the end of what it said ▐"), "{text}");
+    assert!(rows.len() == 9 && rows[8].ends_with("x… ▐"), "{text}");
+}
+
+#[test]
+fn one_packet_and_none_are_counted_as_such() {
+    let counted = |frames: &[(i64, Vec<u8>)]| {
+        let mut out = Vec::new();
+        fed(Ladder::default(), frames).summary(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(counted(&[]), "no packets\n");
+    let datagram = (0, datagram(1, [10, 0, 0, 2], [7, 7], b"!"));
+    assert_eq!(counted(std::slice::from_ref(&datagram)), "1 packet: 1 carries data\n");
+    assert_eq!(counted(&[datagram.clone(), datagram]), "2 packets in 0.000 ms: 2 carry data\n");
+}
+
+#[test]
+fn bytes_that_are_sent_again_are_counted_once() {
+    let mut frames = opened();
+    let data = segment(true, 0x18, 101, 301, b"twice");
+    frames.extend([(1_000_000, data.clone()), (300_000_000, data)]);
+    let mut out = Vec::new();
+    fed(Ladder::default(), &frames).summary(&mut out).unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.ends_with("; 5 sent again\n"), "{text}");
+}
+
 /// Packets of a few hosts and groups, well made or not.
 fn frames() -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
     let bytes = proptest::collection::vec(any::<u8>(), 0..40);

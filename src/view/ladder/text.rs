@@ -1,5 +1,7 @@
 //! The chart as rows of text.
 
+use unicode_width::UnicodeWidthChar;
+
 use super::canvas::{Canvas, columns, fit};
 use super::layout::{Clock, Layout, changed, milliseconds, pause, pause_rows};
 use super::{Look, Message, NARROWEST, Row};
@@ -13,6 +15,9 @@ pub const TIME: usize = 10;
 const STATE: usize = 13;
 /// Columns from one line of life to the next, at least.
 const STEP: usize = 14;
+
+/// Rows that a line takes at most which a program printed.
+const MOST_PRINTED: usize = 4;
 
 /// How many columns a chart has room for.
 pub fn most_columns(look: Look) -> usize {
@@ -165,10 +170,7 @@ impl Page {
         }
         match row {
             Row::Packet(message) => self.message(canvas, message, layout, out),
-            Row::Printed { by, text } => {
-                self.printed(&mut canvas, layout.column(Some(*by)), text);
-                canvas.write(self.palette, out);
-            }
+            Row::Printed { by, text } => self.printed(canvas, layout.column(Some(*by)), text, out),
         }
     }
 
@@ -195,13 +197,19 @@ impl Page {
         if from == to {
             let right = from + columns(&whole) + 4 < self.width || from * 2 < self.width;
             let room = if right { self.width - from - 4 } else { from - TIME - 3 };
-            let text = self.fit(&whole, room);
-            let (at, shown) = match right {
-                true => (from + 1, format!("{} {text} ", self.signs.itself)),
-                false => (from - columns(&text) - 3, format!(" {text} {}", self.signs.itself)),
-            };
-            canvas.put(at, &shown, role);
-            canvas.write(self.palette, out);
+            // What it means stands below where both have no room.
+            let apart = columns(&whole) > room && columns(&header) <= room;
+            let parts = if apart { [header, words] } else { [whole, String::new()] };
+            for (row, part) in parts.iter().filter(|part| !part.is_empty()).enumerate() {
+                let (text, sign) = (self.fit(part, room), if row == 0 { self.signs.itself } else { " " });
+                let (at, shown) = match right {
+                    true => (from + 1, format!("{sign} {text} ")),
+                    false => (from - columns(&text) - 3, format!(" {text} {sign}")),
+                };
+                canvas.put(at, &shown, role);
+                canvas.write(self.palette, out);
+                canvas = self.canvas(self.signs.line);
+            }
             return;
         }
         let (left, right) = (from.min(to), from.max(to));
@@ -260,19 +268,27 @@ impl Page {
         canvas.write(self.palette, out);
     }
 
-    /// What a program printed, at its line of life.
-    fn printed(&self, canvas: &mut Canvas, column: usize, text: &str) {
+    /// What a program printed, at its line of life, in as many rows as it needs up to [`MOST_PRINTED`].
+    fn printed(&self, mut canvas: Canvas, column: usize, text: &str, out: &mut Vec<u8>) {
         let line = self.line(column);
         let on_the_left = line * 2 < self.width + TIME;
         let [left, right] = self.signs.printed;
-        canvas.fill(line, 1, if on_the_left { left } else { right }, Role::Heading);
+        // A blank on each side, and one before the next line of life.
+        let room = if on_the_left { self.width - line - 1 } else { line - TIME }.saturating_sub(3);
         let text = self.safe(text);
-        if on_the_left {
-            let text = self.fit(&text, (self.width - line).saturating_sub(3));
-            canvas.put(line + 2, &text, Role::Heading);
-        } else {
-            let text = self.fit(&text, (line - TIME).saturating_sub(2));
-            canvas.put(line - 1 - columns(&text), &text, Role::Heading);
+        let mut rest = text.as_str();
+        for row in 1..=MOST_PRINTED {
+            let (head, tail) = if row == MOST_PRINTED { (rest, "") } else { broken(rest, room) };
+            let head = self.fit(head, room);
+            canvas.fill(line, 1, if on_the_left { left } else { right }, Role::Heading);
+            let at = if on_the_left { line + 2 } else { line - 1 - columns(&head) };
+            canvas.put(at, &head, Role::Heading);
+            canvas.write(self.palette, out);
+            if tail.is_empty() {
+                return;
+            }
+            rest = tail;
+            canvas = self.canvas(self.signs.line);
         }
     }
 
@@ -293,6 +309,24 @@ impl Page {
         out.extend_from_slice(line.as_bytes());
         out.push(b'\n');
     }
+}
+
+/// The text up to where it is broken so that it fits into `room` columns, and what goes below: at the last blank that
+/// leaves half a row, or where the room ends.
+fn broken(text: &str, room: usize) -> (&str, &str) {
+    if columns(text) <= room {
+        return (text, "");
+    }
+    let mut used = 0;
+    let end = text.char_indices().find(|(_, c)| {
+        used += c.width().unwrap_or(0);
+        used > room
+    });
+    let end = end.map_or(text.len(), |(end, _)| end);
+    // The blank may be the one character that has no room any more.
+    let blank = text.get(..=end).unwrap_or(&text[..end]).rfind(' ').filter(|blank| *blank * 2 >= end);
+    let (head, tail) = text.split_at(blank.unwrap_or(end));
+    (head, tail.trim_start())
 }
 
 /// Header and words with two blanks between them.
