@@ -10,7 +10,7 @@ use super::style::{Palette, Role};
 
 /// Writes `page`, prose wrapped to `width` columns; code and tables keep their shape.
 pub fn render(out: &mut impl Write, page: &str, width: usize, palette: Palette) -> io::Result<()> {
-    let mut view = View { out, width: width.max(20), palette };
+    let mut view = View { out, width: width.max(20), palette, stressed: false };
     let mut paragraph = Paragraph::default();
     let mut table: Vec<Vec<&str>> = Vec::new();
     let mut in_code = false;
@@ -66,6 +66,8 @@ struct View<'a, W: Write> {
     out: &'a mut W,
     width: usize,
     palette: Palette,
+    /// Emphasis has begun and not ended; never beyond its paragraph.
+    stressed: bool,
 }
 
 impl<W: Write> View<'_, W> {
@@ -100,7 +102,11 @@ impl<W: Write> View<'_, W> {
             line.push_str(word);
             empty = false;
         }
-        if empty { Ok(()) } else { self.inline(&line) }
+        if !empty {
+            self.inline(&line)?;
+        }
+        self.stressed = false;
+        Ok(())
     }
 
     fn table(&mut self, rows: &mut Vec<Vec<&str>>) -> io::Result<()> {
@@ -116,25 +122,80 @@ impl<W: Write> View<'_, W> {
                 line.extend(std::iter::repeat_n(' ', width.saturating_sub(shown_width(cell))));
             }
             self.inline(line.trim_end())?;
+            self.stressed = false;
         }
         Ok(())
     }
 
-    /// A line of prose: `code` in colour where there is some, else with its backticks.
+    /// A line of prose: `code` in colour and *emphasis* in bold, where there is colour.
     fn inline(&mut self, text: &str) -> io::Result<()> {
-        let balanced = text.matches('`').count().is_multiple_of(2);
-        if !self.palette.is_colored() || !balanced {
-            return self.line(&if balanced { text.replace('`', "") } else { text.to_owned() });
-        }
-        let colour = self.palette.style(Role::Data);
-        for (at, part) in text.split('`').enumerate() {
-            match at % 2 {
-                0 => write!(self.out, "{part}")?,
-                _ => write!(self.out, "{colour}{part}{colour:#}")?,
-            }
+        for (kind, part) in spans(text) {
+            let style = self.palette.style(match kind {
+                Span::Mark => continue,
+                Span::Plain if self.stressed => Role::Heading,
+                Span::Plain => Role::Plain,
+                Span::Begin | Span::End => {
+                    self.stressed = kind == Span::Begin;
+                    continue;
+                }
+                Span::Code => Role::Data,
+            });
+            write!(self.out, "{style}{part}{style:#}")?;
         }
         self.line("")
     }
+}
+
+/// What a part of a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Span {
+    Plain,
+    Code,
+    /// A backtick that stands around code.
+    Mark,
+    /// Asterisks, one or two, before what is stressed.
+    Begin,
+    /// The same behind it.
+    End,
+}
+
+/// The parts of a line, none of them left out. Asterisks stress where a word begins or ends; a backtick that is alone
+/// is a backtick.
+fn spans(text: &str) -> Vec<(Span, &str)> {
+    let balanced = text.matches('`').count().is_multiple_of(2);
+    let mut spans = Vec::new();
+    let (mut begun, mut in_code) = (0, false);
+    let mut rest = text.char_indices().peekable();
+    let mut before = None;
+    let mut split = |from: usize, to: usize, kind| {
+        if from < to {
+            spans.push((kind, &text[from..to]));
+        }
+    };
+    while let Some((at, c)) = rest.next() {
+        let word = |c: Option<char>| c.is_some_and(|c| !c.is_whitespace() && !c.is_ascii_punctuation());
+        if c == '`' && balanced {
+            split(begun, at, if in_code { Span::Code } else { Span::Plain });
+            split(at, at + 1, Span::Mark);
+            (begun, in_code) = (at + 1, !in_code);
+        } else if c == '*' && !in_code {
+            let two = rest.next_if(|(_, c)| *c == '*').is_some();
+            let end = at + 1 + usize::from(two);
+            let kind = match (word(before), word(rest.peek().map(|(_, c)| *c))) {
+                (false, true) => Some(Span::Begin),
+                (true, false) => Some(Span::End),
+                _ => None,
+            };
+            if let Some(kind) = kind {
+                split(begun, at, Span::Plain);
+                split(at, end, kind);
+                begun = end;
+            }
+        }
+        before = Some(c);
+    }
+    split(begun, text.len(), if in_code { Span::Code } else { Span::Plain });
+    spans
 }
 
 /// Words, with a `code span` kept whole.
@@ -147,9 +208,10 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
     .filter(|word| !word.is_empty())
 }
 
-/// Columns that the text takes, its backticks not counted.
+/// Columns that the text takes, its marks not counted.
 fn shown_width(text: &str) -> usize {
-    text.width() - text.matches('`').count()
+    let shown = spans(text).into_iter().filter(|(kind, _)| matches!(kind, Span::Plain | Span::Code));
+    shown.map(|(_, part)| part.width()).sum()
 }
 
 #[cfg(test)]
@@ -178,6 +240,23 @@ mod tests {
     #[test]
     fn does_not_break_a_code_span() {
         assert_eq!(rendered("aaaa `bbbb cccc dddd eeee` f\n", 20), "aaaa\nbbbb cccc dddd eeee\nf\n");
+    }
+
+    #[test]
+    fn what_is_stressed_is_bold_and_has_no_asterisks() {
+        let page = "The **whole of it** and *that*, (*also*) `a * b`, 2*3 * 4 and SELECT *\n";
+        assert_eq!(rendered(page, 80), "The whole of it and that, (also) a * b, 2*3 * 4 and SELECT *\n");
+        let mut out = Vec::new();
+        render(&mut out, "aaaaaaaaaaaaaaa *bbb cccc* d\n\nThis *is open\n\nnot this\n", 20, Palette::new(true))
+            .unwrap();
+        let expected =
+            "aaaaaaaaaaaaaaa \x1b[1mbbb\x1b[0m\n\x1b[1mcccc\x1b[0m d\n\nThis \x1b[1mis open\x1b[0m\n\nnot this\n";
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_backtick_that_is_alone_stays() {
+        assert_eq!(rendered("it`s *so*\n", 80), "it`s so\n");
     }
 
     #[test]

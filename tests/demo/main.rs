@@ -118,9 +118,9 @@ fn story_of(capture: &str) -> String {
 #[test]
 fn a_refusal_and_a_reset_are_told_as_such() {
     let refused = story_of("refused.pcap");
-    in_order(&refused, &["│─ 1 SYN seq 0", ENGLISH.opening_asks, "│◀", "RST·ACK", ENGLISH.refused, "1 break off"]);
+    in_order(&refused, &["│─ 1 SYN seq 0", ENGLISH.opening_asks, "│◀", "RST·ACK", ENGLISH.refused, "1 breaks off"]);
     let reset = story_of("reset.pcap");
-    in_order(&reset, &[ENGLISH.opening_done, "RST", "broken off by", "1 break off"]);
+    in_order(&reset, &[ENGLISH.opening_done, "RST", "broken off by", "1 breaks off"]);
 }
 
 #[test]
