@@ -86,7 +86,7 @@ pub fn chosen(matches: &ArgMatches) -> Result<(&'static Exercise, &ArgMatches), 
 
 /// What is said where an exercise has no such side.
 pub fn refusal(instead: &str) -> clap::Error {
-    clap::Error::raw(clap::error::ErrorKind::InvalidSubcommand, format!("{instead}\n"))
+    clap::Error::raw(clap::error::ErrorKind::InvalidSubcommand, instead)
 }
 
 /// How an exercise's program talks.

@@ -42,7 +42,7 @@ impl<'a> Connection<'a> {
         for address in addresses(&visit.host, visit.port)? {
             match connect(address, visit.from, visit.timeout.max(Duration::from_millis(1))) {
                 Ok(stream) => return Self::new(stream, address, visit.timeout, None),
-                Err(source) => last = Some(Error::connecting(address, visit.timeout, source)),
+                Err(error) => last = Some(error),
             }
         }
         Err(last.unwrap_or_else(|| no_address(&visit.host)))
@@ -242,11 +242,13 @@ pub fn bind_first<S>(
 }
 
 /// Connects, from an address of this machine where one is given.
-fn connect(address: SocketAddr, from: Option<IpAddr>, patience: Duration) -> io::Result<TcpStream> {
-    let Some(from) = from else { return TcpStream::connect_timeout(&address, patience) };
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    socket.bind(&SocketAddr::from((from, 0)).into())?;
-    socket.connect_timeout(&address.into(), patience)?;
+fn connect(address: SocketAddr, from: Option<IpAddr>, patience: Duration) -> Result<TcpStream, Error> {
+    let failed = |source| Error::connecting(address, patience, source);
+    let Some(from) = from else { return TcpStream::connect_timeout(&address, patience).map_err(failed) };
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None).map_err(failed)?;
+    let from = SocketAddr::from((from, 0));
+    socket.bind(&from.into()).map_err(|source| Error::binding(from, Transport::Tcp, source))?;
+    socket.connect_timeout(&address.into(), patience).map_err(failed)?;
     Ok(socket.into())
 }
 

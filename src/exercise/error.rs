@@ -4,7 +4,7 @@
 //! as 'standard output was closed', which is success.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use super::Transport;
@@ -40,6 +40,17 @@ pub enum Error {
     TimedOut { address: SocketAddr, after: Duration },
     #[error("there is no route to {address}\n`ip route get {}` shows why", .address.ip())]
     NoRoute { address: SocketAddr },
+    #[error(
+        "{address} cannot be reached: no such host on its network (nobody answers for its address), or a router or \
+         firewall says so (ICMP)\n`ip neighbour show {}` shows whether anybody answered",
+        .address.ip()
+    )]
+    NoHost { address: SocketAddr },
+    #[error(
+        "{0} is an address of one link: say on which interface, as in {0}%eth0\n\
+         `netlab interfaces` shows those there are", .address.ip()
+    )]
+    NoInterface { address: SocketAddrV6 },
     #[error("{peer} has sent nothing for {}", seconds(.after))]
     Silent { peer: SocketAddr, after: Duration },
     #[error("{peer} sent a line of more than {longest} bytes; --max-line allows longer ones")]
@@ -69,6 +80,7 @@ impl Error {
             self,
             Self::Refused { .. }
                 | Self::Unreachable { .. }
+                | Self::NoHost { .. }
                 | Self::TimedOut { .. }
                 | Self::Silent { .. }
                 | Self::ClosedEarly { .. }
@@ -97,10 +109,19 @@ impl Error {
 
     /// What went wrong when connecting to `address`, given `after` at most.
     pub(super) fn connecting(address: SocketAddr, after: Duration, source: io::Error) -> Self {
+        match (source.kind(), address) {
+            (io::ErrorKind::InvalidInput, SocketAddr::V6(address))
+                if address.ip().is_unicast_link_local() && address.scope_id() == 0 =>
+            {
+                return Self::NoInterface { address };
+            }
+            _ => {}
+        }
         match source.kind() {
             io::ErrorKind::ConnectionRefused => Self::Refused { address },
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Self::TimedOut { address, after },
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address },
+            io::ErrorKind::NetworkUnreachable => Self::NoRoute { address },
+            io::ErrorKind::HostUnreachable => Self::NoHost { address },
             // Accepted and broken off before we looked.
             io::ErrorKind::ConnectionReset => Self::Reset { peer: address },
             _ => Self::System { operation: "connect to", target: address.to_string(), source },
@@ -115,7 +136,8 @@ impl Error {
             | io::ErrorKind::BrokenPipe
             | io::ErrorKind::ConnectionAborted
             | io::ErrorKind::NotConnected => Self::Reset { peer },
-            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::NoRoute { address: peer },
+            io::ErrorKind::NetworkUnreachable => Self::NoRoute { address: peer },
+            io::ErrorKind::HostUnreachable => Self::NoHost { address: peer },
             _ => Self::System { operation, target: peer.to_string(), source },
         }
     }
@@ -125,11 +147,36 @@ fn holder_words(holder: Option<&Holder>) -> String {
     match holder {
         // A process may call itself anything; Debug escapes it.
         Some(Holder { pid, process }) => format!("{process:?} (process {pid})"),
-        None => "a program that is hidden from you (sudo shows it), or by a connection in TIME-WAIT".to_owned(),
+        None => "a program that is hidden from you (sudo shows it), or does not listen".to_owned(),
     }
 }
 
 /// A duration as it is typed: `500ms`, `30s`, `2.5s`.
 fn seconds(duration: &Duration) -> String {
     if duration.as_secs() == 0 { format!("{}ms", duration.as_millis()) } else { format!("{}s", duration.as_secs_f64()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connecting(address: &str, kind: io::ErrorKind) -> Error {
+        Error::connecting(address.parse().unwrap(), Duration::from_secs(1), kind.into())
+    }
+
+    #[test]
+    fn tells_a_host_that_does_not_answer_from_a_route_that_is_missing() {
+        let host = connecting("10.7.0.3:8005", io::ErrorKind::HostUnreachable);
+        assert!(host.is_the_peers() && host.to_string().contains("`ip neighbour show 10.7.0.3`"), "{host}");
+        let route = connecting("10.8.0.3:8005", io::ErrorKind::NetworkUnreachable);
+        assert!(!route.is_the_peers() && route.to_string().contains("`ip route get 10.8.0.3`"), "{route}");
+    }
+
+    #[test]
+    fn asks_for_the_interface_of_a_link_local_address() {
+        let without = connecting("[fe80::1]:8005", io::ErrorKind::InvalidInput).to_string();
+        assert!(without.contains("as in fe80::1%eth0"), "{without}");
+        let with = connecting("[fe80::1%2]:8005", io::ErrorKind::InvalidInput).to_string();
+        assert!(!with.contains("interface"), "{with}");
+    }
 }

@@ -27,8 +27,12 @@ pub fn of(address: SocketAddr, udp: bool) -> Option<Holder> {
     Some(Holder { pid: process.pid, process: process.stat().ok()?.comm })
 }
 
-/// How many TCP connections in TIME-WAIT keep `address` from being bound without SO_REUSEADDR (RFC 9293 §3.3.2).
+/// How many TCP connections in TIME-WAIT keep `address` from being bound without SO_REUSEADDR (RFC 9293 §3.3.2); 0 where a
+/// program listens, whether its process may be seen or not: that is the nearer reason.
 pub fn waiting(address: SocketAddr) -> usize {
+    if !listening(address).is_empty() {
+        return 0;
+    }
     let entries = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
     entries.filter(|entry| entry.state == TcpState::TimeWait && stands_in_the_way(entry.local_address, address)).count()
 }
@@ -53,7 +57,8 @@ fn stands_in_the_way(held: SocketAddr, wanted: SocketAddr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
+    use std::io::Read;
+    use std::net::{Shutdown, TcpListener, TcpStream, UdpSocket};
 
     use super::*;
 
@@ -70,6 +75,21 @@ mod tests {
         let socket = UdpSocket::bind("[::1]:0").unwrap();
         let address = socket.local_addr().unwrap();
         assert_eq!(of(address, true).map(|holder| holder.pid), Some(std::process::id().cast_signed()));
+    }
+
+    #[test]
+    fn a_listener_is_the_nearer_reason_than_a_connection_that_waits() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let client = TcpStream::connect(address).unwrap();
+        let (mut closed_first, _) = listener.accept().unwrap();
+        closed_first.shutdown(Shutdown::Write).unwrap();
+        drop(client);
+        assert_eq!(closed_first.read(&mut [0]).unwrap(), 0, "both have closed");
+        drop(closed_first);
+        assert_eq!(waiting(address), 0);
+        drop(listener);
+        assert_eq!(waiting(address), 1);
     }
 
     #[test]

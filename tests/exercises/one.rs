@@ -103,6 +103,21 @@ mod listen {
     }
 
     #[test]
+    fn connect_tells_an_address_of_its_own_that_is_none_and_a_name_that_nobody_knows() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port().to_string();
+        // 192.0.2.0/24 is for documentation, and no address of any machine (RFC 5737).
+        for (options, why) in [
+            (["--from", "192.0.2.1"], "192.0.2.1 is not an address of this machine"),
+            (["--host", "nobody.invalid"], "the name \"nobody.invalid\" is not known"),
+        ] {
+            let output = netlab(&["client", "connect", "--port", &port]).args(options).output().expect("netlab");
+            assert_eq!(output.status.code(), Some(2), "{output:?}");
+            assert!(text(&output.stderr).contains(why), "{output:?}");
+        }
+    }
+
+    #[test]
     fn connect_refuses_arguments_before_it_connects() {
         let output = netlab(&["client", "connect", "--port", "1", "Hello"]).output().expect("netlab");
         assert_eq!(output.status.code(), Some(2));
