@@ -1,6 +1,6 @@
 //! `netlab exercises [NAME]`: what the course has, and the page of one exercise.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use anyhow::bail;
 use clap::ArgMatches;
@@ -35,13 +35,34 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             )?;
         }
         None => {
+            // Whatever reads a pipe wants a line for each.
+            let width = std::io::stdout().is_terminal().then(super::args::width);
             for exercise in exercise::ALL {
                 let (name, transport) = (exercise.names.join(", "), exercise.transport.name());
-                writeln!(out, "{name:<24} {transport:<4} {:>5}  {}", exercise.port, exercise.teaches)?;
+                let heading = format!("{name:<22}  {transport:<3}  {:>5}  ", exercise.port);
+                let room = width.map_or(usize::MAX, |width| width.saturating_sub(heading.len()).max(20));
+                let mut rows = wrapped(exercise.teaches, room).into_iter();
+                writeln!(out, "{heading}{}", rows.next().unwrap_or_default())?;
+                rows.try_for_each(|row| writeln!(out, "{:>1$}{row}", "", heading.len()))?;
             }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Words in rows of at most `room` characters; one that is longer has a row to itself.
+fn wrapped(text: &str, room: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match rows.last_mut() {
+            Some(row) if row.len() + 1 + word.len() <= room => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
 }
 
 /// The names that `demo` takes, for clap: a wrong one is answered with the list.

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -54,7 +55,7 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         fed: bool,
     ) -> anyhow::Result<Self> {
-        let mut child = Command::new("/proc/self/exe")
+        let mut child = Command::new(itself())
             .arg0_netlab()
             .args(arguments)
             .stdin(if fed { Stdio::piped() } else { Stdio::null() })
@@ -180,6 +181,12 @@ impl Arg0 for Command {
     fn arg0_netlab(&mut self) -> &mut Self {
         std::os::unix::process::CommandExt::arg0(self, "netlab")
     }
+}
+
+/// This program's file, by its own name where it still stands there: what the kernel calls the process is the last part
+/// of what was started, and `exe` would tell nobody who has a port.
+fn itself() -> PathBuf {
+    std::env::current_exe().ok().filter(|path| path.exists()).unwrap_or_else(|| "/proc/self/exe".into())
 }
 
 /// The time by the clock that stamps packets.
