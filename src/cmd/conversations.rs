@@ -102,10 +102,13 @@ struct Show {
 }
 
 impl Show {
-    /// The places of the first `most` conversations that are to be shown, in order.
-    fn order(&self, flows: &FlowTable, most: usize) -> Vec<usize> {
-        let keys = flows.outlines().map(|outline| self.sort.key(&outline));
-        let mut order: Vec<(i64, usize)> = keys.enumerate().map(|(place, key)| (key, place)).collect();
+    /// The places of the first `most` conversations that are to be shown, in order; and how many there are.
+    ///
+    /// One that only ICMP errors speak of has a number, but nothing of it was seen.
+    fn order(&self, flows: &FlowTable, most: usize) -> (Vec<usize>, usize) {
+        let seen = flows.outlines().enumerate().filter(|(_, outline)| outline.packets > 0);
+        let mut order: Vec<(i64, usize)> = seen.map(|(place, outline)| (self.sort.key(&outline), place)).collect();
+        let known = order.len();
         let most = most.min(self.most);
         if most < order.len() {
             // A live table of a few out of a million has little time: the rest stays unsorted.
@@ -113,7 +116,7 @@ impl Show {
             order.truncate(most);
         }
         order.sort_unstable();
-        order.into_iter().map(|(_, place)| place).collect()
+        (order.into_iter().map(|(_, place)| place).collect(), known)
     }
 
     /// The lines of these conversations.
@@ -134,11 +137,10 @@ impl Show {
 
     fn picture(&self, flows: &FlowTable, most: usize) -> anyhow::Result<Vec<u8>> {
         let mut out = Vec::new();
-        let order = self.order(flows, most);
+        let (order, known) = self.order(flows, most);
         let summaries = order.iter().filter_map(|place| flows.conversation(*place));
         view::table(summaries, args::width(), self.palette, &mut out)?;
-        let known = flows.remembered();
-        let rest = view::rest(known.min(self.most).min(most), known, flows.forgotten());
+        let rest = view::rest(order.len(), known, flows.forgotten());
         if !rest.is_empty() {
             writeln!(out, "{rest}")?;
         }
@@ -153,7 +155,7 @@ impl Show {
         }
         // The thread that read the packets is done: its core writes every second part of the lines.
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for part in self.order(flows, usize::MAX).chunks(2 * PART) {
+        for part in self.order(flows, usize::MAX).0.chunks(2 * PART) {
             let (first, second) = part.split_at(part.len().min(PART));
             std::thread::scope(|scope| {
                 if !second.is_empty() {
@@ -217,7 +219,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if let Some(failure) = summary.failure {
         return Err(failure.into());
     }
-    let none = flows.remembered() == 0 && flows.forgotten() == 0;
+    let none = flows.outlines().all(|outline| outline.packets == 0) && flows.forgotten() == 0;
     Ok(if none { Exit::No } else { Exit::Done })
 }
 
@@ -278,7 +280,7 @@ impl<'a> Watching<'a> {
 
 impl Sink for Watching<'_> {
     fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        for summary in known.departed {
+        for summary in known.departed.iter().filter(|summary| summary.packets() > 0) {
             self.show.line(summary, &mut self.buffer);
         }
         if self.buffer.len() >= BUFFER {

@@ -47,6 +47,8 @@ impl Marks {
     pub const KEEP_ALIVE: u32 = 1 << 12;
     pub const KEEP_ALIVE_ACK: u32 = 1 << 13;
     pub const REUSED_PORTS: u32 = 1 << 14;
+    /// All of Wireshark's.
+    pub const FLAGS: u32 = (1 << 15) - 1;
     // What follows is not Wireshark's: for words, no fields. Each comes with one of the above.
     /// A window update behind a closed window.
     pub const WINDOW_REOPENED: u32 = 1 << 15;

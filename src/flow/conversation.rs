@@ -136,7 +136,7 @@ impl Summary {
     pub(super) fn of_tcp(conversation: &Conversation<tcp::Connection>) -> Self {
         let connection = &conversation.state;
         let (client, guessed) = connection.client();
-        let (tcp, ending) = connection.summary(client);
+        let (tcp, ending) = connection.summary(client, conversation.traffic.iter().any(|traffic| traffic.data > 0));
         Self::new(Transport::Tcp, conversation, client, guessed, ending, Some(tcp))
     }
 

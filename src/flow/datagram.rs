@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 
+use super::table::Traffic;
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::fragment::{self, Assembly};
 use crate::wire::{Address, At, Packet, Protocol, ipv4};
@@ -22,6 +23,8 @@ pub struct Datagram {
     pub bytes: Vec<u8>,
     /// Fragments that it came in.
     pub fragments: u32,
+    /// What the fragments behind the one with the ports add to that.
+    pub later: Traffic,
 }
 
 impl Datagram {
@@ -50,6 +53,7 @@ struct Pending {
     header: Vec<u8>,
     data: Assembly,
     fragments: u32,
+    later: Traffic,
 }
 
 /// A fragment as its headers describe it.
@@ -140,6 +144,10 @@ impl Datagrams {
         pending.fragments += 1;
         if fragment.offset == 0 {
             pending.header = fragment.header.to_vec();
+        } else {
+            pending.later.packets += 1;
+            pending.later.bytes += u64::from(at.packet.frame.length);
+            pending.later.data += fragment.data.len() as u64;
         }
         if !pending.data.is_complete() {
             return None;
@@ -164,7 +172,14 @@ impl Datagrams {
         }
         let data = Assembly::new(fragment.identity.protocol);
         let identity = fragment.identity;
-        self.pending.push_back(Pending { identity, since: now, header: Vec::new(), data, fragments: 0 });
+        self.pending.push_back(Pending {
+            identity,
+            since: now,
+            header: Vec::new(),
+            data,
+            fragments: 0,
+            later: Traffic::default(),
+        });
         self.pending.len() - 1
     }
 
@@ -224,7 +239,7 @@ fn whole(pending: Pending) -> Option<Datagram> {
         }
     }
     bytes.extend_from_slice(&data);
-    Some(Datagram { bytes, fragments: pending.fragments })
+    Some(Datagram { bytes, fragments: pending.fragments, later: pending.later })
 }
 
 #[cfg(test)]

@@ -143,6 +143,8 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 }))
             })
             .about("What the window is multiplied by; -1 unknown, -2 not used", "RFC 7323 §2"),
+            field("tcp.analysis.flags", "Analysis flags", Kind::Bool, |facts| mark(facts, Marks::FLAGS))
+                .about("Something about this segment is out of the ordinary", GUIDE),
             field("tcp.analysis.retransmission", "Retransmission", Kind::Bool, |facts| mark(facts, Marks::REPEATED))
                 .about("Data that was sent before", GUIDE),
             field("tcp.analysis.fast_retransmission", "Fast retransmission", Kind::Bool, |facts| {

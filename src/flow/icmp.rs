@@ -1,6 +1,6 @@
 //! Echo conversations of ICMP and ICMPv6: requests and replies that bear the same identifier.
 
-use super::key::Direction;
+use super::key::{Direction, Key};
 use crate::wire::{At, Protocol, icmp, icmpv6};
 
 /// Who asks.
@@ -28,6 +28,14 @@ impl Echo {
             (None, first) => (first.map_or(Direction::Up, Direction::reverse), true),
         }
     }
+}
+
+/// The conversation of an echo message, the way it goes, and whether it is a request; `None` for other messages.
+pub(super) fn echo_key(at: &At<'_>) -> Option<(Key, Direction, bool)> {
+    let (identifier, request) = echo(at)?;
+    let (source, destination) = at.packet.addresses(at.index)?;
+    let (key, direction) = Key::between((source, identifier), (destination, identifier))?;
+    Some((key, direction, request))
 }
 
 /// The identifier of an echo message and whether it is a request; `None` for other messages.

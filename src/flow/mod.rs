@@ -19,14 +19,14 @@ pub mod stream;
 pub mod table;
 pub mod tcp;
 
-use crate::frame::Timestamp;
-use crate::wire::{At, Packet, Protocol, udp};
+use crate::frame::{Frame, Timestamp};
+use crate::wire::{At, Layers, Packet, Protocol, decode, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
 use foldhash::fast::RandomState;
 use key::{Direction, Key};
-use table::{Sought, Table};
+use table::{Sought, Table, Traffic};
 
 /// What the past says about one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -155,13 +155,14 @@ impl FlowTable {
                         self.facts.udp_stream.get_or_insert(conversation.index);
                         if !at.layer.quoted {
                             let data = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
-                            conversation.count(direction, packet.frame.length, data);
+                            conversation.count(direction, now, Traffic::packet(packet.frame.length, data));
                         }
                     }
                 }
                 Protocol::Icmp | Protocol::Icmpv6 if !at.layer.quoted => self.echo(&at, now),
                 Protocol::Ipv4 | Protocol::Fragment if !at.layer.quoted => {
                     if let Some(whole) = self.datagrams.ingest(&at) {
+                        self.rest(&whole, &packet.frame, now);
                         self.events.push(Event::Datagram(Box::new(whole)));
                     }
                 }
@@ -174,15 +175,36 @@ impl FlowTable {
         Known { facts: &self.facts, events: &self.events, departed: &self.departed }
     }
 
+    /// Later fragments bear no ports: those of a whole datagram go to the conversation that its first one belongs to.
+    #[cold]
+    fn rest(&mut self, whole: &datagram::Datagram, last: &Frame<'_>, now: Timestamp) {
+        let mut layers = Layers::new();
+        let packet = decode(whole.frame(last), &mut layers);
+        for at in packet.each().take_while(|at| !at.layer.quoted) {
+            if at.layer.protocol == Protocol::Udp {
+                if let Some((key, direction)) = Key::new(&at)
+                    && let Some((conversation, _)) = self.udp.at(key, now, |()| false)
+                {
+                    conversation.count(direction, now, whole.later);
+                }
+                return;
+            }
+            if let Some((key, direction, _)) = icmp::echo_key(&at)
+                && let Some((conversation, _)) = self.echo.at(key, now, |_| false)
+            {
+                conversation.count(direction, now, whole.later);
+                return;
+            }
+        }
+    }
+
     fn echo(&mut self, at: &At<'_>, now: Timestamp) {
-        if let Some((identifier, request)) = icmp::echo(at)
-            && let Some((source, destination)) = at.packet.addresses(at.index)
-            && let Some((key, direction)) = Key::between((source, identifier), (destination, identifier))
+        if let Some((key, direction, request)) = icmp::echo_key(at)
             && let Some((conversation, _)) = self.echo.at(key, now, |_| false)
         {
             conversation.state.message(direction, request);
             let data = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
-            conversation.count(direction, at.packet.frame.length, data);
+            conversation.count(direction, now, Traffic::packet(at.packet.frame.length, data));
         }
     }
 
@@ -213,11 +235,6 @@ impl FlowTable {
         let (tcp, udp) = (self.tcp.present(), self.udp.present());
         let all = tcp.iter().map(Outline::of).chain(udp.iter().map(Outline::of));
         all.chain(self.echo.present().iter().map(Outline::of))
-    }
-
-    /// How many conversations are remembered.
-    pub fn remembered(&self) -> usize {
-        self.tcp.present().len() + self.udp.present().len() + self.echo.present().len()
     }
 
     /// The conversation at a place of [`Self::conversations`].

@@ -22,13 +22,21 @@ pub struct Traffic {
     pub data: u64,
 }
 
+impl Traffic {
+    /// A packet of `bytes` on the wire that carries `data` bytes of the application.
+    #[inline]
+    pub(super) fn packet(bytes: u32, data: u32) -> Self {
+        Self { packets: 1, bytes: bytes.into(), data: data.into() }
+    }
+}
+
 /// A conversation: its ends, its times, its traffic, and the state of its transport.
 #[derive(Clone, Debug)]
 pub struct Conversation<S> {
     pub key: Key,
     /// Its number, from 0.
     pub index: u32,
-    /// Of its first and last packet.
+    /// Of its earliest and latest packet; of what first named it, where only ICMP errors did.
     pub first: Timestamp,
     pub last: Timestamp,
     /// By [`Direction::sender`].
@@ -43,17 +51,21 @@ pub struct Conversation<S> {
 }
 
 impl<S> Conversation<S> {
-    /// Counts a packet of `bytes` on the wire that carries `data` bytes of the application.
+    /// Counts packets that went by.
+    ///
+    /// Files need not be in order of time (two clocks, a clock set back): the first is the earliest.
     #[inline]
-    pub(super) fn count(&mut self, direction: Direction, bytes: u32, data: u32) {
+    pub(super) fn count(&mut self, direction: Direction, now: Timestamp, more: Traffic) {
         let [up, down] = &mut self.traffic;
         if up.packets + down.packets == 0 {
-            self.opener = direction;
+            (self.opener, self.first, self.last) = (direction, now, now);
+        } else {
+            (self.first, self.last) = (self.first.min(now), self.last.max(now));
         }
         let traffic = if direction == Direction::Up { up } else { down };
-        traffic.packets += 1;
-        traffic.bytes += u64::from(bytes);
-        traffic.data += u64::from(data);
+        traffic.packets += more.packets;
+        traffic.bytes += more.bytes;
+        traffic.data += more.data;
     }
 }
 
@@ -201,7 +213,6 @@ impl<S: Default> Table<S> {
         if let Some(place) = found {
             let slot = self.slots.get_mut(place as usize)?;
             if !over(&slot.state) {
-                slot.last = now;
                 slot.recent = true;
                 return self.slots.get_mut(place as usize).map(|slot| (slot, false));
             }
@@ -297,6 +308,16 @@ mod tests {
         let two = Sought { place: 1, ..Sought::new(key(2), table.hasher()) };
         assert_eq!(table.at_sought(&two, Timestamp(0), |_| false).map(|(slot, _)| slot.index), Some(2));
         assert_eq!(index(&mut table, 1), 1, "another one lies there");
+    }
+
+    #[test]
+    fn packets_out_of_the_order_of_time_make_no_negative_duration() {
+        let mut table: Table<u8> = Table::new(1);
+        let (slot, _) = table.at(key(1), Timestamp(0), |_| false).unwrap();
+        for (direction, time) in [(Direction::Down, 50), (Direction::Up, 20), (Direction::Down, 40)] {
+            slot.count(direction, Timestamp(time), Traffic::packet(60, 0));
+        }
+        assert_eq!((slot.first, slot.last, slot.opener), (Timestamp(20), Timestamp(50), Direction::Down));
     }
 
     #[test]

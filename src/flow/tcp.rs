@@ -12,7 +12,7 @@ use super::conversation::{self, Ending};
 use super::event::{Event, Why};
 use super::key::{Direction, Key};
 use super::state::{self, State};
-use super::table::{Sought, Table};
+use super::table::{Sought, Table, Traffic};
 use arrayvec::ArrayVec;
 use events::Crossing;
 
@@ -178,7 +178,7 @@ pub(super) fn segment(
     let (conversation, reused) = table.at_sought(&sought, now, over)?;
     conversation.state.again |= reused;
     if !quoted {
-        conversation.count(direction, at.packet.frame.length, header.length);
+        conversation.count(direction, now, Traffic::packet(at.packet.frame.length, header.length));
     }
     let (frame, time) = (at.packet.frame.number, at.packet.frame.time);
     let mut facts = conversation.state.segment(conversation.index, &header, direction, frame, time, events);
@@ -370,12 +370,14 @@ impl Connection {
     }
 
     /// The whole conversation, seen from `client`.
-    pub(super) fn summary(&self, client: Direction) -> (conversation::Tcp, Ending) {
+    /// `data`: whether there were any.
+    pub(super) fn summary(&self, client: Direction, data: bool) -> (conversation::Tcp, Ending) {
         let [low, high] = &self.ends;
         let (ours, theirs) = if client == Direction::Up { (low, high) } else { (high, low) };
         let tcp = conversation::Tcp {
             states: [ours.state, theirs.state],
-            completeness: self.completeness,
+            // Wireshark's bits leave out the packet that it meets first; that there were data is no less true of it.
+            completeness: self.completeness | if data { Completeness::DATA } else { 0 },
             rtt: self.rtt,
             repeated: [ours.repeated, theirs.repeated],
             window: [ours.window, theirs.window],

@@ -99,6 +99,17 @@ fn completeness_counts_the_first_packet_only_where_it_opens() {
 }
 
 #[test]
+fn data_in_the_first_packet_count_for_the_whole_conversation() {
+    let mut table = FlowTable::new();
+    for packet in [down(ACK, 100, 500, 76), up(Flags::RST, 500, 0, 0)] {
+        let frame = Frame { link: LinkType::RAW, length: packet.len() as u32, data: &packet, ..Frame::empty() };
+        table.ingest(&decode(frame, &mut Layers::new()));
+    }
+    let told: Vec<u8> = table.conversations().filter_map(|summary| Some(summary.tcp?.completeness)).collect();
+    assert_eq!(told, [Completeness::DATA | Completeness::RST]);
+}
+
+#[test]
 fn accurate_ecn_begins_behind_an_answer_that_understood() {
     let three = Flags::AE | Flags::CWR | Flags::ECE;
     let accurate = |answer: u16| {
