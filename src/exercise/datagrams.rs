@@ -174,13 +174,16 @@ pub fn serve_datagrams(
 ) -> Result<u64, Error> {
     let socket = Datagrams::bind(service)?;
     announce(name, socket.address()?, service, transcript);
-    let mut senders = HashSet::new();
+    let (mut senders, mut more) = (HashSet::new(), false);
     loop {
         match socket.receive(most, None) {
             Ok(Some(datagram)) => {
                 transcript.log("received", Some(datagram.sender()), "");
                 if senders.len() < MOST_COUNTED {
                     senders.insert(datagram.from);
+                } else if !more && !senders.contains(&datagram.from) {
+                    more = true;
+                    transcript.note(&format!("{MOST_COUNTED} senders have been counted: further ones are not"));
                 }
                 heard(&socket, &datagram)?;
             }

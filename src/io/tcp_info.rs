@@ -13,13 +13,10 @@ pub struct TcpInfo {
     pub window: u32,
     /// How long data waited because the peer's window was full.
     pub limited_by_window: Duration,
-    /// How long the network waited because the send buffer held no more.
-    pub limited_by_send_buffer: Duration,
 }
 
 /// Offsets in struct tcp_info; it only ever grew at its end.
 const RWND_LIMITED: usize = 176;
-const SNDBUF_LIMITED: usize = 184;
 const SND_WND: usize = 228;
 
 /// Asks for it.
@@ -30,11 +27,7 @@ pub fn of(socket: &impl AsFd) -> io::Result<TcpInfo> {
         Duration::from_micros(value.map_or(0, u64::from_ne_bytes))
     };
     let window = bytes.get(SND_WND..SND_WND + 4).and_then(|bytes| bytes.try_into().ok());
-    Ok(TcpInfo {
-        window: window.map_or(0, u32::from_ne_bytes),
-        limited_by_window: microseconds(RWND_LIMITED),
-        limited_by_send_buffer: microseconds(SNDBUF_LIMITED),
-    })
+    Ok(TcpInfo { window: window.map_or(0, u32::from_ne_bytes), limited_by_window: microseconds(RWND_LIMITED) })
 }
 
 #[cfg(test)]

@@ -81,20 +81,19 @@ fn write_table(measured: &[Vec<(usize, Figures)>], out: &mut impl Write) -> anyh
         ("a receive", Align::Right),
         ("window", Align::Right),
         ("waits for window", Align::Right),
-        ("for send buffer", Align::Right),
     ];
     let mut table = Table::new(&columns, crate::cmd::args::width(), Palette::new(false));
     for (series, rows) in SERIES.iter().zip(measured) {
         for (value, figures) in rows {
-            let share = |time: Duration| format!("{:.0} %", 100.0 * time.as_secs_f64() / figures.time.as_secs_f64());
+            // The kernel counts in its own ticks, of some milliseconds.
+            let waited = figures.limited_by_window.as_secs_f64() / figures.time.as_secs_f64().max(1e-9);
             let cells = [
                 series.name.to_owned(),
                 curves::bytes(*value as f64),
                 rate(speed(figures)),
                 (figures.bytes / figures.receives.max(1)).to_string(),
                 figures.window.to_string(),
-                share(figures.limited_by_window),
-                share(figures.limited_by_send_buffer),
+                format!("{:.0} %", 100.0 * waited.min(1.0)),
             ];
             table.row(cells.iter().map(|cell| (cell.as_str(), Role::Plain)));
         }

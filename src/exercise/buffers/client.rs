@@ -56,11 +56,7 @@ pub fn run(visit: &mut Visit, transcript: &Transcript) -> Result<(), Error> {
     transcript.line(&format!("sent {bytes} bytes by {sends} sends in {}: {}", time(took), rate(bytes, took)))?;
     if let Ok(info) = tcp_info::of(server.stream()) {
         let window = window.max(info.window);
-        transcript.line(&format!(
-            "window up to {window} bytes; waited {} for it, {} for the send buffer",
-            time(info.limited_by_window),
-            time(info.limited_by_send_buffer)
-        ))?;
+        transcript.line(&format!("window up to {window} bytes; waited {} for it", time(info.limited_by_window)))?;
     }
     Ok(())
 }

@@ -41,8 +41,6 @@ pub struct Figures {
     pub window: u32,
     /// How long the sender waited for the window.
     pub limited_by_window: Duration,
-    /// How long it waited for room in its own buffer.
-    pub limited_by_send_buffer: Duration,
 }
 
 /// Sends for so long as fast as it can; what the receiver takes until then counts.
@@ -115,7 +113,6 @@ fn send(
                 receives: receives.load(Ordering::Relaxed),
                 window: window.max(info.window),
                 limited_by_window: info.limited_by_window,
-                limited_by_send_buffer: info.limited_by_send_buffer,
             });
         }
     }
