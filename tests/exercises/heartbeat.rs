@@ -132,7 +132,7 @@ fn the_client_beats_first_and_says_when_the_server_is_lost() {
     assert!(late.starts_with("late: ") && lost.starts_with("lost: "), "{rest:?}");
     let output = child.wait_with_output().expect("its end");
     assert_eq!(output.status.code(), Some(1));
-    assert!(text(&output.stderr).contains("heartbeats sent, 1 answered, 1 signs of life heard"), "{output:?}");
+    assert!(text(&output.stderr).contains("sent, 1 answered; signs of life heard: 1"), "{output:?}");
 }
 
 #[test]
@@ -184,5 +184,5 @@ fn ctrl_c_ends_the_client_and_it_says_what_it_counted() {
     nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGINT).expect("SIGINT");
     let output = child.wait_with_output().expect("its end");
     assert_eq!(output.status.code(), Some(0));
-    assert!(text(&output.stderr).contains("1 heartbeats sent, 0 answered"), "{output:?}");
+    assert!(text(&output.stderr).contains("heartbeats: 1 sent, 0 answered"), "{output:?}");
 }

@@ -26,7 +26,7 @@ pub fn line(event: &Event) -> Option<String> {
 /// The line at the end.
 pub fn summary(tally: Tally) -> String {
     let Tally { sent, answered, heard } = tally;
-    format!("{sent} heartbeats sent, {answered} answered, {heard} signs of life heard")
+    format!("heartbeats: {sent} sent, {answered} answered; signs of life heard: {heard}")
 }
 
 /// Whole milliseconds are enough: timers are no better.
