@@ -111,6 +111,43 @@ static LESSONS: &[(&str, &[&str])] = &[
         "upper-udp",
         &["UDP len 5 \"hello\"", "FROM SERVER:HELLO", "== the whole buffer", "UDP len 1024", "FROM SERVER:HELLO"],
     ),
+    ("hits", &["Total 1", "Connected, and silent", "Total 2", "(served 2 clients) ▐"]),
+    (
+        "http-hello",
+        &[
+            "== one client after another",
+            "\"GET / HTTP/1.0\\r\\n\\r\\n\"",
+            "closing: client is done sending",
+            "Hello world ▐",
+            "== one thread and a selector",
+            "\"GET / HTTP/1.0\\r\\n\\r\\n\"",
+            "Hello world ▐",
+            "closing: client is done sending",
+        ],
+    ),
+    (
+        "echo-many",
+        &[
+            "⌨ last come",
+            "Received b'last come'",
+            "Received b'first served'",
+            "Received b'and me?'",
+            "(served 3 clients)",
+        ],
+    ),
+    (
+        "rebind",
+        &[
+            "== the listening socket is made anew",
+            ENGLISH.refused,
+            "The server has closed",
+            "== one listening socket is kept",
+            "Connection received",
+            "Connection received",
+            "The server has closed",
+        ],
+    ),
+    ("loop", &["Connection received", "Connection received", "The server has closed", "(served 2 clients)"]),
     (
         "chat",
         &[

@@ -13,7 +13,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 50007,
     teaches: "many conversations at once, in five models",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/echo-many.pcapng"),
     server: Ok(Server { options: many::options, run: serve::run }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {

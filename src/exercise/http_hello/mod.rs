@@ -12,7 +12,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "the smallest web server, and five ways to serve many",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/http-hello.pcapng"),
     server: Ok(Server { options: many::options, run: serve::run }),
     client: Ok(Client { options: many::http::ask_options, run: many::http::ask }),
     demo: &Demo {

@@ -12,7 +12,7 @@ pub static EXERCISE: Exercise = Exercise {
     port: 8005,
     teaches: "a listening socket made anew for each client: refused",
     brief: include_str!("brief.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/rebind.pcapng"),
     server: Ok(Server { options: serve::rebind_options, run: serve::rebind }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {
@@ -70,7 +70,7 @@ pub static LOOP: Exercise = Exercise {
     port: 8005,
     teaches: "one listening socket for all clients: queued, not refused",
     brief: include_str!("loop.md"),
-    recorded: &[],
+    recorded: include_bytes!("../../../captures/loop.pcapng"),
     server: Ok(Server { options: serve::options, run: serve::keep }),
     client: Ok(Client { options: |command| command, run: client::run }),
     demo: &Demo {
