@@ -19,3 +19,4 @@ pub mod resolver;
 mod sys;
 pub mod tcp_info;
 pub mod usage;
+pub mod watch;

@@ -2,10 +2,13 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::net::TcpListener;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
+use tokio::io::Interest;
+use tokio::io::unix::{AsyncFd, AsyncFdRegisterError};
 
 /// Forks this process, which must have a single thread. `Some(child)` in the parent, `None` in the child.
 ///
@@ -53,6 +56,13 @@ pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has tokio watch a listening socket, which must be non-blocking, for clients. Within a runtime only.
+pub fn watch(listener: TcpListener) -> Result<AsyncFd<TcpListener>, AsyncFdRegisterError<TcpListener>> {
+    // SAFETY: a `TcpListener` owns its descriptor, keeps it open while it lives, and always names the same one; it is
+    // moved in here, so nobody else closes it.
+    unsafe { AsyncFd::register_with_interest(listener, Interest::READABLE) }
 }
 
 /// Joins a multicast group on the interface with this index (0: the kernel's choice), for any source or for one

@@ -2,20 +2,22 @@
 //! tokio keeps the tasks, wakes them by epoll, and has a clock for each.
 
 use std::io;
-use std::net::{Shutdown, TcpListener};
+use std::net::{Shutdown, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use socket2::SockRef;
 use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::Protocol;
-use super::house::{House, PAUSE};
+use super::house::{Accepted, House, PAUSE};
 use super::talk::{LARGEST_PIECE, Need, Talk, Wire, receive_now, send_now};
 use crate::exercise::{Error, Service};
+use crate::io::watch;
 
 /// What the tasks share.
 struct Shared<P> {
@@ -34,12 +36,12 @@ pub fn run<P: Protocol>(house: House<P>, listener: TcpListener, service: &Servic
     let shared = Arc::new(Shared { house, present: AtomicUsize::new(0), left: Notify::new(), failed: Notify::new() });
     runtime.block_on(async {
         let stop = service.stop.duplicate().and_then(tokio::net::UnixStream::from_std).map_err(failed)?;
-        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed)?;
+        let listener = watch::listener(listener).map_err(failed)?;
         tokio::select! {
             biased;
             _ = stop.readable() => {}
             () = shared.failed.notified() => {}
-            () = accept(&shared, &listener) => {}
+            ended = accept(&shared, &listener) => ended.map_err(failed)?,
         }
         Ok(())
     })?;
@@ -49,66 +51,88 @@ pub fn run<P: Protocol>(house: House<P>, listener: TcpListener, service: &Servic
 }
 
 /// A task for each client, for ever.
-async fn accept<P: Protocol>(shared: &Arc<Shared<P>>, listener: &tokio::net::TcpListener) {
+async fn accept<P: Protocol>(shared: &Arc<Shared<P>>, listener: &AsyncFd<TcpListener>) -> io::Result<()> {
     loop {
         while shared.present.load(Ordering::Acquire) >= shared.house.max_clients {
             shared.left.notified().await;
         }
-        match listener.accept().await {
-            Ok((stream, peer)) => match shared.house.arrived(peer, Instant::now()) {
-                Ok(talk) => {
-                    shared.present.fetch_add(1, Ordering::AcqRel);
-                    tokio::spawn(serve(Arc::clone(shared), stream, talk));
-                }
+        let mut backlog = listener.readable().await?;
+        match shared.house.accept(listener.get_ref()) {
+            Accepted::Client(stream, peer) => match shared.house.arrived(peer, Instant::now()) {
+                Ok(talk) => welcome(shared, stream, talk),
                 Err(error) => shared.fail(error),
             },
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                shared.house.transcript.note(&format!("cannot accept a client: {error}"));
-                tokio::time::sleep(PAUSE).await;
-            }
+            Accepted::Nobody => backlog.clear_ready(),
+            Accepted::NoRoom => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-/// One client, from its first byte to its last.
-async fn serve<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream, mut talk: Talk<P::Session>) {
-    let house = &shared.house;
-    let ending = attend(house, &stream, &mut talk).await;
+/// Begins with what the client has said already. Only one that is to be waited for becomes a task: many have said all
+/// and are answered by now, and tokio watches no socket in vain.
+fn welcome<P: Protocol>(shared: &Arc<Shared<P>>, stream: std::net::TcpStream, mut talk: Talk<P::Session>) {
+    let mut piece = [0; LARGEST_PIECE];
+    let ending = match talk.go_on(&shared.house, &stream, Instant::now(), &mut piece) {
+        Ok(Need::Nothing) => Ok(()),
+        Ok(need) => match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
+            Ok(stream) => {
+                shared.present.fetch_add(1, Ordering::AcqRel);
+                tokio::spawn(serve(Arc::clone(shared), stream, talk, need));
+                return;
+            }
+            Err(error) => Err(Error::talking("wait for", talk.peer, error)),
+        },
+        Err(error) => Err(error),
+    };
+    shared.left(talk.peer, ending);
+}
+
+/// One client, to its last byte.
+async fn serve<P: Protocol>(shared: Arc<Shared<P>>, stream: TcpStream, mut talk: Talk<P::Session>, need: Need) {
+    let ending = attend(&shared.house, &stream, &mut talk, need).await;
     drop(stream);
-    let settled = house.left(talk.peer, ending).and_then(|()| house.protocol.settle(&house.transcript));
-    if let Err(error) = settled {
-        shared.fail(error);
-    }
-    if shared.present.fetch_sub(1, Ordering::AcqRel) == house.max_clients {
+    shared.left(talk.peer, ending);
+    if shared.present.fetch_sub(1, Ordering::AcqRel) == shared.house.max_clients {
         shared.left.notify_one();
     }
 }
 
-async fn attend<P: Protocol>(house: &House<P>, stream: &TcpStream, talk: &mut Talk<P::Session>) -> Result<(), Error> {
+async fn attend<P: Protocol>(
+    house: &House<P>,
+    stream: &TcpStream,
+    talk: &mut Talk<P::Session>,
+    mut need: Need,
+) -> Result<(), Error> {
     loop {
-        // In a block of its own: what lives across an await is kept in the task, and each client has one.
-        let need = {
-            let mut piece = [0; LARGEST_PIECE];
-            talk.go_on(house, stream, Instant::now(), &mut piece)?
-        };
         let interest = match need {
-            Need::Readable => Interest::READABLE,
-            Need::Writable => Interest::WRITABLE,
-            Need::Turn => {
-                tokio::task::yield_now().await;
-                continue;
-            }
+            Need::Readable => Some(Interest::READABLE),
+            Need::Writable => Some(Interest::WRITABLE),
+            Need::Turn => None,
             Need::Nothing => return Ok(()),
         };
-        let late = tokio::time::timeout_at(talk.deadline().into(), stream.ready(interest)).await.is_err();
-        if late && !talk.overdue(house, Instant::now())? {
-            return Ok(());
+        if let Some(interest) = interest {
+            let late = tokio::time::timeout_at(talk.deadline().into(), stream.ready(interest)).await.is_err();
+            if late && !talk.overdue(house, Instant::now())? {
+                return Ok(());
+            }
+        } else {
+            tokio::task::yield_now().await;
         }
+        // Here and not above: what lives across an await is kept in the task, and each client has one.
+        let mut piece = [0; LARGEST_PIECE];
+        need = talk.go_on(house, stream, Instant::now(), &mut piece)?;
     }
 }
 
 impl<P: Protocol> Shared<P> {
+    /// A client is gone.
+    fn left(&self, peer: SocketAddr, ending: Result<(), Error>) {
+        let settled = self.house.left(peer, ending).and_then(|()| self.house.protocol.settle(&self.house.transcript));
+        if let Err(error) = settled {
+            self.fail(error);
+        }
+    }
+
     fn fail(&self, error: Error) {
         self.house.fail(error);
         self.failed.notify_one();

@@ -22,14 +22,17 @@ const STATUS: &str = "HTTP/1.1 200 OK\r\n";
 /// What a client says that wants to hear the same. In lower case; the space may be missing.
 const CLOSE: &[u8] = b"\nconnection: close";
 
+/// What a client says whose request goes on behind its empty line.
+const BODY: [&[u8]; 2] = [b"\ncontent-length:", b"\ntransfer-encoding:"];
+
 /// Finds the end of a request in pieces of any size.
 #[derive(Clone, Copy, Debug)]
 pub struct Request {
     seen: usize,
     longest: usize,
     line: Line,
-    /// How much of [`CLOSE`] was said; all of it stays.
-    close: usize,
+    close: Said,
+    body: [Said; 2],
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,24 +47,43 @@ enum Line {
     Return,
 }
 
+/// How much of certain words was said, at any time; all of them stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Said(usize);
+
+impl Said {
+    /// Takes the next byte; `words` begin with the newline before them and are in lower case.
+    fn hear(&mut self, byte: u8, words: &[u8]) {
+        self.0 = match words.get(self.0) {
+            None => self.0,
+            Some(next) if byte.to_ascii_lowercase() == *next => self.0 + 1,
+            // `Connection:close`
+            Some(b' ') if words.get(self.0 + 1).is_some_and(|next| byte.to_ascii_lowercase() == *next) => self.0 + 2,
+            _ => usize::from(byte == b'\n'),
+        };
+    }
+
+    fn whole(self, words: &[u8]) -> bool {
+        self.0 == words.len()
+    }
+}
+
 impl Request {
     /// A request of at most `longest` bytes.
     pub fn new(longest: usize) -> Self {
-        Self { seen: 0, longest, line: Line::None, close: 0 }
+        let said = Said::default();
+        Self { seen: 0, longest, line: Line::None, close: said, body: [said; 2] }
     }
 
-    /// Takes a piece; true at the end of the request. What follows it is of no interest.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<bool, Wrong> {
-        for byte in bytes {
-            self.close = match CLOSE.get(self.close) {
-                None => self.close,
-                Some(next) if byte.to_ascii_lowercase() == *next => self.close + 1,
-                // `Connection:close`
-                Some(b' ') if byte.eq_ignore_ascii_case(&b'c') => self.close + 2,
-                _ => usize::from(*byte == b'\n'),
-            };
+    /// Takes a piece; at the end of the request how many bytes follow it, which are of no interest.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Option<usize>, Wrong> {
+        for (at, byte) in bytes.iter().enumerate() {
+            self.close.hear(*byte, CLOSE);
+            for (said, words) in self.body.iter_mut().zip(BODY) {
+                said.hear(*byte, words);
+            }
             self.line = match (self.line, byte) {
-                (Line::Start | Line::Return, b'\n') => return Ok(true),
+                (Line::Start | Line::Return, b'\n') => return Ok(Some(bytes.len() - at - 1)),
                 (Line::Start, b'\r') => Line::Return,
                 (Line::Inside, b'\n') => Line::Start,
                 (Line::None, b'\r' | b'\n') => Line::None,
@@ -69,12 +91,17 @@ impl Request {
             };
         }
         self.seen = self.seen.saturating_add(bytes.len());
-        if self.seen > self.longest { Err(Wrong::TooLong(self.longest)) } else { Ok(false) }
+        if self.seen > self.longest { Err(Wrong::TooLong(self.longest)) } else { Ok(None) }
     }
 
     /// Whether the client said `Connection: close`.
     pub fn says_close(&self) -> bool {
-        self.close == CLOSE.len()
+        self.close.whole(CLOSE)
+    }
+
+    /// Whether the client said that more follows.
+    fn says_body(&self) -> bool {
+        self.body.iter().zip(BODY).any(|(said, words)| said.whole(words))
     }
 
     /// Whether anything was asked at all.
@@ -132,11 +159,11 @@ impl<A: Answer> Protocol for OneAnswer<A> {
     }
 
     fn heard(&self, request: &mut Request, bytes: &[u8], out: &mut Vec<u8>) -> Result<Turn, Wrong> {
-        if !request.feed(bytes)? {
-            return Ok(Turn::Waiting);
-        }
+        let Some(behind) = request.feed(bytes)? else { return Ok(Turn::Waiting) };
         self.answer(request, out);
-        Ok(Turn::Over)
+        // A full piece: more may be there that was not received, and a close would reset the connection.
+        let all = behind == 0 && bytes.len() < Self::PIECE;
+        Ok(if all && request.says_close() && !request.says_body() { Turn::Final } else { Turn::Over })
     }
 
     fn quiet(&self, request: &mut Request, out: &mut Vec<u8>) -> Result<Turn, Wrong> {
@@ -221,7 +248,7 @@ mod tests {
     use super::*;
 
     fn complete(bytes: &[u8]) -> bool {
-        Request::new(1000).feed(bytes).unwrap()
+        Request::new(1000).feed(bytes).unwrap().is_some()
     }
 
     #[test]
@@ -235,14 +262,29 @@ mod tests {
         }
     }
 
+    struct Hi;
+
+    impl Answer for Hi {
+        fn write(&self, body: &mut Vec<u8>) {
+            body.extend_from_slice(b"Hi");
+        }
+    }
+
+    #[test]
+    fn a_client_that_says_close_and_goes_on_is_heard_out() {
+        for asked in [
+            "POST / HTTP/1.1\r\nContent-Length: 9\r\nConnection: close\r\n\r\n",
+            "POST / HTTP/1.1\r\nConnection: close\r\ntransfer-encoding:chunked\r\n\r\n",
+            "GET / HTTP/1.1\r\nConnection: close\r\n\r\nG",
+        ] {
+            let mut request = Request::new(100);
+            let turn = OneAnswer::new(100, Hi).heard(&mut request, asked.as_bytes(), &mut Vec::new());
+            assert_eq!(turn, Ok(Turn::Over), "{asked}");
+        }
+    }
+
     #[test]
     fn a_client_that_says_close_is_told_the_same_and_the_length() {
-        struct Hi;
-        impl Answer for Hi {
-            fn write(&self, body: &mut Vec<u8>) {
-                body.extend_from_slice(b"Hi");
-            }
-        }
         for (said, head) in [
             ("Connection: close", "Connection: close\r\nContent-Length: 2\r\n"),
             ("connection:CLOSE", "Connection: close\r\nContent-Length: 2\r\n"),
@@ -251,7 +293,8 @@ mod tests {
         ] {
             let (protocol, mut request, mut out) = (OneAnswer::new(100, Hi), Request::new(100), Vec::new());
             let asked = format!("GET / HTTP/1.1\r\n{said}\r\n\r\n");
-            assert_eq!(protocol.heard(&mut request, asked.as_bytes(), &mut out), Ok(Turn::Over));
+            let turn = if head.is_empty() { Turn::Over } else { Turn::Final };
+            assert_eq!(protocol.heard(&mut request, asked.as_bytes(), &mut out), Ok(turn));
             assert_eq!(String::from_utf8(out).unwrap(), format!("HTTP/1.1 200 OK\r\n{head}\r\nHi"), "{said}");
         }
     }
@@ -259,7 +302,7 @@ mod tests {
     #[test]
     fn a_request_without_end_is_refused() {
         let mut request = Request::new(10);
-        assert_eq!(request.feed(b"0123456789"), Ok(false));
+        assert_eq!(request.feed(b"0123456789"), Ok(None));
         assert_eq!(request.feed(b"0"), Err(Wrong::TooLong(10)));
     }
 
@@ -276,7 +319,7 @@ mod tests {
                     break;
                 }
                 let (piece, behind) = rest.split_at((*cut).min(rest.len()));
-                ended = request.feed(piece).unwrap();
+                ended = request.feed(piece).unwrap().is_some();
                 rest = behind;
             }
             prop_assert_eq!(ended, whole);

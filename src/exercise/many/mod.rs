@@ -66,8 +66,10 @@ pub enum Turn {
     Waiting,
     /// The client's again: it was answered. Its idle time begins anew.
     Answered,
-    /// Nobody's: what is in `out` are the last words.
+    /// Nobody's: what is in `out` are the last words. What the client still says is heard, and dropped, until it closes.
     Over,
+    /// Nobody's, as `Over`, and the client has said that it sends nothing more: there is nothing to wait for.
+    Final,
 }
 
 /// What a client did wrong.

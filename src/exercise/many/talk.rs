@@ -3,7 +3,8 @@
 //!
 //! Nothing is received before what was received is answered, so a client that does not read is held up by TCP's window
 //! and takes no memory here. The last words and the FIN leave in one segment; then what the client still sends is
-//! dropped until it closes as well: closing with bytes unread would send RST, and the client might lose the answer.
+//! dropped until it closes as well: closing with bytes unread would send RST, and the client might lose the answer. Only
+//! where the client has said that nothing follows ([`Turn::Final`]) is the socket closed at once.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -92,6 +93,8 @@ pub struct Talk<S> {
 enum Phase {
     Talking,
     LastWords,
+    /// As `LastWords`, of a client that sends nothing more.
+    FinalWords,
     Farewell,
 }
 
@@ -117,6 +120,10 @@ impl<S> Talk<S> {
         for _ in 0..ROUNDS {
             if !self.flush(wire)? {
                 return Ok(Need::Writable);
+            }
+            if self.phase == Phase::FinalWords {
+                house.answered();
+                return Ok(Need::Nothing);
             }
             if self.phase == Phase::LastWords {
                 self.phase = Phase::Farewell;
@@ -172,6 +179,7 @@ impl<S> Talk<S> {
             Ok(Turn::Waiting) => self.quiet = Some(now + QUIET),
             Ok(Turn::Answered) => self.until = now + idle,
             Ok(Turn::Over) => self.phase = Phase::LastWords,
+            Ok(Turn::Final) => self.phase = Phase::FinalWords,
             Err(Wrong::TooLong(longest)) => return Err(Error::LineTooLong { peer, longest }),
             Err(Wrong::ClosedEarly(before)) => return Err(Error::ClosedEarly { peer, before }),
         }
@@ -181,7 +189,7 @@ impl<S> Talk<S> {
     /// Sends what is to be sent; false where the client has to read first.
     fn flush(&mut self, wire: &impl Wire) -> Result<bool, Error> {
         while let Some(rest) = self.out.get(self.sent..).filter(|rest| !rest.is_empty()) {
-            match wire.send(rest, self.phase == Phase::LastWords) {
+            match wire.send(rest, self.phase != Phase::Talking) {
                 Ok(length) => self.sent += length,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
