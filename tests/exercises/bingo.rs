@@ -117,6 +117,50 @@ fn silence_resets_and_half_closes_hold_up_no_draw() {
 }
 
 #[test]
+fn a_flood_of_nonsense_and_players_that_never_read_hold_up_no_draw() {
+    let server = Server::start("bingo", &["--interval", "20ms"]);
+    let _mute: Vec<Player> = (0..20).map(|_| Player::with(&server, "1 2 3 4 5")).collect();
+    let before = server.memory();
+    let mut flood = server.connect();
+    let rude = std::thread::spawn(move || {
+        // Never reads: it is put out, or not heard any more.
+        let nonsense = "\n\n48\n\x1b[2J\n\u{fffd}1 2 3 4\n".repeat(1000);
+        while flood.write_all(nonsense.as_bytes()).is_ok() {}
+    });
+    let mut player = Player::with(&server, "1 2 3 4 5");
+    (0..100).for_each(|_| assert_eq!(outcome(&player.hears()).0.len(), 5));
+    assert!(server.memory() < before + (8 << 20), "{} bytes more", server.memory() - before);
+    drop(server);
+    rude.join().expect("its end");
+}
+
+#[test]
+fn our_client_plays_with_a_server_that_a_student_wrote_in_python() {
+    if !has_python() {
+        return;
+    }
+    // One receive, no newlines, and the answers in two pieces.
+    let program = "import socket\n\
+         server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n\
+         server.bind(('127.0.0.1', 0))\n\
+         server.listen(1)\n\
+         print(server.getsockname()[1], flush=True)\n\
+         client, address = server.accept()\n\
+         print(client.recv(1024), flush=True)\n\
+         client.send(b'Drawn: 3 14')\n\
+         client.send(b' 15 26 41, hits: 4')\n\
+         print(client.recv(1024), flush=True)\n";
+    let mut python = Command::new("python3").args(["-c", program]).stdout(Stdio::piped()).spawn().expect("python3");
+    let mut printed = BufReader::new(python.stdout.take().expect("its output")).lines().map_while(Result::ok);
+    let port = printed.next().expect("its port");
+    let output = netlab(&["client", "bingo", "--port", &port, "3 14 15 26 40"]).output().expect("netlab");
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(text(&output.stdout), "Drawn: 3 14 15 26 41, hits: 4\n");
+    assert_eq!(printed.collect::<Vec<_>>(), ["b'3 14 15 26 40\\n'", "b''"]);
+    assert!(python.wait().expect("its end").success());
+}
+
+#[test]
 fn plays_with_python_and_nc_that_send_no_newline() {
     let server = Server::start("bingo", OFTEN);
     let port = server.address.port();

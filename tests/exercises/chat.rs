@@ -10,6 +10,8 @@ use crate::programs::*;
 use crate::screen::Screen;
 use crate::support;
 
+mod typing;
+
 /// A bare client, which reads line by line.
 struct Guest(BufReader<TcpStream>);
 
@@ -62,13 +64,6 @@ impl Guest {
 fn mind_no_prints(server: &mut Server) {
     let mut printed = server.child.stdout.take().expect("its output");
     std::thread::spawn(move || std::io::copy(&mut printed, &mut std::io::sink()));
-}
-
-/// Bytes of memory that the server has.
-fn memory(server: &Server) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.child.id())).expect("its status");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
-    line.trim().trim_end_matches(" kB").parse::<usize>().expect("kilobytes") * 1024
 }
 
 mod server {
@@ -125,6 +120,31 @@ mod server {
         assert_eq!(listener.hears(), "User Zoë has left room");
         let python = python.and_then(std::process::Child::wait_with_output).expect("python3");
         assert_eq!(text(&python.stdout), "Listener: welcome\nZoë: Grüße\n");
+    }
+
+    #[test]
+    fn serves_the_client_that_a_student_wrote_in_java() {
+        if !has_java() {
+            return;
+        }
+        let server = Server::start("chat", &[]);
+        let mut sally = Guest::enter(&server, "Sally");
+        let mut java = java("ChatClient")
+            .args([server.address.ip().to_string(), server.address.port().to_string()])
+            .spawn()
+            .expect("java");
+        let mut keyboard = java.stdin.take().expect("its input");
+        let mut screen = BufReader::new(java.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        keyboard.write_all("Sally\nJovana\n".as_bytes()).expect("typed");
+        assert_eq!(screen.next().as_deref(), Some("error: not this name: somebody here has it"));
+        assert_eq!(sally.hears(), "User Jovana has entered room");
+        sally.say("Šta ima?");
+        assert_eq!(screen.next().as_deref(), Some("Sally: Šta ima?"));
+        keyboard.write_all("Ništa, učim\n".as_bytes()).expect("typed");
+        assert_eq!(screen.next().as_deref(), Some("Jovana: Ništa, učim"));
+        drop(keyboard);
+        assert_eq!((screen.next(), java.wait().expect("its end").success()), (None, true));
+        assert_eq!([(); 3].map(|()| sally.hears())[1..], ["Jovana: Ništa, učim", "User Jovana has left room"]);
     }
 
     #[test]
@@ -232,7 +252,7 @@ mod server {
         let mut mute = Guest(BufReader::new(socket.into()));
         mute.say("mute");
         assert_eq!(sally.hears(), "User mute has entered room");
-        let before = memory(&server);
+        let before = server.memory();
         let (long, mut said, mut put_out) = ("x".repeat(1000), 0, false);
         while !put_out {
             assert!(said < 5000, "it was never put out");
@@ -247,7 +267,7 @@ mod server {
             }
             said += 1;
         }
-        assert!(memory(&server) < before + (8 << 20), "{} bytes more", memory(&server) - before);
+        assert!(server.memory() < before + (8 << 20), "{} bytes more", server.memory() - before);
         let heard = mute.rest();
         let last = heard.lines().last().unwrap_or_default();
         assert!(last.starts_with("error: you read too slowly"), "{last:?}");
@@ -375,6 +395,60 @@ mod client {
     }
 
     #[test]
+    fn two_talk_in_the_room_of_a_server_that_a_student_wrote_in_python() {
+        if !has_python() {
+            return;
+        }
+        // A thread a client, one receive a message, no newlines.
+        let program = "import socket, threading\n\
+             server = socket.socket(socket.AF_INET, socket.SOCK_STREAM)\n\
+             server.bind(('127.0.0.1', 0))\n\
+             server.listen(5)\n\
+             print(server.getsockname()[1], flush=True)\n\
+             clients = []\n\
+             def serve(client):\n    \
+                 name = client.recv(1024).decode().strip()\n    \
+                 for other in clients: other.send(('User ' + name + ' has entered room').encode())\n    \
+                 clients.append(client)\n    \
+                 print('User', name, 'has entered room', flush=True)\n    \
+                 while True:\n        \
+                     data = client.recv(1024)\n        \
+                     if not data: break\n        \
+                     for other in clients: other.send((name + ': ' + data.decode().strip()).encode())\n    \
+                 clients.remove(client)\n    \
+                 client.close()\n\
+             for visit in range(2):\n    \
+                 client, address = server.accept()\n    \
+                 threading.Thread(target=serve, args=(client,)).start()\n";
+        let mut python = Command::new("python3").args(["-c", program]).stdout(Stdio::piped()).spawn().expect("python3");
+        let mut printed = BufReader::new(python.stdout.take().expect("its output")).lines().map_while(Result::ok);
+        let port = printed.next().expect("its port");
+        let mut visits = ["Sally", "Peter"].map(|name| {
+            let mut child = netlab(&["client", "chat", "--port", &port])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("netlab client");
+            let mut keyboard = child.stdin.take().expect("its input");
+            let screen = BufReader::new(child.stdout.take().expect("its output")).lines().map_while(Result::ok);
+            keyboard.write_all(format!("{name}\n").as_bytes()).expect("typed");
+            assert_eq!(printed.next(), Some(format!("User {name} has entered room")));
+            (child, keyboard, screen)
+        });
+        assert_eq!(visits[0].2.next().as_deref(), Some("User Peter has entered room"));
+        for (at, line) in [(1, "Hmmm...what?"), (0, "Nothing")] {
+            visits[at].1.write_all(format!("{line}\n").as_bytes()).expect("typed");
+            let heard = format!("{}: {line}", ["Sally", "Peter"][at]);
+            visits.iter_mut().for_each(|(_, _, screen)| assert_eq!(screen.next().as_ref(), Some(&heard)));
+        }
+        for (mut child, keyboard, mut screen) in visits {
+            drop(keyboard);
+            assert_eq!((screen.next(), child.wait().expect("its end").code()), (None, Some(0)));
+        }
+        assert!(python.wait().expect("its end").success());
+    }
+
+    #[test]
     fn tells_a_refused_name_and_a_server_that_leaves() {
         let server = Server::start("chat", &[]);
         let mut sally = Guest::enter(&server, "Sally");
@@ -392,116 +466,5 @@ mod client {
 
         let output = netlab(&["client", "chat", "--port", "1", "a\tb"]).output().expect("netlab");
         assert_eq!(output.status.code(), Some(2), "refused before it connects");
-    }
-}
-
-/// Our client at a terminal.
-mod typing {
-    use super::*;
-
-    /// A terminal in which Sally has entered, and Peter, who is a bare socket.
-    fn room() -> Option<(Server, Screen, Guest)> {
-        let server = Server::start("chat", &[]);
-        let mut peter = Guest::enter(&server, "Peter");
-        let mut sally = Screen::start(&["client", "chat", "--port", &server.address.port().to_string()])?;
-        sally.shows(&["Enter username: "]);
-        sally.keys("Sally\r");
-        sally.shows(&["Enter username: Sally", "Enter message: "]);
-        assert_eq!(peter.hears(), "User Sally has entered room");
-        Some((server, sally, peter))
-    }
-
-    #[test]
-    fn an_incoming_line_never_tears_the_line_being_typed() {
-        let Some((_server, mut sally, mut peter)) = room() else { return };
-        sally.keys("Hello Pe");
-        sally.shows(&["Enter username: Sally", "Enter message: Hello Pe"]);
-        peter.say("Hmmm...what?");
-        sally.shows(&["Enter username: Sally", "Peter: Hmmm...what?", "Enter message: Hello Pe"]);
-        assert_eq!(sally.column(), 23, "the cursor is behind what was typed");
-        sally.keys("ter\x1b[D\x1b[D");
-        peter.say("\x1b[2Jrude");
-        sally.shows(&[
-            "Enter username: Sally",
-            "Peter: Hmmm...what?",
-            "Peter: \\x1b[2Jrude",
-            "Enter message: Hello Peter",
-        ]);
-        assert_eq!(sally.column(), 24, "the cursor is where it was put");
-        sally.keys("\r");
-        assert_eq!((peter.hears(), peter.hears()).0, "Peter: Hmmm...what?");
-        assert_eq!(peter.hears(), "Sally: Hello Peter");
-        sally.shows(&[
-            "Enter username: Sally",
-            "Peter: Hmmm...what?",
-            "Peter: \\x1b[2Jrude",
-            "Enter message: Hello Peter",
-            "Sally: Hello Peter",
-            "Enter message: ",
-        ]);
-    }
-
-    #[test]
-    fn a_hundred_lines_come_whole_while_a_long_one_is_typed() {
-        let Some((_server, mut sally, mut peter)) = room() else { return };
-        let typed = "0123456789".repeat(8);
-        for at in 0..100 {
-            peter.say(&format!("line {at}"));
-            sally.keys(typed.get(at..=at).unwrap_or_default());
-        }
-        sally.until("the last lines and the end of what is typed", |sally| {
-            let rows = sally.rows();
-            let lines = (100 - rows.len() + 1)..100;
-            rows.len() == 24
-                && rows.iter().zip(lines).all(|(row, at)| *row == format!("Peter: line {at}"))
-                && rows.last().is_some_and(|row| row.starts_with("Enter message: ") && row.ends_with("6789"))
-        });
-        sally.keys("\r");
-        for at in 0..100 {
-            assert_eq!(peter.hears(), format!("Peter: line {at}"));
-        }
-        assert_eq!(peter.hears(), format!("Sally: {typed}"));
-    }
-
-    #[test]
-    fn ctrl_d_and_ctrl_c_leave_and_give_the_terminal_back() {
-        for (keys, shown) in [("\x04", "Enter message:"), ("half a li\x03", "Enter message: half a li^C")] {
-            let Some((_server, mut sally, mut peter)) = room() else { return };
-            assert!(!sally.is_given_back(), "it is not ours");
-            sally.keys(keys);
-            assert_eq!(sally.ends(), Some(0));
-            assert_eq!(peter.hears(), "User Sally has left room");
-            assert!(sally.is_given_back());
-            assert_eq!(sally.rows(), ["Enter username: Sally", shown]);
-        }
-    }
-
-    #[test]
-    fn a_refused_name_is_asked_for_again_and_ctrl_c_works_at_once() {
-        let Some((server, _sally, mut peter)) = room() else { return };
-        let other = Screen::start(&["client", "chat", "--port", &server.address.port().to_string()]);
-        let mut other = other.expect("another terminal");
-        other.shows(&["Enter username: "]);
-        other.keys("Sally\r");
-        other.shows(&["Enter username: Sally", "netlab: somebody here has it", "Enter username: "]);
-        other.keys("\x1b[A2\r");
-        other.until("its prompt", |other| other.rows().last().is_some_and(|row| row == "Enter message:"));
-        assert_eq!(peter.hears(), "User Sally2 has entered room", "Up brings the earlier line back");
-        other.keys("\x03");
-        assert_eq!(other.ends(), Some(0));
-        assert_eq!(peter.hears(), "User Sally2 has left room");
-    }
-
-    #[test]
-    fn a_server_that_ends_is_told_and_the_terminal_given_back() {
-        let Some((server, mut sally, _peter)) = room() else { return };
-        sally.keys("half a li");
-        sally.shows(&["Enter username: Sally", "Enter message: half a li"]);
-        server.interrupt();
-        assert_eq!(sally.ends(), Some(1));
-        assert!(sally.is_given_back());
-        let rows = sally.rows();
-        assert!(rows.concat().ends_with("closed the connection while we werein the room"), "{rows:?}");
-        assert!(!rows.iter().any(|row| row.contains("half")), "the line is not torn, but gone: {rows:?}");
     }
 }

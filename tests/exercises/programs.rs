@@ -57,6 +57,13 @@ impl Server {
         text(&printed)
     }
 
+    /// Bytes of memory that it had at most.
+    pub fn memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its memory");
+        line.trim().trim_end_matches(" kB").parse::<usize>().expect("kilobytes") * 1024
+    }
+
     pub fn interrupt(&self) {
         kill(Pid::from_raw(self.child.id().cast_signed()), Signal::SIGINT).expect("SIGINT");
     }
@@ -245,4 +252,18 @@ pub fn nc(server: &Server, input: &[u8]) -> Option<String> {
 pub fn reset(stream: TcpStream) {
     socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("linger");
     drop(stream);
+}
+
+/// A Java program of the folder `java`, run from its source, in UTF-8.
+pub fn java(program: &str) -> Command {
+    let source = format!("{}/tests/exercises/java/{program}.java", env!("CARGO_MANIFEST_DIR"));
+    let mut command = Command::new("java");
+    command.args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", &source]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    command
+}
+
+/// Whether there is Java, for [`java`].
+pub fn has_java() -> bool {
+    has("java") && has("javac")
 }

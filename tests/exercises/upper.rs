@@ -2,20 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::programs::*;
 use crate::terminal::Terminal;
-
-/// A Java program of this folder, run from its source, in UTF-8.
-fn java(program: &str) -> Command {
-    let source = format!("{}/tests/exercises/java/{program}.java", env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new("java");
-    command.args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-Dfile.encoding=UTF-8", &source]);
-    command.stdin(Stdio::piped()).stdout(Stdio::piped());
-    command
-}
 
 /// What a Java client prints that talks with a server and is typed a line.
 fn java_client(program: &str, server: &Server, typed: &str) -> String {
@@ -36,10 +27,6 @@ fn client_of_java(exercise: &str, answer: &str) -> String {
     assert!(child.wait().expect("its end").success());
     assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(0), ""), "{output:?}");
     text(&output.stdout)
-}
-
-fn has_java() -> bool {
-    has("java") && has("javac")
 }
 
 mod tcp {

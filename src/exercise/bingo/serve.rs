@@ -10,7 +10,7 @@ use crate::exercise::{Error, Service, Transcript};
 use crate::quantity;
 
 /// Bytes that may wait for a player that does not read.
-const BACKLOG: usize = 64 * 1024;
+const BACKLOG: usize = 8 * 1024;
 
 /// What only this server can be told.
 #[derive(Debug, clap::Args)]

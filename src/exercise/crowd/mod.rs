@@ -1,15 +1,15 @@
 //! Many clients on one thread, as a chat or a game has them: lines in, lines out, for one or for everyone.
 //!
-//! Guarantee: memory is bounded by `backlog` and the clients' unfinished lines, whatever the clients do. What everyone is
-//! told is kept once, in the [`feed::Feed`]; a client that is more than `backlog` bytes behind is put out with a notice,
+//! Guarantee: memory is bounded by `backlog` and, for each client, an unfinished line and [`OWN`] bytes, whatever they do.
+//! What everyone is told is kept once, in the [`feed::Feed`]; a client that is more than `backlog` bytes behind is put out with a notice,
 //! one that floods is read more slowly, and no call waits for a client. The selector is edge-triggered (epoll through
 //! mio): what is readable or writable is remembered until the kernel says `EWOULDBLOCK`.
 
+mod deadlines;
+mod door;
 mod feed;
 mod guest;
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, AsRawFd};
@@ -17,15 +17,14 @@ use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use socket2::SockRef;
 
+use self::deadlines::{Deadlines, Why};
+use self::door::Door;
 use self::feed::Feed;
-use self::guest::{Guest, Leaving, SEND_BUFFER};
-use super::connection::listen;
+use self::guest::{Guest, Leaving};
 use super::framing::{QUIET, TooLong};
 use super::service::announce;
 use super::{Error, Service, Transcript};
-use crate::io::limits;
 
 /// How long one that leaves has for taking its last lines and closing.
 const FAREWELL: Duration = Duration::from_secs(5);
@@ -33,13 +32,12 @@ const FAREWELL: Duration = Duration::from_secs(5);
 const CLOSING: Duration = Duration::from_secs(1);
 /// Bytes that are read of one client before it is the next one's turn.
 const TURN: usize = 16 * 1024;
+/// Bytes that may wait for one client alone: answers to what it sent, of which it takes none back.
+const OWN: usize = 8 * 1024;
 /// Bytes for everyone that are collected before they are sent.
 const BATCH: u64 = 32 * 1024;
 /// Until the next try where the system has no descriptors left.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Clients that may be in the kernel's backlog, half a second of a busy server.
-const WAITING: i32 = 4096;
-
 const DOOR: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
 
@@ -62,21 +60,6 @@ pub trait Party {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Who(pub usize);
 
-/// Why a deadline was set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Why {
-    /// What has come without a line's end is a line.
-    Quiet,
-    /// It has been silent for too long.
-    Idle,
-    /// It may be read again.
-    Resume,
-    /// It had its time for leaving.
-    Farewell,
-    /// Others may have freed descriptors.
-    Door,
-}
-
 /// The clients, and what is on its way to them.
 pub struct Hall<'a> {
     guests: Vec<Option<Guest>>,
@@ -84,7 +67,7 @@ pub struct Hall<'a> {
     feed: Feed,
     /// Up to here everyone was offered the feed.
     offered: u64,
-    deadlines: BinaryHeap<Reverse<(Instant, Why, usize, u64)>>,
+    deadlines: Deadlines,
     /// Those that can be read.
     ready: Vec<usize>,
     /// Those that have left, and whose party has not been told.
@@ -119,20 +102,8 @@ pub fn serve(
     party: &mut impl Party,
 ) -> Result<u64, Error> {
     let system = |operation| move |source| Error::System { operation, target: name.to_owned(), source };
-    // The listener, the selector, standard streams and what the process has beside.
-    let spare = 32;
-    let wanted = u64::try_from(service.max_clients).unwrap_or(u64::MAX).saturating_add(spare);
-    let most = usize::try_from(limits::descriptors(wanted).saturating_sub(spare)).unwrap_or(usize::MAX);
-    let listener = listen(service)?;
-    let address = listener.local_addr().map_err(system("find the address of"))?;
-    let door = SockRef::from(&listener);
-    // What a client does not read stays in our backlog, which is bounded, and not in megabytes of the kernel's. And what
-    // is said goes out at once: Nagle's algorithm would hold a second line back until the first is acknowledged.
-    door.set_send_buffer_size(SEND_BUFFER)
-        .and_then(|()| door.set_tcp_nodelay(true))
-        .and_then(|()| door.listen(WAITING))
-        .and_then(|()| listener.set_nonblocking(true))
-        .map_err(system("prepare the socket of"))?;
+    let door = Door::open(name, service)?;
+    let (listener, places) = (&door.listener, door.places);
     let mut poll = Poll::new().map_err(system("make the selector of"))?;
     let registry = poll.registry();
     registry
@@ -140,21 +111,15 @@ pub fn serve(
         .and_then(|()| registry.register(&mut SourceFd(&service.stop.as_fd().as_raw_fd()), STOP, Interest::READABLE))
         .map_err(system("watch the sockets of"))?;
     transcript.line(opening)?;
-    if most < service.max_clients {
-        transcript.note(&format!(
-            "open files are limited (`ulimit -Hn`), so {most} clients find a place, not {}; \
-             `sudo prlimit --pid $$ --nofile={wanted}` lets programs of this shell have more",
-            service.max_clients
-        ));
-    }
-    announce(name, address, service, transcript);
+    announce(name, door.address, service, transcript);
+    door.tell_limit(service, transcript);
 
     let mut hall = Hall {
         guests: Vec::new(),
         free: Vec::new(),
         feed: Feed::default(),
         offered: 0,
-        deadlines: BinaryHeap::new(),
+        deadlines: Deadlines::default(),
         ready: Vec::new(),
         departed: Vec::new(),
         backlog,
@@ -163,15 +128,13 @@ pub fn serve(
         service,
         transcript,
     };
-    let places = most.min(service.max_clients).max(1);
     let mut events = Events::with_capacity(1024);
     let mut closing = None;
     let mut knocked = true;
     let mut piece = vec![0; TURN].into_boxed_slice();
     loop {
         let now = Instant::now();
-        let until =
-            [hall.deadlines.peek().map(|Reverse((at, ..))| *at), party.due(), closing].into_iter().flatten().min();
+        let until = [hall.deadlines.next(), party.due(), closing].into_iter().flatten().min();
         let timeout = if !hall.ready.is_empty() || knocked && hall.present() < places && closing.is_none() {
             Some(Duration::ZERO)
         } else {
@@ -189,7 +152,7 @@ pub fn serve(
                     if closing.is_none() {
                         closing = Some(Instant::now() + CLOSING);
                         // Those that wait are closed like the others, and not reset with the listener.
-                        hall.let_in(&listener, &poll, places, Instant::now())?;
+                        hall.let_in(listener, &poll, places, Instant::now())?;
                         hall.close();
                     }
                 }
@@ -205,7 +168,7 @@ pub fn serve(
         }
         let now = Instant::now();
         if knocked && closing.is_none() && hall.present() < places {
-            knocked = hall.let_in(&listener, &poll, places, now)?;
+            knocked = hall.let_in(listener, &poll, places, now)?;
         }
         hall.keep_time(party, now, &mut knocked)?;
         for at in std::mem::take(&mut hall.ready) {
@@ -233,13 +196,13 @@ impl Hall<'_> {
 
     /// Says a line to one client alone, before what everyone is told from now on.
     pub fn tell(&mut self, who: Who, line: &str) {
-        let (feed, backlog) = (&self.feed, self.backlog);
+        let (feed, most) = (&self.feed, self.backlog.min(OWN));
         let Some(guest) = self.guests.get_mut(who.0).and_then(Option::as_mut) else { return };
-        if guest.tell(format!("{line}\n").as_bytes(), backlog) {
+        if guest.tell(format!("{line}\n").as_bytes(), most) {
             guest.send(feed);
             self.list(who.0);
         } else {
-            self.put_out(who, &too_slow(backlog));
+            self.put_out(who, &too_slow(most));
         }
     }
 
@@ -279,7 +242,7 @@ impl Hall<'_> {
         if let Some(guest) = self.guests.get_mut(at).and_then(Option::as_mut)
             && !std::mem::replace(&mut guest.departed, true)
         {
-            self.deadlines.push(Reverse((Instant::now() + FAREWELL, Why::Farewell, at, guest.serial)));
+            self.deadlines.set(Instant::now() + FAREWELL, Why::Farewell, (at, guest.serial));
             self.departed.push(at);
         }
         self.list(at);
@@ -312,7 +275,7 @@ impl Hall<'_> {
                 Err(error) => {
                     // Out of descriptors or memory: others may free some, the clients wait in the backlog.
                     self.transcript.note(&format!("cannot accept a client: {error}"));
-                    self.deadlines.push(Reverse((now + PAUSE, Why::Door, 0, 0)));
+                    self.deadlines.set(now + PAUSE, Why::Door, (0, 0));
                     return Ok(false);
                 }
             };
@@ -332,7 +295,7 @@ impl Hall<'_> {
             }
             self.transcript.log("connected", Some(peer), "");
             self.serials += 1;
-            self.deadlines.push(Reverse((now + self.service.idle, Why::Idle, at, self.serials)));
+            self.deadlines.set(now + self.service.idle, Why::Idle, (at, self.serials));
             if let Some(place) = self.guests.get_mut(at) {
                 *place = Some(Guest::new(stream, peer, self.serials, self.service.max_line, now));
             }
@@ -343,11 +306,7 @@ impl Hall<'_> {
 
     /// Does what is due.
     fn keep_time(&mut self, party: &mut impl Party, now: Instant, knocked: &mut bool) -> Result<(), Error> {
-        while let Some(Reverse((at, why, who, serial))) = self.deadlines.peek().copied() {
-            if at > now {
-                break;
-            }
-            self.deadlines.pop();
+        while let Some((why, (who, serial))) = self.deadlines.due(now) {
             if why == Why::Door {
                 *knocked = true;
                 continue;
@@ -359,7 +318,7 @@ impl Hall<'_> {
             }
             match why {
                 Why::Quiet => match guest.quiet_at {
-                    Some(later) if later > now => self.deadlines.push(Reverse((later, why, who, serial))),
+                    Some(later) if later > now => self.deadlines.set(later, why, (who, serial)),
                     _ => {
                         guest.quiet_at = None;
                         if let Some(line) = guest.lines.rest().filter(|_| guest.leaving == Leaving::No) {
@@ -369,7 +328,7 @@ impl Hall<'_> {
                 },
                 Why::Idle if guest.leaving != Leaving::No => {}
                 Why::Idle if guest.heard_at + idle > now => {
-                    self.deadlines.push(Reverse((guest.heard_at + idle, why, who, serial)));
+                    self.deadlines.set(guest.heard_at + idle, why, (who, serial));
                 }
                 Why::Idle => {
                     self.put_out(Who(who), &format!("error: nothing came from you for {}s", idle.as_secs_f64()))
@@ -434,7 +393,7 @@ impl Hall<'_> {
                 Ok(Some(line)) => self.take(at, &line, party)?,
                 Ok(None) => {
                     if guest.lines.is_pending() && guest.quiet_at.replace(now + QUIET).is_none() {
-                        self.deadlines.push(Reverse((now + QUIET, Why::Quiet, at, guest.serial)));
+                        self.deadlines.set(now + QUIET, Why::Quiet, (at, guest.serial));
                     }
                     break;
                 }
@@ -449,7 +408,7 @@ impl Hall<'_> {
         match guest.pay(caused, now) {
             Some(again) => {
                 guest.paused = true;
-                self.deadlines.push(Reverse((again, Why::Resume, at, guest.serial)));
+                self.deadlines.set(again, Why::Resume, (at, guest.serial));
             }
             None => self.list(at),
         }
@@ -505,6 +464,10 @@ impl Hall<'_> {
                 self.transcript.log("served", Some(guest.peer), "");
             }
             self.free.push(at);
+            let guests = &self.guests;
+            self.deadlines.tidy(guests.len(), |(at, serial)| {
+                guests.get(at).and_then(Option::as_ref).is_some_and(|guest| guest.serial == serial)
+            });
         }
     }
 
