@@ -18,12 +18,14 @@ use crate::io::interrupt::Interrupt;
 use crate::io::{pcap, privilege};
 use crate::pipeline::{self, Next, Sink};
 use crate::quantity;
-use crate::view::conversations as view;
+use crate::view::conversations::{self as view, Room};
 use crate::view::style::Palette;
 use crate::wire::Packet;
 
 /// Time between two pictures of a live table.
 const REFRESH: Duration = Duration::from_millis(500);
+/// Rows of a table where nobody says how many.
+const TOP: usize = 50;
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 /// Conversations whose lines are made at a time.
@@ -47,9 +49,9 @@ pub struct Args {
     /// One JSON object a line
     #[arg(long)]
     json: bool,
-    /// Rows of the table
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    top: usize,
+    /// Only the first N [default: 50 on a terminal, all elsewhere]
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
     /// All conversations, also on a terminal
     #[arg(long, conflicts_with = "top")]
     all: bool,
@@ -135,12 +137,12 @@ impl Show {
         }
     }
 
-    fn picture(&self, flows: &FlowTable, most: usize) -> anyhow::Result<Vec<u8>> {
+    fn picture(&self, flows: &FlowTable, lines: Option<usize>) -> anyhow::Result<Vec<u8>> {
         let mut out = Vec::new();
-        let (order, known) = self.order(flows, most);
+        let (order, known) = self.order(flows, lines.unwrap_or(usize::MAX));
         let summaries = order.iter().filter_map(|place| flows.conversation(*place));
-        view::table(summaries, args::width(), self.palette, &mut out)?;
-        let rest = view::rest(order.len(), known, flows.forgotten());
+        let shown = view::table(summaries, Room { width: args::width(), lines }, self.palette, &mut out)?;
+        let rest = view::rest(shown, known, lines.is_none(), flows.forgotten());
         if !rest.is_empty() {
             writeln!(out, "{rest}")?;
         }
@@ -150,7 +152,7 @@ impl Show {
     /// All that there is to say at the end.
     fn end(&self, flows: &FlowTable, out: &mut impl Write) -> anyhow::Result<()> {
         if self.table {
-            out.write_all(&self.picture(flows, usize::MAX)?)?;
+            out.write_all(&self.picture(flows, None)?)?;
             return Ok(());
         }
         // The thread that read the packets is done: its core writes every second part of the lines.
@@ -182,7 +184,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         table,
         json: args.json,
         sort: args.sort.unwrap_or(if table { Sort::Bytes } else { Sort::Start }),
-        most: if args.all || !table { usize::MAX } else { args.top },
+        most: args.top.unwrap_or(if args.all || !table { usize::MAX } else { TOP }),
         palette: Palette::new(args.color.on_stdout()),
     };
     let mut flows = FlowTable::remembering(usize::try_from(args.max_flows).unwrap_or(usize::MAX));
@@ -269,11 +271,18 @@ impl<'a> Watching<'a> {
 
     fn draw(&mut self, flows: &FlowTable) -> std::io::Result<()> {
         // Header, rule, the line of talk, and the one the cursor stands in.
-        let rows = args::height().saturating_sub(4).min(self.show.most);
-        let picture = self.show.picture(flows, rows).map_err(std::io::Error::other)?;
-        self.clear()?;
-        std::io::stdout().write_all(&picture)?;
-        self.drawn = picture.iter().filter(|byte| **byte == b'\n').count();
+        let lines = args::height().saturating_sub(4);
+        let picture = self.show.picture(flows, Some(lines)).map_err(std::io::Error::other)?;
+        let (before, after) = (self.drawn, picture.iter().filter(|byte| **byte == b'\n').count());
+        let mut text = if before > 0 { format!("\x1b[{before}A").into_bytes() } else { Vec::new() };
+        // Line over line, without an empty screen in between: that flickers, and tmux would keep each picture.
+        for line in picture.split_inclusive(|byte| *byte == b'\n') {
+            text.extend_from_slice(line.trim_ascii_end());
+            text.extend_from_slice(b"\x1b[K\n");
+        }
+        text.extend_from_slice(b"\x1b[J");
+        self.drawn = after;
+        std::io::stdout().write_all(&text)?;
         std::io::stdout().flush()
     }
 }

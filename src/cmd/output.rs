@@ -11,7 +11,7 @@ use crate::field;
 use crate::filter::Filter;
 use crate::flow::{FlowTable, Known, Summary};
 use crate::pipeline::{Next, Sink};
-use crate::view::conversations;
+use crate::view::conversations::{self, Room};
 use crate::view::hex::Hex;
 use crate::view::json::Json;
 use crate::view::lines::{self, Lines};
@@ -173,7 +173,7 @@ impl Output {
         if !lines || !std::io::stdout().is_terminal() {
             return;
         }
-        let mut all: Vec<Summary> = flows.conversations().collect();
+        let mut all: Vec<Summary> = flows.conversations().filter(|summary| summary.packets() > 0).collect();
         let known = all.len();
         // The largest first; of equals, the earlier.
         all.sort_by_key(|summary| (std::cmp::Reverse(summary.bytes()), summary.first));
@@ -185,7 +185,7 @@ impl Output {
         let palette = Palette::new(self.color.on_stdout() && std::io::stderr().is_terminal());
         let mut text = b"\n".to_vec();
         // Writing to a vector cannot fail, and nobody is told that standard error is closed.
-        let _ = conversations::table(all, super::args::width(), palette, &mut text);
+        let _ = conversations::table(all, Room { width: super::args::width(), lines: None }, palette, &mut text);
         if left > 0 {
             let _ = writeln!(text, "and {left} more; `netlab conversations` lists them");
         }

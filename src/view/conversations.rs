@@ -1,15 +1,15 @@
 //! Conversations as a table for a person, as plain lines and as JSON for programs.
 
-use std::io::{self, Write};
+mod table;
 
 use super::escape;
-use super::style::{Palette, Role};
-use super::table::{Align, Table};
-use super::words::span;
+use super::style::Role;
 use crate::field::text;
 use crate::flow::conversation::Tcp;
 use crate::flow::{Ending, Summary, Why};
 use crate::wire::Address;
+
+pub use table::{Room, table};
 
 /// How a conversation ended, as plain lines and JSON say it.
 fn ending(ending: Ending) -> &'static str {
@@ -210,104 +210,16 @@ impl Object<'_> {
     }
 }
 
-/// Bytes in at most five columns.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes}"),
-        10_000..10_000_000 => format!("{} k", bytes / 1000),
-        10_000_000..10_000_000_000 => format!("{} M", bytes / 1_000_000),
-        _ => format!("{} G", bytes / 1_000_000_000),
-    }
-}
-
-/// Columns from which on the table has round trips.
-const WIDE: usize = 110;
-
-/// To the server and back, and to the client and back, as far as they are known.
-fn round_trips(rtt: [Option<i64>; 2]) -> String {
-    let said = rtt.map(|rtt| {
-        let Some(rtt) = rtt else { return "?".to_owned() };
-        let mut out = Vec::new();
-        span(rtt, &mut out);
-        String::from_utf8(out).unwrap_or_default()
-    });
-    if rtt == [None; 2] { String::new() } else { said.join(" + ") }
-}
-
-/// A table of conversations for a terminal `width` columns wide.
-pub fn table(
-    summaries: impl IntoIterator<Item = Summary>,
-    width: usize,
-    palette: Palette,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    use Align::{Left, Right};
-    let columns = [
-        ("", Left),
-        ("#", Right),
-        ("client", Left),
-        ("server", Left),
-        ("packets", Right),
-        ("bytes", Right),
-        ("seconds", Right),
-        ("rtt: server + client", Right),
-        ("ended", Left),
-    ];
-    // The round trip of the handshake, on both sides of the place of capture, where there is room for it.
-    let rtts = width >= WIDE;
-    let columns: Vec<_> = columns.into_iter().filter(|(name, _)| rtts || !name.starts_with("rtt")).collect();
-    let mut table = Table::new(&columns, width, palette);
-    for summary in summaries {
-        let [client, server] = [summary.client, summary.server].map(|end| {
-            let mut shown = Vec::new();
-            endpoint(end, &mut shown);
-            String::from_utf8(shown).unwrap_or_default()
-        });
-        let client = if summary.guessed { format!("{client}?") } else { client };
-        let mut seconds = Vec::new();
-        text::seconds(summary.duration(), 3, &mut seconds);
-        let number = summary.stream.to_string();
-        let packets = summary.packets().to_string();
-        let bytes = size(summary.bytes());
-        let seconds = String::from_utf8(seconds).unwrap_or_default();
-        let rtt = summary.tcp.as_ref().map(|tcp| round_trips(tcp.rtt)).unwrap_or_default();
-        let row = [
-            Some((summary.transport.name(), Role::Faint)),
-            Some((number.as_str(), Role::Faint)),
-            Some((client.as_str(), Role::Plain)),
-            Some((server.as_str(), Role::Plain)),
-            Some((packets.as_str(), Role::Plain)),
-            Some((bytes.as_str(), Role::Plain)),
-            Some((seconds.as_str(), Role::Plain)),
-            rtts.then_some((rtt.as_str(), Role::Plain)),
-            Some((ending(summary.ending), role(summary.ending))),
-        ];
-        table.row(row.into_iter().flatten());
-    }
-    table.write(out)
-}
-
-/// A line of talk about conversations that are not in the table, or nothing.
-pub fn rest(shown: usize, known: usize, forgotten: u64) -> String {
+/// A line of talk about conversations that are not in the table, or nothing; `room`: there would be room for all.
+pub fn rest(shown: usize, known: usize, room: bool, forgotten: u64) -> String {
     let mut text = String::new();
     if shown < known {
-        text.push_str(&format!("{} of {known} conversations; --all shows the rest", shown));
+        let why = if room { "; --all shows the rest" } else { ", as many as fit here" };
+        text.push_str(&format!("{shown} of {known} conversations{why}"));
     }
     if forgotten > 0 {
         let gap = if text.is_empty() { "" } else { "; " };
         text.push_str(&format!("{gap}{forgotten} idle ones were forgotten to bound the memory (--max-flows)"));
     }
     escape::text(&text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn round_trips_are_told_on_both_sides_as_far_as_they_are_known() {
-        assert_eq!(round_trips([Some(12_000_000), Some(340_000)]), "12 ms + 340 µs");
-        assert_eq!(round_trips([Some(1_200_000), None]), "1.2 ms + ?");
-        assert_eq!(round_trips([None; 2]), "");
-    }
 }

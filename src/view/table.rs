@@ -53,6 +53,15 @@ impl Table {
         table
     }
 
+    /// Blank columns between two cells, at least one.
+    pub fn gap(mut self, gap: usize) -> Self {
+        let right = u16::try_from(gap.saturating_sub(1)).unwrap_or(u16::MAX);
+        self.inner.column_iter_mut().for_each(|column| {
+            column.set_padding((0, right));
+        });
+        self
+    }
+
     /// Adds a row: the text of each cell, and what it is.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = (&'a str, Role)>) {
         let cells: Vec<Cell> =

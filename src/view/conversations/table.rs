@@ -1,0 +1,248 @@
+//! Conversations as a table that fits its terminal: narrower gaps first, then shorter words, then cells of several lines.
+//!
+//! Lines are broken here, not by the table, so that it is known beforehand how many there will be: a picture that is
+//! to be drawn again in its place must not be higher than the screen.
+
+use std::io::{self, Write};
+
+use unicode_width::UnicodeWidthStr;
+
+use super::super::style::{Palette, Role};
+use super::super::table::{Align, Table};
+use super::super::words::span;
+use super::{ending, endpoint, role};
+use crate::field::text;
+use crate::flow::{Ending, Summary};
+
+/// What there is room for.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    pub width: usize,
+    /// Lines below the header; `None`: as many as it takes.
+    pub lines: Option<usize>,
+}
+
+/// Columns from which on the table has round trips.
+const WIDE: usize = 110;
+/// An address that is broken has at least so many.
+const LEAST: usize = 8;
+const CLIENT: usize = 2;
+const SERVER: usize = 3;
+const RTT: usize = 7;
+const ENDED: usize = 8;
+/// An ending that is broken has at least so many columns.
+const WORDS: usize = "half closed by".len();
+const COLUMNS: [(&str, Align); 9] = [
+    ("", Align::Left),
+    ("#", Align::Right),
+    ("client", Align::Left),
+    ("server", Align::Left),
+    ("packets", Align::Right),
+    ("bytes", Align::Right),
+    ("seconds", Align::Right),
+    ("rtt: server + client", Align::Right),
+    ("ended", Align::Left),
+];
+
+/// A conversation's cells, `None` in a column that is not shown.
+type Cells = [Option<(String, Role)>; COLUMNS.len()];
+
+/// A table of conversations for a terminal; how many of them had room.
+pub fn table(
+    summaries: impl IntoIterator<Item = Summary>,
+    room: Room,
+    palette: Palette,
+    out: &mut impl Write,
+) -> io::Result<usize> {
+    let most = room.lines.unwrap_or(usize::MAX);
+    let mut rows: Vec<Cells> =
+        summaries.into_iter().take(most).map(|summary| cells(&summary, room.lines.is_some())).collect();
+    let mut widths = widths(&rows);
+    // The round trip of the handshake, on both sides of the place of capture, where there is room for it.
+    let words = widths[ENDED].map_or(0, |width| width.saturating_sub(WORDS));
+    if room.width < WIDE || taken(&widths, 1).saturating_sub(words) > room.width {
+        rows.iter_mut().for_each(|row| row[RTT] = None);
+        widths[RTT] = None;
+    }
+    let columns: Vec<_> =
+        COLUMNS.iter().zip(&widths).filter(|(_, width)| width.is_some()).map(|(column, _)| *column).collect();
+    let gap = if taken(&widths, 2) <= room.width { 2 } else { 1 };
+    fold(&mut rows, widths, room.width, gap);
+    let mut table = Table::new(&columns, room.width, palette).gap(gap);
+    let (mut shown, mut lines) = (0, 0);
+    for row in &rows {
+        lines += row.iter().flatten().map(|(text, _)| text.lines().count()).max().unwrap_or(1);
+        if lines > most {
+            break;
+        }
+        shown += 1;
+        table.row(row.iter().flatten().map(|(text, role)| (text.as_str(), *role)));
+    }
+    table.write(out)?;
+    Ok(shown)
+}
+
+fn cells(summary: &Summary, brief: bool) -> Cells {
+    let [client, server] = [summary.client, summary.server].map(|end| {
+        let mut shown = Vec::new();
+        endpoint(end, &mut shown);
+        String::from_utf8(shown).unwrap_or_default()
+    });
+    let client = if summary.guessed { format!("{client}?") } else { client };
+    let mut seconds = Vec::new();
+    text::seconds(summary.duration(), 3, &mut seconds);
+    let rtt = summary.tcp.as_ref().map(|tcp| round_trips(tcp.rtt)).unwrap_or_default();
+    let ended = match summary.ending {
+        Ending::Reset { by_client: true, .. } if brief => "reset by client",
+        Ending::Reset { by_client: false, .. } if brief => "reset by server",
+        whole => ending(whole),
+    };
+    [
+        Some((summary.transport.name().to_owned(), Role::Faint)),
+        Some((summary.stream.to_string(), Role::Faint)),
+        Some((client, Role::Plain)),
+        Some((server, Role::Plain)),
+        Some((summary.packets().to_string(), Role::Plain)),
+        Some((size(summary.bytes()), Role::Plain)),
+        Some((String::from_utf8(seconds).unwrap_or_default(), Role::Plain)),
+        Some((rtt, Role::Plain)),
+        Some((ended.to_owned(), role(summary.ending))),
+    ]
+}
+
+/// The widest cell of each column, its header included; `None` of one that is not shown.
+fn widths(rows: &[Cells]) -> [Option<usize>; COLUMNS.len()] {
+    std::array::from_fn(|at| {
+        let cells = rows.iter().map(|row| row[at].as_ref().map(|(text, _)| text.width()));
+        cells.max().map_or(Some(COLUMNS[at].0.len()), |widest| widest.map(|widest| widest.max(COLUMNS[at].0.len())))
+    })
+}
+
+fn taken(widths: &[Option<usize>; COLUMNS.len()], gap: usize) -> usize {
+    let shown = widths.iter().flatten();
+    shown.clone().sum::<usize>() + gap * (shown.count() - 1)
+}
+
+/// Breaks what is too wide: the words of the ending first, then addresses.
+fn fold(rows: &mut [Cells], mut widths: [Option<usize>; COLUMNS.len()], width: usize, gap: usize) {
+    for columns in [&[ENDED][..], &[CLIENT, SERVER]] {
+        let over = taken(&widths, gap).saturating_sub(width);
+        if over == 0 {
+            return;
+        }
+        for &at in columns {
+            // Addresses share what is too much; words stay readable as long as addresses can give way.
+            let least = if at == ENDED { WORDS } else { LEAST };
+            let room = widths[at].unwrap_or(0).saturating_sub(over.div_ceil(columns.len())).max(least);
+            for (text, _) in rows.iter_mut().filter_map(|row| row[at].as_mut()) {
+                *text = broken(text, room, if at == ENDED { ' ' } else { ':' });
+            }
+            widths[at] = Some(room);
+        }
+    }
+}
+
+/// `text` in lines of at most `room` columns, broken before `mark`s (of which blanks are left out), else anywhere.
+fn broken(text: &str, room: usize, mark: char) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for (at, part) in text.split(mark).enumerate() {
+        let part = if at > 0 { format!("{mark}{part}") } else { part.to_owned() };
+        match lines.last_mut() {
+            Some(line) if line.width() + part.width() <= room => line.push_str(&part),
+            _ => {
+                let letters: Vec<char> = part.trim_start().chars().collect();
+                lines.extend(letters.chunks(room.max(1)).map(|letters| letters.iter().collect::<String>()));
+            }
+        }
+    }
+    lines.join("\n")
+}
+
+/// Bytes in at most five columns.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes}"),
+        10_000..10_000_000 => format!("{} k", bytes / 1000),
+        10_000_000..10_000_000_000 => format!("{} M", bytes / 1_000_000),
+        _ => format!("{} G", bytes / 1_000_000_000),
+    }
+}
+
+/// To the server and back, and to the client and back, as far as they are known.
+fn round_trips(rtt: [Option<i64>; 2]) -> String {
+    let said = rtt.map(|rtt| {
+        let Some(rtt) = rtt else { return "?".to_owned() };
+        let mut out = Vec::new();
+        span(rtt, &mut out);
+        String::from_utf8(out).unwrap_or_default()
+    });
+    if rtt == [None; 2] { String::new() } else { said.join(" + ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Transport, Why};
+    use crate::frame::Timestamp;
+    use crate::wire::Address;
+
+    const V4: Address = Address::V4([192, 168, 100, 101]);
+    const V6: Address = Address::V6([0x20, 1, 0xd, 0xb8, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7]);
+
+    fn summary(address: Address) -> Summary {
+        Summary {
+            transport: Transport::Tcp,
+            stream: 12,
+            client: (address, 54321),
+            server: (address, 8005),
+            guessed: true,
+            first: Timestamp(0),
+            last: Timestamp(1_500_000_000),
+            traffic: Default::default(),
+            ending: Ending::Reset { by_client: true, why: Why::Unread },
+            tcp: None,
+        }
+    }
+
+    fn drawn(address: Address, width: usize, lines: Option<usize>) -> (usize, String) {
+        let mut out = Vec::new();
+        let all = std::iter::repeat_with(|| summary(address)).take(30);
+        let shown = table(all, Room { width, lines }, Palette::new(false), &mut out).unwrap();
+        (shown, String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn no_picture_is_larger_than_its_room() {
+        for (address, width) in [(V4, 120), (V4, 80), (V4, 60), (V6, 160), (V6, 120), (V6, 80)] {
+            for room in [None, Some(20)] {
+                let (shown, text) = drawn(address, width, room);
+                assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
+                assert!(shown > 0 && shown <= 30);
+                if room.is_some() {
+                    assert!(text.lines().count() <= 22, "{width}: {}\n{text}", text.lines().count());
+                }
+            }
+        }
+        let ours = Address::V4([127, 0, 0, 1]);
+        assert_eq!(drawn(ours, 80, Some(20)).0, 20, "a line each");
+    }
+
+    #[test]
+    fn addresses_break_before_their_port() {
+        let (_, text) = drawn(V6, 120, None);
+        assert!(text.lines().any(|line| line.contains(" :54321?  ") || line.contains(" :54321? ")), "{text}");
+        assert_eq!(broken("[fd00:5::1]:40001", 14, ':'), "[fd00:5::1]\n:40001");
+        assert_eq!(
+            broken("reset by client, perhaps with data unread", 16, ' '),
+            "reset by client,\nperhaps with\ndata unread"
+        );
+        assert_eq!(broken("abcdefgh", 3, ':'), "abc\ndef\ngh");
+    }
+
+    #[test]
+    fn round_trips_are_told_on_both_sides_as_far_as_they_are_known() {
+        assert_eq!(round_trips([Some(12_000_000), Some(340_000)]), "12 ms + 340 µs");
+        assert_eq!(round_trips([Some(1_200_000), None]), "1.2 ms + ?");
+        assert_eq!(round_trips([None; 2]), "");
+    }
+}
