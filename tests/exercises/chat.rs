@@ -332,6 +332,33 @@ mod server {
     }
 
     #[test]
+    fn the_readme_s_measurement_runs_and_holds() {
+        if !has_python() {
+            return;
+        }
+        let measure = |limit: &str, clients: &str| {
+            let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/chat.py");
+            Command::new("sh")
+                .args(["-c", "ulimit -n \"$1\" && exec python3 \"$2\" \"$3\" \"$4\"", "sh"])
+                .args([limit, script, env!("CARGO_BIN_EXE_netlab"), clients])
+                .output()
+                .expect("a shell")
+        };
+        let output = measure("400", "200");
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let said = text(&output.stdout);
+        for line in ["200 clients connected: p50 ", "heard of each other (20100 lines)", "too slowly", "at its peak "] {
+            assert!(said.contains(line), "{said}");
+        }
+        // Root may raise the limit.
+        if !nix::unistd::geteuid().is_root() {
+            let output = measure("100", "200");
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(text(&output.stderr).contains("264 open files are needed, this shell allows 100"), "{output:?}");
+        }
+    }
+
+    #[test]
     fn closes_its_clients_on_interrupt_and_says_how_many_it_served() {
         let server = Server::start("chat", &[]);
         let mut sally = Guest::enter(&server, "Sally");
