@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use super::Exit;
-use super::output::stdout;
+use super::output::{Language, stdout};
 use super::progress::Progress;
 use super::selection::Selection;
 use crate::field::text;
@@ -13,12 +13,14 @@ use crate::flow::{FlowTable, Known};
 use crate::io::file;
 use crate::pipeline::{self, Next, Sink};
 use crate::view::escape;
+use crate::view::lines::{self, Lines, Time};
+use crate::view::style::Palette;
 use crate::wire::Packet;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_long_help = "Frames show the same packet where all is equal that routers leave alone. The delay one way counts \
-    the difference between the two clocks. Exit status 1: some packets are in one capture alone."
+    the difference between the two clocks. Exit status 1: some packets are in one capture alone, or there were none."
 )]
 pub struct Args {
     /// The capture at the first point
@@ -38,6 +40,8 @@ pub struct Args {
     /// List at most this many packets of each kind
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
+    #[command(flatten)]
+    language: Language,
 }
 
 /// The sinks of the two passes.
@@ -65,6 +69,30 @@ impl<W: Write> Sink for Second<'_, W> {
     }
 }
 
+/// Tells some packets as lines, by their numbers.
+struct Named<'a> {
+    wanted: &'a [Sighting],
+    lines: Lines<std::io::Sink>,
+    text: Vec<u8>,
+}
+
+impl Sink for Named<'_> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        // Both are in the order of the file.
+        match self.wanted.split_first() {
+            None => return Ok(Next::Stop),
+            Some((next, later)) if next.number == packet.frame.number => {
+                self.wanted = later;
+                self.lines.packet(packet, known)?;
+                self.text.extend_from_slice(b"  ");
+                self.text.append(&mut self.lines.take());
+            }
+            _ => {}
+        }
+        Ok(Next::GoOn)
+    }
+}
+
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut matching = if args.nat { Matching::ignoring_ends() } else { Matching::default() };
     let mut out = BufWriter::new(stdout()?);
@@ -84,9 +112,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         writeln!(out, "both ways: {} s, whatever the difference between the two clocks", seconds(both))?;
     }
     let (only_first, only_second) = (matching.only_first(), &matching.only_second);
-    list(&mut out, "A", &args.first, &only_first, only_first.len() as u64, args.top)?;
+    list(&args, &mut out, "A", &args.first, &only_first, only_first.len() as u64)?;
     let in_second = only_second.len() as u64 + matching.uncounted_second;
-    list(&mut out, "B", &args.second, only_second, in_second, args.top)?;
+    list(&args, &mut out, "B", &args.second, only_second, in_second)?;
     for (count, what) in [
         (matching.skipped, "frames without an IP packet were not compared"),
         (matching.forgotten, "packets of A were too many to remember"),
@@ -96,7 +124,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         }
     }
     out.flush()?;
-    Ok(if only_first.is_empty() && in_second == 0 { Exit::Done } else { Exit::No })
+    // Where nothing was compared, nothing is the same.
+    let same = only_first.is_empty() && in_second == 0 && matching.pairs > 0;
+    Ok(if same { Exit::Done } else { Exit::No })
 }
 
 /// One capture through one sink; a file that ends early is an error, for half an answer would be a wrong one.
@@ -108,21 +138,28 @@ fn pass(args: &Args, path: &Path, sink: &mut dyn Sink) -> anyhow::Result<()> {
     summary.failure.map_or(Ok(()), |failure| Err(failure.into()))
 }
 
+/// How many there are, and the first of them as lines; those are read once more.
 fn list(
+    args: &Args,
     out: &mut impl Write,
     name: &str,
     path: &Path,
     found: &[Sighting],
     count: u64,
-    top: usize,
-) -> std::io::Result<()> {
+) -> anyhow::Result<()> {
     writeln!(out, "{count} only in {name} ({})", escape::text(&path.to_string_lossy()))?;
-    for sighting in found.iter().take(top) {
-        writeln!(out, "  packet {} at {}", sighting.number, seconds(sighting.time.0))?;
+    let wanted = found.get(..args.top).unwrap_or(found);
+    if wanted.is_empty() {
+        return Ok(());
     }
-    let listed = found.len().min(top) as u64;
-    if listed < count && listed > 0 {
-        writeln!(out, "  and {} more", count - listed)?;
+    let options =
+        lines::Options { time: Time::Epoch, palette: Palette::new(false), width: None, words: args.language.words() };
+    let mut named = Named { wanted, lines: Lines::new(std::io::sink(), options), text: Vec::new() };
+    pass(args, path, &mut named)?;
+    out.write_all(&named.text)?;
+    let left = count.saturating_sub(wanted.len() as u64);
+    if left > 0 {
+        writeln!(out, "  and {left} more")?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ pub struct Args {
     /// One JSON object with all figures
     #[arg(long)]
     json: bool,
-    /// Also draw bytes over time into this file
+    /// Also draw packets and bytes a second into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Plain characters only

@@ -1,6 +1,10 @@
-//! Figures over a capture: a plot of bytes over time, protocols as a tree, endpoints, ports and what went wrong.
+//! Figures over a capture: rates over time, protocols as a tree, endpoints, ports and what went wrong.
+
+mod plot;
 
 use std::io::{self, Write};
+
+pub use plot::svg;
 
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
@@ -8,8 +12,6 @@ use crate::field::text;
 use crate::flow::stats::{Key, Path, SIZES, Statistics, Sum, Tally, Trouble};
 use crate::wire::Address;
 
-/// Rows of the plot.
-const HEIGHT: usize = 8;
 /// Entries that each table shows.
 const TOP: usize = 10;
 
@@ -27,8 +29,14 @@ pub struct Options {
 pub fn write(statistics: &Statistics, options: Options, out: &mut impl Write) -> io::Result<()> {
     let duration = seconds(span(statistics));
     let Sum { packets, bytes } = statistics.total;
-    writeln!(out, "{packets} packets, {bytes} bytes, {duration} s")?;
-    plot(statistics, options, out)?;
+    write!(out, "{packets} packets, {bytes} bytes, {duration} s")?;
+    let each = span(statistics);
+    if each > 0 {
+        let (packets, bytes) = (plot::a_second(packets, each), plot::a_second(bytes, each));
+        write!(out, "; {packets} packets and {bytes} bytes a second")?;
+    }
+    writeln!(out)?;
+    plot::write(statistics, options, out)?;
     heading("sizes", options, out)?;
     let mut table = figures(&["bytes of a frame"], options);
     for (class, sum) in statistics.sizes.iter().enumerate().filter(|(_, sum)| sum.packets > 0) {
@@ -114,68 +122,6 @@ pub fn json(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
     let trouble =
         statistics.trouble.sorted().into_iter().map(|(what, part)| format!("\"{}\":{}", words(what), part.packets));
     writeln!(out, ",\"trouble\":{{{}}}}}", list(trouble.collect()))
-}
-
-/// Bytes over time as a drawing of bars, 800 by 240, in one self-contained file.
-pub fn svg(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
-    const WIDTH: usize = 800;
-    const HEIGHT: u64 = 200;
-    let bars = columns(statistics, WIDTH / 4);
-    let most = bars.iter().map(|bar| bar.bytes).max().unwrap_or(0).max(1);
-    writeln!(
-        out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} 240\" font-family=\"monospace\" font-size=\"12\">"
-    )?;
-    writeln!(out, "<rect width=\"{WIDTH}\" height=\"240\" fill=\"white\"/>")?;
-    for (place, bar) in bars.iter().enumerate().filter(|(_, bar)| bar.bytes > 0) {
-        let height = (bar.bytes * HEIGHT).div_ceil(most);
-        let (x, y) = (place * 4, HEIGHT + 10 - height);
-        writeln!(out, "<rect x=\"{x}\" y=\"{y}\" width=\"3\" height=\"{height}\" fill=\"#1f77b4\"/>")?;
-    }
-    let end = seconds(span(statistics));
-    writeln!(out, "<text x=\"2\" y=\"230\">0 s</text>")?;
-    writeln!(out, "<text x=\"{}\" y=\"230\" text-anchor=\"end\">{end} s</text>", WIDTH - 2)?;
-    writeln!(out, "<text x=\"2\" y=\"12\">{most} bytes</text>\n</svg>")
-}
-
-/// Bytes over time as bars, the highest as high as the plot.
-fn plot(statistics: &Statistics, options: Options, out: &mut impl Write) -> io::Result<()> {
-    let bars = columns(statistics, options.width.saturating_sub(2).max(1));
-    let most = bars.iter().map(|bar| bar.bytes).max().unwrap_or(0);
-    if most == 0 || bars.len() < 2 {
-        return Ok(());
-    }
-    let each = span(statistics).max(1) as f64 / bars.len() as f64 / 1e9;
-    writeln!(out, "\nbytes in every {each:.6} s; the highest bar is {most}")?;
-    let style = options.palette.style(Role::Data);
-    let steps = HEIGHT as u64 * 8;
-    for row in (0..HEIGHT as u64).rev() {
-        let mut line = String::new();
-        for bar in &bars {
-            let full = (bar.bytes * steps).div_ceil(most).saturating_sub(row * 8).min(8);
-            line.push(match (options.ascii, full) {
-                (_, 0) => ' ',
-                (true, _) => '#',
-                (false, eighths) => char::from_u32(0x2580 + eighths as u32).unwrap_or('#'),
-            });
-        }
-        writeln!(out, "{style}{}{style:#}", line.trim_end())?;
-    }
-    let end = format!("{} s", seconds(span(statistics)));
-    writeln!(out, "0 s{end:>rest$}", rest = bars.len().saturating_sub(3))
-}
-
-/// The intervals joined to at most `count` columns of equal length.
-fn columns(statistics: &Statistics, count: usize) -> Vec<Sum> {
-    let all = &statistics.intervals;
-    let count = count.min(all.len()).max(1);
-    let mut columns = vec![Sum::default(); count];
-    for (place, part) in all.iter().enumerate() {
-        let column = &mut columns[place * count / all.len()];
-        column.packets += part.packets;
-        column.bytes += part.bytes;
-    }
-    columns
 }
 
 /// Every protocol under the one that carries it, with what it and all within it add up to; in the order of the tree.
@@ -278,15 +224,6 @@ fn words(trouble: Trouble) -> &'static str {
 mod tests {
     use super::*;
     use crate::flow::stats::ENTRIES;
-
-    #[test]
-    fn columns_keep_every_byte() {
-        let intervals = (0..1000).map(|n| Sum { packets: 1, bytes: n }).collect();
-        let statistics = Statistics { intervals, ..Statistics::default() };
-        let columns = columns(&statistics, 78);
-        assert_eq!(columns.len(), 78);
-        assert_eq!(columns.iter().map(|sum| sum.bytes).sum::<u64>(), (0..1000).sum::<u64>());
-    }
 
     #[test]
     fn a_full_table_says_what_it_did_not_tell_apart() {
