@@ -42,6 +42,8 @@ pub enum Command {
     Demo(cmd::demo::Args),
     /// Measure: how fast TCP is with buffers of any size, how models of servers compare under load
     Bench(cmd::bench::Args),
+    /// List this machine's sockets with their processes, or watch them open and close
+    Sockets(cmd::sockets::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
@@ -69,6 +71,7 @@ impl Command {
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
             Self::Bench(args) => cmd::bench::run(args),
+            Self::Sockets(args) => cmd::sockets::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),

@@ -25,6 +25,7 @@ pub mod read;
 pub mod save;
 pub mod selection;
 pub mod serve;
+pub mod sockets;
 pub mod stats;
 
 use std::process::ExitCode;

@@ -8,7 +8,8 @@ use std::net::{SocketAddr, SocketAddrV6};
 use std::time::Duration;
 
 use super::Transport;
-use crate::io::holder::{self, Holder};
+use crate::io::holder;
+use crate::io::sockets::processes::Holder;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -146,7 +147,7 @@ impl Error {
 fn holder_words(holder: Option<&Holder>) -> String {
     match holder {
         // A process may call itself anything; Debug escapes it.
-        Some(Holder { pid, process }) => format!("{process:?} (process {pid})"),
+        Some(Holder { pid, process, .. }) => format!("{process:?} (process {pid})"),
         None => "a program that is hidden from you (sudo shows it), or does not listen".to_owned(),
     }
 }

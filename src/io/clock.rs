@@ -8,3 +8,8 @@ pub fn zone_offset(at: Timestamp) -> i64 {
     let zone = jiff::tz::TimeZone::system();
     jiff::Timestamp::from_second(seconds).map_or(0, |moment| i64::from(zone.to_offset(moment).seconds()))
 }
+
+/// This moment.
+pub fn now() -> Timestamp {
+    Timestamp(i64::try_from(jiff::Timestamp::now().as_nanosecond()).unwrap_or(i64::MAX))
+}

@@ -1,56 +1,34 @@
-//! Which process holds a port that is wanted (proc_pid_fd(5), /proc/net/tcp and its like).
+//! Which process holds a port that is wanted.
 //!
 //! Guarantee: only names what it saw; processes of other users, whose descriptors the kernel hides, are not named.
 
 use std::net::{IpAddr, SocketAddr};
 
-use procfs::net::{self, TcpState};
-use procfs::process::{FDTarget, all_processes};
-
-/// A process that holds a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
-    pub pid: i32,
-    /// The kernel's name of it (at most 15 bytes); whatever the program chose, so escape it before a terminal.
-    pub process: String,
-}
+use super::sockets::processes::{Holder, Holders};
+use super::sockets::{self, Endpoint, Protocol, Socket, State};
 
 /// The process that listens on `address` (TCP), or is bound to it (UDP); `None` where there is none to be seen.
 pub fn of(address: SocketAddr, udp: bool) -> Option<Holder> {
-    let inodes = if udp { bound(address) } else { listening(address) };
-    let process = all_processes().ok()?.flatten().find(|process| {
-        let Ok(descriptors) = process.fd() else { return false };
-        descriptors
-            .flatten()
-            .any(|descriptor| matches!(descriptor.target, FDTarget::Socket(inode) if inodes.contains(&inode)))
-    })?;
-    Some(Holder { pid: process.pid, process: process.stat().ok()?.comm })
+    let protocol = if udp { Protocol::Udp } else { Protocol::Tcp };
+    let sockets = sockets::list(&[protocol], false).ok()?;
+    let holders = Holders::read();
+    let holds = |socket: &&Socket| (udp || socket.state == State::LISTEN) && stands_in_the_way(&socket.local, address);
+    sockets.iter().filter(holds).find_map(|socket| holders.of(socket.inode).first().cloned())
 }
 
 /// How many TCP connections in TIME-WAIT keep `address` from being bound without SO_REUSEADDR (RFC 9293 §3.3.2); 0 where a
 /// program listens, whether its process may be seen or not: that is the nearer reason.
 pub fn waiting(address: SocketAddr) -> usize {
-    if !listening(address).is_empty() {
-        return 0;
-    }
-    let entries = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
-    entries.filter(|entry| entry.state == TcpState::TimeWait && stands_in_the_way(entry.local_address, address)).count()
-}
-
-fn listening(address: SocketAddr) -> Vec<u64> {
-    let entries = [net::tcp(), net::tcp6()].into_iter().flatten().flatten();
-    let ours =
-        entries.filter(|entry| entry.state == TcpState::Listen && stands_in_the_way(entry.local_address, address));
-    ours.map(|entry| entry.inode).collect()
-}
-
-fn bound(address: SocketAddr) -> Vec<u64> {
-    let entries = [net::udp(), net::udp6()].into_iter().flatten().flatten();
-    entries.filter(|entry| stands_in_the_way(entry.local_address, address)).map(|entry| entry.inode).collect()
+    let sockets = sockets::list(&[Protocol::Tcp], false).unwrap_or_default();
+    let stands = |state: State| {
+        sockets.iter().filter(move |socket| socket.state == state && stands_in_the_way(&socket.local, address)).count()
+    };
+    if stands(State::LISTEN) > 0 { 0 } else { stands(State::TIME_WAIT) }
 }
 
 /// Whether a socket at `held` keeps another from `wanted`: the same port, and the same address or any.
-fn stands_in_the_way(held: SocketAddr, wanted: SocketAddr) -> bool {
+fn stands_in_the_way(held: &Endpoint, wanted: SocketAddr) -> bool {
+    let Endpoint::Address(held) = held else { return false };
     let [held_ip, wanted_ip]: [IpAddr; 2] = [held.ip().to_canonical(), wanted.ip().to_canonical()];
     held.port() == wanted.port() && (held_ip == wanted_ip || held_ip.is_unspecified() || wanted_ip.is_unspecified())
 }
@@ -94,10 +72,11 @@ mod tests {
 
     #[test]
     fn any_address_stands_in_the_way_of_each() {
-        let held = |text: &str| text.parse().unwrap();
-        assert!(stands_in_the_way(held("0.0.0.0:80"), held("127.0.0.1:80")));
-        assert!(stands_in_the_way(held("[::ffff:127.0.0.1]:80"), held("127.0.0.1:80")));
-        assert!(!stands_in_the_way(held("127.0.0.2:80"), held("127.0.0.1:80")));
-        assert!(!stands_in_the_way(held("127.0.0.1:81"), held("127.0.0.1:80")));
+        let held = |text: &str| Endpoint::Address(text.parse().unwrap());
+        let wanted = |text: &str| text.parse().unwrap();
+        assert!(stands_in_the_way(&held("0.0.0.0:80"), wanted("127.0.0.1:80")));
+        assert!(stands_in_the_way(&held("[::ffff:127.0.0.1]:80"), wanted("127.0.0.1:80")));
+        assert!(!stands_in_the_way(&held("127.0.0.2:80"), wanted("127.0.0.1:80")));
+        assert!(!stands_in_the_way(&held("127.0.0.1:81"), wanted("127.0.0.1:80")));
     }
 }

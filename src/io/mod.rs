@@ -16,6 +16,7 @@ pub mod netns;
 pub mod pcap;
 pub mod privilege;
 pub mod resolver;
+pub mod sockets;
 mod sys;
 pub mod tcp_info;
 pub mod usage;

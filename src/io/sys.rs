@@ -3,7 +3,7 @@
 
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
@@ -183,4 +183,52 @@ pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQues
         InterfaceQuestion::HardwareType => u32::from(unsafe { request.ifr_ifru.ifru_hwaddr.sa_family }),
         InterfaceQuestion::Ethtool(_) => value.data,
     })
+}
+
+/// A copy of descriptor `number` of process `pid` (pidfd_open(2), pidfd_getfd(2)): the same open socket.
+pub fn descriptor_of(pid: i32, number: i32) -> io::Result<OwnedFd> {
+    let owned = |result: libc::c_long| match i32::try_from(result) {
+        // SAFETY: both calls answer a new descriptor, closed on exec, that nothing else has.
+        Ok(descriptor @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
+        _ => Err(io::Error::last_os_error()),
+    };
+    // SAFETY: takes numbers only.
+    let process = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    // SAFETY: takes numbers only; the descriptor of the process is open as long as `process` lives.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) })
+}
+
+/// Whether a socket is a member of a multicast group on the interface with this index (MCAST_MSFILTER).
+pub fn is_member(socket: &impl AsFd, interface: u32, group: std::net::IpAddr) -> bool {
+    /// linux/in.h, struct group_filter without its list of sources.
+    #[repr(C)]
+    struct Filter {
+        interface: u32,
+        group: libc::sockaddr_storage,
+        mode: u32,
+        sources: u32,
+        list: [libc::sockaddr_storage; 1],
+    }
+    const MCAST_MSFILTER: i32 = 48;
+    // SAFETY: plain data; all zeroes is one of its values.
+    let mut filter: Filter = unsafe { std::mem::zeroed() };
+    filter.interface = interface;
+    let address = socket2::SockAddr::from(std::net::SocketAddr::new(group, 0));
+    // SAFETY: a socket address is at most as long as sockaddr_storage, which is made to hold any of them; the two do not
+    // overlap.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            address.as_ptr().cast::<u8>(),
+            (&raw mut filter.group).cast::<u8>(),
+            address.len() as usize,
+        );
+    }
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    // Room for no source: how many there are is not asked.
+    let mut length = std::mem::offset_of!(Filter, list) as libc::socklen_t;
+    // SAFETY: the kernel reads and writes at most `length` bytes of the filter, which is longer; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(socket.as_fd().as_raw_fd(), level, MCAST_MSFILTER, (&raw mut filter).cast(), &raw mut length)
+    };
+    result == 0
 }

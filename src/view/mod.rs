@@ -13,6 +13,7 @@ pub mod ladder;
 pub mod lines;
 pub mod markdown;
 pub mod models;
+pub mod object;
 pub mod stats;
 pub mod stop;
 pub mod style;

@@ -194,7 +194,7 @@ fn pad(columns: usize, out: &mut Vec<u8>) {
 }
 
 /// The time of day, `12:34:56.000001`.
-fn clock(time: Timestamp, east: i64, decimals: u32, out: &mut Vec<u8>) {
+pub fn clock(time: Timestamp, east: i64, decimals: u32, out: &mut Vec<u8>) {
     let seconds = time.0.div_euclid(1_000_000_000).saturating_add(east).rem_euclid(86_400);
     for (place, part) in [seconds / 3600, seconds / 60 % 60, seconds % 60].into_iter().enumerate() {
         if place > 0 {

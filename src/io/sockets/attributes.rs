@@ -1,0 +1,33 @@
+//! The attributes that end a netlink message (netlink(7), struct rtattr): length, type, value, padded to four bytes.
+
+/// The bytes behind a message's fixed part.
+#[derive(Clone, Copy, Debug)]
+pub struct Attributes<'a>(pub &'a [u8]);
+
+impl<'a> Attributes<'a> {
+    /// The value of the first attribute of that type.
+    pub fn find(self, kind: u16) -> Option<&'a [u8]> {
+        let mut rest = self.0;
+        loop {
+            let length = usize::from(u16_at(rest, 0)?);
+            let value = rest.get(4..length)?;
+            if u16_at(rest, 2)? & TYPE_BITS == kind {
+                return Some(value);
+            }
+            rest = rest.get(length.next_multiple_of(4)..)?;
+        }
+    }
+}
+
+/// The type without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
+const TYPE_BITS: u16 = 0x3fff;
+
+/// Two bytes in host byte order.
+pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// Four bytes in host byte order.
+pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+}
