@@ -14,6 +14,7 @@ use raw::Raw;
 use super::output::{Color, stdout};
 use super::progress::Progress;
 use super::{Exit, selection};
+use crate::flow::analysis::Analysis;
 use crate::flow::key::{Direction, Key};
 use crate::flow::stream::{Assembler, Item, Segment, is_fragment};
 use crate::flow::{Event, FlowTable, Known};
@@ -185,8 +186,8 @@ impl Sink for Follower {
             if let Some(chosen) = self.chosen.as_mut().filter(|chosen| chosen.key == key) {
                 chosen.over = chosen.stream != stream;
                 if !chosen.over && !is_fragment(packet, at.index) {
-                    let acks = known.facts.tcp.and_then(|facts| facts.analysis.acks_frame);
-                    self.takes(&at, direction, acks);
+                    let analysis = known.facts.tcp.map(|facts| facts.analysis).unwrap_or_default();
+                    self.takes(&at, direction, &analysis);
                 }
             }
         }
@@ -235,12 +236,12 @@ impl Follower {
             && let Some((key, direction)) = Key::new(&at)
             && self.chosen.as_ref().is_some_and(|chosen| chosen.key == key && !chosen.over)
         {
-            self.takes(&at, direction, None);
+            self.takes(&at, direction, &Analysis::default());
         }
     }
 
     /// A segment or datagram of the conversation.
-    fn takes(&mut self, at: &At<'_>, direction: Direction, acks: Option<u64>) {
+    fn takes(&mut self, at: &At<'_>, direction: Direction, analysis: &Analysis) {
         let from_client = self.chosen.as_ref().is_some_and(|chosen| chosen.client == direction);
         let (view, raw) = (&mut self.view, &mut self.raw);
         if self.protocol == Protocol::Udp {
@@ -262,7 +263,7 @@ impl Follower {
         if let Some(raw) = raw.as_mut().filter(|_| segment.flags.any(Flags::RST)) {
             raw.reset(from_client, place.offset, segment.data);
         }
-        view.segment(&segment, place, acks);
+        view.segment(&segment, place, analysis);
     }
 
     /// Shows what is left and how it ended; `false` where there was no such conversation.

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 
 use super::escape;
 use super::style::{Palette, Role};
+use crate::flow::analysis::{Analysis, Marks};
 use crate::flow::stream::{Chunk, Item, Missing, Place, Segment, Why};
 use crate::wire::tcp::Flags;
 
@@ -21,6 +22,14 @@ const ROW: usize = 16;
 const MARGIN: usize = 9;
 /// Bytes of a differing copy that are shown.
 const COPY: usize = 32;
+
+/// Why a segment's bytes are not the next ones, or carry nothing new.
+const OUT_OF_LINE: [(u32, &str); 4] = [
+    (Marks::EMPTY_PROBE | Marks::ZERO_WINDOW_PROBE, "asks for room"),
+    (Marks::KEEP_ALIVE, "keep-alive"),
+    (Marks::REPEATED, "sent again"),
+    (Marks::OUT_OF_ORDER, "arrives late"),
+];
 
 /// How to show a conversation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,8 +166,9 @@ impl<W: Write> Follow<W> {
         }
     }
 
-    /// A segment, as a row of the list of boundaries. `acks`: the frame whose data it acknowledges.
-    pub fn segment(&mut self, segment: &Segment<'_>, place: Place, acks: Option<u64>) {
+    /// A segment, as a row of the list of boundaries: `analysis` knows the frame that it acknowledges, and why its bytes
+    /// are not the next ones.
+    pub fn segment(&mut self, segment: &Segment<'_>, place: Place, analysis: &Analysis) {
         if segment.flags.any(Flags::RST) && !segment.data.is_empty() {
             // Not part of the stream (RFC 9293 §3.5.3), but somebody wrote it for a reader.
             let (whose, text) = (side(segment.from_client), quoted(segment.data));
@@ -175,13 +185,17 @@ impl<W: Write> Follow<W> {
         };
         let mut acknowledges = match (place.acknowledges, place.fin) {
             (Some(count), true) => format!("{} and the FIN", bytes(count.max(0) as u64)),
-            (Some(0), false) if acks.is_some() => "the SYN".to_owned(),
+            (Some(0), false) if analysis.acks_frame.is_some() => "the SYN".to_owned(),
             (Some(count), false) => bytes(count.max(0) as u64),
             (None, _) if segment.flags.any(Flags::ACK) => format!("number {}", segment.acknowledgment),
             (None, _) => String::new(),
         };
-        if let Some(frame) = acks {
+        if let Some(frame) = analysis.acks_frame {
             acknowledges.push_str(&format!(": frame {frame}"));
+        }
+        if let Some((_, words)) = OUT_OF_LINE.iter().find(|(marks, _)| analysis.marks.any(*marks)) {
+            let gap = if acknowledges.is_empty() { "" } else { "; " };
+            acknowledges.push_str(&format!("{gap}{words}"));
         }
         let style = self.palette.style(role);
         let (frame, side, length) = (segment.frame, side(segment.from_client), segment.length);

@@ -119,7 +119,7 @@ fn the_text_in_a_reset_is_told_but_nobody_said_it_in_the_stream() {
         let (sequence, acknowledgment, data) = (0, 0, b"busy");
         let segment =
             Segment { from_client: false, frame: 7, time: None, flags, sequence, acknowledgment, length: 4, data };
-        view.segment(&segment, Place::default(), None);
+        view.segment(&segment, Place::default(), &Analysis::default());
     });
     assert_eq!(text, "         [frame 7: the server's reset says \"busy\"]\n");
 }
