@@ -7,15 +7,12 @@ mod watching;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
+use super::Exit;
 use super::output::{Color, stdout};
-use super::{Exit, args};
 use crate::io::sockets::processes::Holders;
 use crate::io::sockets::{self, Protocol, Socket};
 use crate::quantity;
 use crate::view::style::Palette;
-
-/// Rows from which on a table would have to be drawn for longer than anybody reads it: plain lines.
-const MOST_ROWS: usize = 500;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Keys of --json: protocol, type, state (RFC 9293's words; UNCONNECTED for datagrams that \
@@ -85,10 +82,9 @@ fn once(args: &Args) -> anyhow::Result<Exit> {
         for socket in &found {
             show::json(socket, holders.of(socket.inode), &mut names, &mut out);
         }
-    } else if std::io::stdout().is_terminal() && !args.verbose && found.len() <= MOST_ROWS {
-        show::table(&found, &holders, &mut names, args::width(), palette, &mut out)?;
     } else {
-        show::lines(&found, &holders, &mut names, (palette, args.verbose), &mut out);
+        let look = show::Look { palette, header: std::io::stdout().is_terminal(), verbose: args.verbose };
+        show::lines(&found, &holders, &mut names, look, &mut out);
     }
     stdout()?.write_all(&out)?;
     if !args.json {

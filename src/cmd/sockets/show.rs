@@ -1,11 +1,11 @@
-//! Sockets as rows of a table, as plain lines, as JSON.
+//! Sockets as lines in columns, and as JSON.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::io;
 use std::time::Duration;
 
 use nix::unistd::{Uid, User};
+use unicode_width::UnicodeWidthStr;
 
 use super::choice::word;
 use crate::io::sockets::processes::{Holder, Holders};
@@ -14,7 +14,7 @@ use crate::io::tcp_info::TcpInfo;
 use crate::view::escape;
 use crate::view::object::Object;
 use crate::view::style::{Palette, Role};
-use crate::view::table::{Align, Table};
+use crate::view::table::Align;
 
 /// Names of users and interfaces, asked for once each.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ impl Names {
 }
 
 /// The cells of a row, in the order of `COLUMNS`.
-type Row = [String; 8];
+type Row = [String; COLUMNS.len()];
 
 const COLUMNS: [(&str, Align); 8] = [
     ("protocol", Align::Left),
@@ -113,66 +113,60 @@ fn role(state: State) -> Role {
     }
 }
 
-/// For a terminal.
-pub fn table(
-    sockets: &[Socket],
-    holders: &Holders,
-    names: &mut Names,
-    width: usize,
-    palette: Palette,
-    out: &mut dyn io::Write,
-) -> io::Result<()> {
-    let mut table = Table::new(&COLUMNS, width, palette);
-    for socket in sockets {
-        let row = row(socket, holders.of(socket.inode), names);
-        let cells = row.iter().zip(COLUMNS);
-        table.row(
-            cells.map(|(cell, (name, _))| {
-                (cell.as_str(), if name == "state" { role(socket.state) } else { Role::Plain })
-            }),
-        );
-    }
-    table.write(out)
+/// How lines are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    pub palette: Palette,
+    /// With the names of the columns above.
+    pub header: bool,
+    /// With what `-v` asked for indented below each.
+    pub verbose: bool,
 }
 
-/// One line each, in columns as wide as they need; with what `-v` asked for indented below.
-pub fn lines(
-    sockets: &[Socket],
-    holders: &Holders,
-    names: &mut Names,
-    (palette, verbose): (Palette, bool),
-    out: &mut Vec<u8>,
-) {
+/// One line each, in columns as wide as they need.
+pub fn lines(sockets: &[Socket], holders: &Holders, names: &mut Names, look: Look, out: &mut Vec<u8>) {
     let rows: Vec<Row> = sockets
         .iter()
         .map(|socket| row(socket, holders.of(socket.inode), names).map(|cell| escape::text(&cell)))
         .collect();
-    let mut widths = [0; 8];
-    for (width, column) in widths.iter_mut().zip(0..) {
-        *width = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let header = COLUMNS.map(|(name, _)| name.to_owned());
+    let header = if look.header { Some(&header) } else { None };
+    let mut widths = [0; COLUMNS.len()];
+    for (column, width) in widths.iter_mut().enumerate() {
+        let cells = rows.iter().chain(header).filter_map(|row| row.get(column));
+        *width = cells.map(|cell| cell.width()).max().unwrap_or(0);
+    }
+    if let Some(header) = header {
+        line(header, &widths, look.palette, [Role::Heading; 2], out);
     }
     for (socket, row) in sockets.iter().zip(&rows) {
-        let mut line = String::new();
-        // A column that nobody fills takes no room.
-        let filled = row.iter().zip(widths).zip(COLUMNS).filter(|((_, width), _)| *width > 0);
-        for ((cell, width), (name, align)) in filled {
-            let padding = " ".repeat(width.saturating_sub(cell.chars().count()));
-            let mut colored = Vec::new();
-            palette.begin(if name == "state" { role(socket.state) } else { Role::Plain }, &mut colored);
-            colored.extend_from_slice(cell.as_bytes());
-            palette.end(if name == "state" { role(socket.state) } else { Role::Plain }, &mut colored);
-            let cell = String::from_utf8(colored).unwrap_or_default();
-            match align {
-                Align::Left => line.extend([cell.as_str(), &padding, "  "]),
-                Align::Right => line.extend([&padding, cell.as_str(), "  "]),
-            }
-        }
-        out.extend_from_slice(line.trim_end().as_bytes());
-        out.push(b'\n');
-        for detail in if verbose { details(socket, names) } else { Vec::new() } {
+        line(row, &widths, look.palette, [Role::Plain, role(socket.state)], out);
+        for detail in if look.verbose { details(socket, names) } else { Vec::new() } {
             out.extend_from_slice(format!("    {}\n", escape::text(&detail)).as_bytes());
         }
     }
+}
+
+/// A row, its cells in these widths; the state in a role of its own.
+fn line(row: &Row, widths: &[usize], palette: Palette, [plain, state]: [Role; 2], out: &mut Vec<u8>) {
+    let mut pending = 0;
+    // A column that nobody fills takes no room.
+    let filled = row.iter().zip(widths).zip(COLUMNS).filter(|((_, width), _)| **width > 0);
+    for ((cell, width), (name, align)) in filled {
+        let padding = width.saturating_sub(cell.width());
+        if align == Align::Right {
+            pending += padding;
+        }
+        if !cell.is_empty() {
+            out.resize(out.len() + std::mem::take(&mut pending), b' ');
+            let role = if name == "state" { state } else { plain };
+            palette.begin(role, out);
+            out.extend_from_slice(cell.as_bytes());
+            palette.end(role, out);
+        }
+        pending += if align == Align::Left { padding + 2 } else { 2 };
+    }
+    out.push(b'\n');
 }
 
 /// What is to be said below a socket, by lines.
