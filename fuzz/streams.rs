@@ -119,7 +119,7 @@ impl Sink for Checked {
             let Self { assembler, view, sides, payloads } = self;
             assembler.segment(&segment, &mut |item| take(&item, payloads, sides, view));
             assert!(assembler.kept() <= LIMIT, "{} bytes kept", assembler.kept());
-            view.segment(&segment, assembler.place(&segment), facts.analysis.acks_frame);
+            view.segment(&segment, assembler.place(&segment), &facts.analysis);
         }
         Ok(Next::GoOn)
     }
