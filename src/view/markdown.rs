@@ -8,21 +8,25 @@ use unicode_width::UnicodeWidthStr;
 
 use super::style::{Palette, Role};
 
-/// Writes `page`, prose wrapped to `width` columns; code and tables keep their shape.
+/// Writes `page`, prose and the cells of tables wrapped to `width` columns. Code keeps its shape, but for what stands
+/// behind commands to explain them, which is moved where there is room.
 pub fn render(out: &mut impl Write, page: &str, width: usize, palette: Palette) -> io::Result<()> {
     let mut view = View { out, width: width.max(20), palette, stressed: false };
     let mut paragraph = Paragraph::default();
     let mut table: Vec<Vec<&str>> = Vec::new();
-    let mut in_code = false;
+    let mut code: Option<Vec<&str>> = None;
     for line in page.lines() {
-        if !line.starts_with('|') || in_code {
+        if !line.starts_with('|') || code.is_some() {
             view.table(&mut table)?;
         }
         if line.starts_with("```") {
             view.paragraph(&mut paragraph)?;
-            in_code = !in_code;
-        } else if in_code {
-            view.code(line)?;
+            match code.take() {
+                Some(lines) => view.code(&lines)?,
+                None => code = Some(Vec::new()),
+            }
+        } else if let Some(lines) = &mut code {
+            lines.push(line);
         } else if let Some(heading) = line.strip_prefix('#') {
             view.paragraph(&mut paragraph)?;
             view.heading(heading.trim_start_matches('#').trim())?;
@@ -43,7 +47,8 @@ pub fn render(out: &mut impl Write, page: &str, width: usize, palette: Palette) 
         }
     }
     view.table(&mut table)?;
-    view.paragraph(&mut paragraph)
+    view.paragraph(&mut paragraph)?;
+    view.code(&code.unwrap_or_default())
 }
 
 /// Prose being gathered.
@@ -80,30 +85,36 @@ impl<W: Write> View<'_, W> {
         writeln!(self.out, "{bold}{text}{bold:#}")
     }
 
-    fn code(&mut self, text: &str) -> io::Result<()> {
+    fn code(&mut self, lines: &[&str]) -> io::Result<()> {
         let colour = self.palette.style(Role::Data);
-        writeln!(self.out, "    {colour}{text}{colour:#}")
+        let room = self.width.saturating_sub(4);
+        if !lines.iter().any(|line| line.width() > room && explained(line).is_some()) {
+            return lines.iter().try_for_each(|text| writeln!(self.out, "    {colour}{text}{colour:#}"));
+        }
+        // Two blanks behind the longest command, or a row of their own.
+        let commands = lines.iter().filter_map(|line| explained(line)).map(|(command, _)| command.width());
+        let beside = Some(commands.max().unwrap_or(0) + 2).filter(|column| column + LEAST <= room);
+        for line in lines {
+            let Some((command, words)) = explained(line) else {
+                writeln!(self.out, "    {colour}{line}{colour:#}")?;
+                continue;
+            };
+            let column = beside.unwrap_or(4);
+            let mut rows = wrapped(words, room.saturating_sub(column)).into_iter();
+            let first = if beside.is_some() { rows.next() } else { None };
+            let gap = column.saturating_sub(command.width());
+            let first = first.map(|row| format!("{:gap$}{row}", "")).unwrap_or_default();
+            writeln!(self.out, "    {colour}{command}{first}{colour:#}")?;
+            rows.try_for_each(|row| writeln!(self.out, "    {:column$}{colour}{row}{colour:#}", ""))?;
+        }
+        Ok(())
     }
 
     fn paragraph(&mut self, paragraph: &mut Paragraph) -> io::Result<()> {
         let Paragraph { words, item } = std::mem::take(paragraph);
         let (first, rest) = if item { ("- ", "  ") } else { ("", "") };
-        let mut line = first.to_owned();
-        let mut empty = true;
-        for word in pieces(&words) {
-            if !empty && shown_width(&line) + 1 + shown_width(word) > self.width {
-                self.inline(&line)?;
-                line = rest.to_owned();
-                empty = true;
-            }
-            if !empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            empty = false;
-        }
-        if !empty {
-            self.inline(&line)?;
+        for (number, row) in wrapped(&words, self.width.saturating_sub(first.len())).iter().enumerate() {
+            self.inline(&format!("{}{row}", if number == 0 { first } else { rest }))?;
         }
         self.stressed = false;
         Ok(())
@@ -111,17 +122,26 @@ impl<W: Write> View<'_, W> {
 
     fn table(&mut self, rows: &mut Vec<Vec<&str>>) -> io::Result<()> {
         let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-        let widths: Vec<usize> = (0..columns)
+        let mut widths: Vec<usize> = (0..columns)
             .map(|at| rows.iter().filter_map(|row| row.get(at)).map(|cell| shown_width(cell)).max().unwrap_or(0))
             .collect();
+        // The widest gives way first.
+        while widths.iter().map(|width| width + 2).sum::<usize>() > self.width {
+            let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > LEAST / 2) else { break };
+            *widest -= 1;
+        }
         for row in rows.drain(..) {
-            let mut line = String::new();
-            for (cell, width) in row.iter().zip(&widths) {
-                line.push_str("  ");
-                line.push_str(cell);
-                line.extend(std::iter::repeat_n(' ', width.saturating_sub(shown_width(cell))));
+            let cells: Vec<Vec<String>> = row.iter().zip(&widths).map(|(cell, width)| wrapped(cell, *width)).collect();
+            for at in 0..cells.iter().map(Vec::len).max().unwrap_or(0) {
+                let mut line = String::new();
+                for (cell, width) in cells.iter().zip(&widths) {
+                    let part = cell.get(at).map_or("", String::as_str);
+                    line.push_str("  ");
+                    line.push_str(part);
+                    line.extend(std::iter::repeat_n(' ', width.saturating_sub(shown_width(part))));
+                }
+                self.inline(line.trim_end())?;
             }
-            self.inline(line.trim_end())?;
             self.stressed = false;
         }
         Ok(())
@@ -144,6 +164,30 @@ impl<W: Write> View<'_, W> {
         }
         self.line("")
     }
+}
+
+/// Columns that an explanation beside a command has at least.
+const LEAST: usize = 24;
+
+/// A command and what explains it, where two blanks or more stand between them.
+fn explained(line: &str) -> Option<(&str, &str)> {
+    let (command, words) = line.split_once("  ")?;
+    (!command.trim().is_empty() && !words.trim().is_empty()).then(|| (command, words.trim_start()))
+}
+
+/// The words in rows of at most `room` columns; one that is longer has a row to itself. Nothing has no rows.
+fn wrapped(words: &str, room: usize) -> Vec<String> {
+    let mut rows: Vec<String> = Vec::new();
+    for word in pieces(words) {
+        match rows.last_mut() {
+            Some(row) if shown_width(row) + 1 + shown_width(word) <= room => {
+                row.push(' ');
+                row.push_str(word);
+            }
+            _ => rows.push(word.to_owned()),
+        }
+    }
+    rows
 }
 
 /// What a part of a line is.
@@ -235,6 +279,31 @@ mod tests {
     #[test]
     fn lines_a_table_up() {
         assert_eq!(rendered("| a | b |\n|---|---|\n| long | `x` |\n", 80), "  a     b\n  long  x\n");
+    }
+
+    #[test]
+    fn wraps_the_widest_cells_of_a_table_that_has_no_room() {
+        let page = "| turn | what it is that is said |\n|---|---|\n| 1 | a rather long text, indeed |\n| 2 | b |\n";
+        let expected =
+            "  turn  what it is\n        that is said\n  1     a rather long\n        text, indeed\n  2     b\n";
+        assert_eq!(rendered(page, 22), expected);
+    }
+
+    #[test]
+    fn moves_what_explains_commands_where_there_is_room() {
+        let page = "```\nnetlab demo sync                 without root\nnetlab serve sync --port 8006    our server, for your client\n```\n";
+        let wide: String =
+            page.lines().filter(|line| !line.contains('`')).map(|line| format!("    {line}\n")).collect();
+        assert_eq!(rendered(page, 80), wide);
+        let expected = "    netlab demo sync               without root\n    netlab serve sync --port 8006  our server, for your\n                                   client\n";
+        assert_eq!(rendered(page, 59), expected);
+        let expected = "    netlab demo sync\n        without root\n    netlab serve sync --port 8006\n        our server, for your client\n";
+        assert_eq!(rendered(page, 40), expected);
+    }
+
+    #[test]
+    fn a_transcript_that_has_room_keeps_its_blanks() {
+        assert_eq!(rendered("```\nServer said:  Hello\n```\n", 30), "    Server said:  Hello\n");
     }
 
     #[test]
