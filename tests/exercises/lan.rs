@@ -287,7 +287,7 @@ fn datagrams_replies_and_heartbeats_cross_the_cable() {
     let mut server = lan.serve("b", &["heartbeat", "--host", "10.0.5.2"]);
     let client = ["client", "heartbeat", "--host", "10.0.5.2", "--interval", "100ms", "--count", "2"];
     let client = lan.netlab("a", &client).output().expect("netlab client");
-    assert!(text(&client.stdout).starts_with("alive: 10.0.5.2:8005\nheartbeat 1: round trip 0."), "{client:?}");
+    assert!(text(&client.stdout).starts_with("alive: 10.0.5.2:8005\nheartbeat 1: round trip "), "{client:?}");
     assert!(server.lines(1).starts_with("alive: 10.0.5.1:"));
 }
 

@@ -1,6 +1,7 @@
 //! The exercises against the other side as students write it: bare sockets, Python in the style of the course, nc and
 //! their like. One file an exercise, or a family of them.
 
+mod alone;
 mod ask;
 mod bingo;
 mod calc;

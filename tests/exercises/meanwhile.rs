@@ -234,31 +234,17 @@ mod timeout {
 
 mod address_in_use {
     use super::*;
+    use crate::alone::Host;
 
-    fn serve(port: &str, options: &[&str]) -> Result<Server, (Option<i32>, String)> {
-        // `Server::start` wants one that listens; whether this one does is the question.
-        let mut child = netlab(&["serve", "address-in-use", "--port", port, "--once"])
-            .args(options)
-            .stdout(std::process::Stdio::piped())
-            .stderr(std::process::Stdio::piped())
-            .spawn()
-            .expect("netlab serve");
-        let mut talk = std::io::BufReader::new(child.stderr.take().expect("its talk"));
-        let mut said = String::new();
-        std::io::BufRead::read_line(&mut talk, &mut said).expect("a line");
-        if let Some(address) = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok())
-            && said.contains("listens on")
-        {
-            return Ok(Server { child, address, talk });
-        }
-        talk.read_to_string(&mut said).expect("the rest");
-        Err((child.wait().expect("its end").code(), said))
+    const PORT: &str = "8005";
+
+    /// The server, or its exit code and what it said where it could not be.
+    fn serve(host: &Host, options: &[&str]) -> Result<Server, (Option<i32>, String)> {
+        host.serve(&[&["address-in-use", "--once"], options].concat())
     }
 
-    fn visit(server: &Server, options: &[&str]) {
-        let port = server.address.port().to_string();
-        let output =
-            netlab(&["client", "address-in-use", "--port", &port]).args(options).output().expect("netlab client");
+    fn visit(host: &Host, options: &[&str]) {
+        let output = host.netlab(&["client", "address-in-use"]).args(options).output().expect("netlab client");
         assert_eq!(text(&output.stdout), "Server said: Goodbye\n", "{output:?}");
     }
 
@@ -266,70 +252,80 @@ mod address_in_use {
     fn a_second_server_is_told_who_has_the_port() {
         let first = Server::start("address-in-use", &["--reuse-address"]);
         for options in [&[] as &[&str], &["--reuse-address"]] {
-            let (code, said) = serve(&first.address.port().to_string(), options).err().expect("refused");
-            assert_eq!(code, Some(2));
-            assert!(said.contains("is in use by \"netlab\" (process "), "{said}");
+            let port = first.address.port().to_string();
+            let second = netlab(&["serve", "address-in-use", "--port", &port]).args(options).output().expect("netlab");
+            assert_eq!(second.status.code(), Some(2), "{second:?}");
+            assert!(text(&second.stderr).contains("is in use by \"netlab\" (process "), "{second:?}");
         }
     }
 
     #[test]
     fn after_it_closed_first_it_starts_again_where_both_set_the_option() {
-        let server = Server::start("address-in-use", &["--once", "--reuse-address"]);
-        let port = server.address.port().to_string();
-        visit(&server, &[]);
+        let Some(host) = Host::new() else { return };
+        let server = serve(&host, &["--reuse-address"]).expect("the first");
+        visit(&host, &[]);
         let (_, printed, _) = server.finish();
         assert!(printed.starts_with("bind, SO_REUSEADDR set: done\n"), "{printed}");
         assert!(printed.ends_with("This side closed first: TIME-WAIT is here, for a minute\n"), "{printed}");
 
-        let (code, said) = serve(&port, &[]).err().expect("refused");
+        let (code, said) = serve(&host, &[]).err().expect("refused");
         assert_eq!(code, Some(2));
         assert!(said.contains("by a connection in TIME-WAIT"), "{said}");
-        let again = serve(&port, &["--reuse-address"]).expect("the option lets it");
-        visit(&again, &[]);
+        let again = serve(&host, &["--reuse-address"]).expect("the option lets it");
+        visit(&host, &[]);
         assert_eq!(again.finish().0, Some(0));
     }
 
     #[test]
     fn the_option_comes_too_late_for_a_connection_that_was_closed_without_it() {
-        let server = Server::start("address-in-use", &["--once"]);
-        let port = server.address.port().to_string();
-        visit(&server, &[]);
+        let Some(host) = Host::new() else { return };
+        let server = serve(&host, &[]).expect("the first");
+        visit(&host, &[]);
         server.finish();
         for options in [&[] as &[&str], &["--reuse-address"]] {
-            let (code, said) = serve(&port, options).err().expect("refused");
+            let (code, said) = serve(&host, options).err().expect("refused");
             assert!(code == Some(2) && said.contains("by a connection in TIME-WAIT"), "{said}");
         }
     }
 
     #[test]
     fn after_the_client_closed_first_it_starts_again_without_the_option() {
-        let server = Server::start("address-in-use", &["--once", "--wait-for-close"]);
-        let port = server.address.port().to_string();
-        visit(&server, &["--close-first"]);
+        let Some(host) = Host::new() else { return };
+        let server = serve(&host, &["--wait-for-close"]).expect("the first");
+        visit(&host, &["--close-first"]);
         assert!(server.finish().1.ends_with("The client closed first: TIME-WAIT is on its side\n"));
-        serve(&port, &[]).map(drop).expect("nothing is in the way");
+        serve(&host, &[]).map(drop).expect("nothing is in the way");
     }
 
     #[test]
     fn the_same_holds_against_python() {
-        let server = Server::start("address-in-use", &["--once", "--reuse-address"]);
-        let port = server.address.port();
-        let program = "print(client.recv(100).decode())\nprint(client.recv(100))";
-        let Some(printed) = python_client(&server, program) else { return };
-        assert_eq!(printed, "Goodbye\nb''\n");
-        assert_eq!(server.finish().0, Some(0));
-        let program = format!(
+        if !has_python() {
+            return;
+        }
+        let Some(host) = Host::new() else { return };
+        let python = |program: &str| {
+            let output = host.command("python3", &["-c", program]).output().expect("python3");
+            assert!(output.status.success(), "{output:?}");
+            text(&output.stdout)
+        };
+        let server = serve(&host, &["--reuse-address"]).expect("the first");
+        let visit = format!(
             "import socket\n\
-             def bind(reuse):\n\
-             \x20   server = socket.socket()\n\
-             \x20   if reuse: server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)\n\
-             \x20   try: server.bind(('127.0.0.1', {port})); print('bound')\n\
-             \x20   except OSError as error: print(error.strerror)\n\
-             bind(False)\n\
-             bind(True)"
+             client = socket.create_connection(('127.0.0.1', {PORT}))\n\
+             print(client.recv(100).decode())\n\
+             print(client.recv(100))"
         );
-        let bound = std::process::Command::new("python3").args(["-c", &program]).output().expect("python3");
-        assert_eq!(text(&bound.stdout), "Address already in use\nbound\n");
+        assert_eq!(python(&visit), "Goodbye\nb''\n");
+        assert_eq!(server.finish().0, Some(0));
+        let bind = format!(
+            "import socket\n\
+             for reuse in (0, 1):\n\
+             \x20   server = socket.socket()\n\
+             \x20   server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, reuse)\n\
+             \x20   try: server.bind(('127.0.0.1', {PORT})); print('bound')\n\
+             \x20   except OSError as error: print(error.strerror)"
+        );
+        assert_eq!(python(&bind), "Address already in use\nbound\n");
     }
 
     #[test]
