@@ -205,6 +205,23 @@ mod every_model {
         }
     }
 
+    #[test]
+    fn shows_the_count_while_a_client_that_was_answered_stays() {
+        for model in MODELS {
+            let mut server = serve("hits", model, &[]);
+            let mut client = server.connect();
+            client.write_all(GET).expect("sent");
+            let mut answer = String::new();
+            client.read_to_string(&mut answer).expect("an answer");
+            let mut shown = [0; 8];
+            server.child.stdout.as_mut().expect("its output").read_exact(&mut shown).expect("a line");
+            assert_eq!(&shown, b"\rTotal 1", "{model}");
+            drop(client);
+            server.interrupt();
+            server.finish();
+        }
+    }
+
     fn total(answer: &str) -> u64 {
         let number = answer.strip_prefix("HTTP/1.1 200 OK\r\n\r\nTotal ").expect("a count");
         number.parse().expect("a number")

@@ -72,7 +72,9 @@ async fn accept<P: Protocol>(shared: &Arc<Shared<P>>, listener: &AsyncFd<TcpList
 /// and are answered by now, and tokio watches no socket in vain.
 fn welcome<P: Protocol>(shared: &Arc<Shared<P>>, stream: std::net::TcpStream, mut talk: Talk<P::Session>) {
     let mut piece = [0; LARGEST_PIECE];
-    let ending = match talk.go_on(&shared.house, &stream, Instant::now(), &mut piece) {
+    let answered = talk.go_on(&shared.house, &stream, Instant::now(), &mut piece);
+    let settled = |need| shared.house.protocol.settle(&shared.house.transcript).map(|()| need);
+    let ending = match answered.and_then(settled) {
         Ok(Need::Nothing) => Ok(()),
         Ok(need) => match stream.set_nonblocking(true).and_then(|()| TcpStream::from_std(stream)) {
             Ok(stream) => {
@@ -121,6 +123,8 @@ async fn attend<P: Protocol>(
         // Here and not above: what lives across an await is kept in the task, and each client has one.
         let mut piece = [0; LARGEST_PIECE];
         need = talk.go_on(house, stream, Instant::now(), &mut piece)?;
+        // What was answered is shown now, not when a slow client has gone.
+        house.protocol.settle(&house.transcript)?;
     }
 }
 

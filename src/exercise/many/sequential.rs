@@ -65,6 +65,8 @@ pub fn attend<P: Protocol>(
             Need::Turn => continue,
             Need::Nothing => return Ok(()),
         };
+        // What was answered is shown now, not when a slow client has gone.
+        house.protocol.settle(&house.transcript)?;
         let patience = talk.deadline().saturating_duration_since(Instant::now());
         if !ready(stream, wanted, Some(stop), Some(patience))? && !talk.overdue(house, Instant::now())? {
             return Ok(());
