@@ -338,6 +338,9 @@ pub fn drawn(entry: &Entry, at: &At<'_>) -> String {
 /// The value; before it the number in the header, where that is another one.
 pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>, words: &Words) -> String {
     let shown = said(value, entry.kind(), words);
+    // What netlab itself says about a packet; other text is somebody else's.
+    let ours = entry.computed() && matches!(value, Value::Text(_)) && entry.name().starts_with("netlab.");
+    let shown = if ours { words.text(&shown) } else { shown };
     let stored = match (value, entry.bits()) {
         (Value::Uint(number), Some(bits)) if bits.length <= 32 => at.bits(bits).filter(|stored| *stored != number),
         _ => None,

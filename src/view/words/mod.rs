@@ -358,6 +358,21 @@ mod tests {
     }
 
     #[test]
+    fn what_errors_and_checksums_mean_is_translated() {
+        use crate::wire::{checksum::Verdict, icmp, icmpv6};
+        let codes = (0..=255).flat_map(|kind| (0..=15).map(move |code| (kind, code)));
+        let meanings =
+            codes.flat_map(|(kind, code)| [icmp::meaning(kind, code), icmpv6::meaning(kind, code)]).flatten();
+        let verdicts = [Verdict::Good, Verdict::Bad(0), Verdict::NotFilledIn, Verdict::Absent].map(Verdict::text);
+        let all: Vec<&str> = meanings.chain(verdicts).collect();
+        for words in LANGUAGES.iter().filter(|words| words.code != "en") {
+            for english in &all {
+                assert!(words.fields.iter().any(|(word, _)| word == english), "{}: {english}", words.code);
+            }
+        }
+    }
+
+    #[test]
     fn fields_are_in_order_and_fall_back_to_english() {
         for words in LANGUAGES {
             assert!(words.fields.windows(2).all(|pair| pair[0].0 < pair[1].0), "{}", words.code);
