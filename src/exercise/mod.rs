@@ -6,8 +6,6 @@
 
 // Sockets time out.
 #![allow(clippy::disallowed_methods)]
-// The frame stands before the exercises that use it.
-#![allow(dead_code)]
 
 pub mod ack;
 pub mod address_in_use;

@@ -13,7 +13,7 @@ use super::{Client, Exercise, Server, Transport};
 pub static EXERCISE: Exercise = Exercise {
     names: &["udp-peers"],
     transport: Transport::Udp,
-    port: 8005,
+    port: codec::FIRST,
     teaches: "no client, no server: two peers, each hears and speaks",
     brief: include_str!("brief.md"),
     recorded: include_bytes!("../../../captures/udp-peers.pcapng"),
