@@ -4,6 +4,8 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 use nix::libc;
 use nix::unistd::{ForkResult, Pid};
@@ -56,6 +58,13 @@ pub fn drop_capabilities() -> io::Result<()> {
     // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Has the kernel kill the program that `command` will start when the thread that starts it ends, however it ends.
+pub fn end_with_us(command: &mut Command) {
+    let with_us = || Ok(nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL)?);
+    // SAFETY: what runs between fork and exec is one system call, which allocates nothing and takes no lock.
+    unsafe { command.pre_exec(with_us) };
 }
 
 /// Has tokio watch a listening socket, which must be non-blocking, for clients. Within a runtime only.

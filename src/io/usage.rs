@@ -1,11 +1,52 @@
 //! What a process of ours costs: memory and threads while it runs (proc_pid_status(5)), processor time and context
 //! switches after its end (getrusage(2), which counts threads that have ended as well; /proc does not).
 
-use std::time::Duration;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
+use procfs::CurrentSI;
 use procfs::process::Process;
+
+use super::sys;
+
+/// Has a program end when this one does, even where this one is killed: it is measured, and belongs to nobody else. To be
+/// started by a thread that lives as long as the measurement.
+pub fn end_with_us(command: &mut Command) {
+    sys::end_with_us(command);
+}
+
+/// What the processors of this machine did, up to now.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    at: Instant,
+    busy: Duration,
+    ours: Duration,
+}
+
+impl Machine {
+    /// `None` where /proc/stat does not tell.
+    pub fn now() -> Option<Self> {
+        let total = procfs::KernelStats::current().ok()?.total;
+        let at = Instant::now();
+        let all = [total.user_ms(), total.nice_ms(), total.system_ms()];
+        let rare = [total.irq_ms(), total.softirq_ms(), total.steal_ms()];
+        let busy: u64 = all.into_iter().chain(rare.into_iter().flatten()).sum();
+        let own = getrusage(UsageWho::RUSAGE_SELF).ok()?;
+        let own = whole(own.user_time().num_microseconds() + own.system_time().num_microseconds());
+        Some(Self { at, busy: Duration::from_millis(busy), ours: Duration::from_micros(own) + children().time })
+    }
+
+    /// Which share of all processors other programs had since `self` was taken: 0 to 1.
+    pub fn share_of_others(&self) -> Option<f64> {
+        let now = Self::now()?;
+        let processors = std::thread::available_parallelism().ok()?.get();
+        let others = now.busy.saturating_sub(self.busy).saturating_sub(now.ours.saturating_sub(self.ours));
+        let all = now.at.saturating_duration_since(self.at).as_secs_f64() * processors as f64;
+        (all > 0.0).then(|| (others.as_secs_f64() / all).min(1.0))
+    }
+}
 
 /// A running process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,10 +72,13 @@ pub struct Spent {
     pub switches: u64,
 }
 
+fn whole(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
+
 /// What all children spent that have been waited for, so far.
 pub fn children() -> Spent {
     let Ok(usage) = getrusage(UsageWho::RUSAGE_CHILDREN) else { return Spent::default() };
-    let whole = |value: i64| u64::try_from(value).unwrap_or(0);
     Spent {
         time: Duration::from_micros(whole(
             usage.user_time().num_microseconds() + usage.system_time().num_microseconds(),
@@ -55,6 +99,14 @@ impl std::ops::Sub for Spent {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_share_of_others_is_a_share() {
+        let before = Machine::now().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        let share = before.share_of_others().unwrap();
+        assert!((0.0..=1.0).contains(&share), "{share}");
+    }
 
     #[test]
     fn tells_what_this_process_takes_and_nothing_of_one_that_is_not_there() {

@@ -47,14 +47,13 @@ pub fn write(rows: &[Row], width: usize, palette: Palette, out: &mut dyn Write) 
     let columns = [
         ("clients", Align::Right),
         ("model", Align::Left),
-        ("requests/s", Align::Right),
+        ("answers\na second", Align::Right),
         ("p50", Align::Right),
         ("p99", Align::Right),
-        ("CPU each", Align::Right),
-        ("memory", Align::Right),
+        ("CPU\neach", Align::Right),
+        ("MiB", Align::Right),
         ("threads", Align::Right),
-        ("switches each", Align::Right),
-        ("clients served", Align::Right),
+        ("switches\neach", Align::Right),
     ];
     let mut table = Table::new(&columns, width, palette);
     let mut last = None;
@@ -63,10 +62,8 @@ pub fn write(rows: &[Row], width: usize, palette: Palette, out: &mut dyn Write) 
         last = Some(row.clients);
         let cells = match &row.result {
             Ok(figures) => figures.cells(row.clients),
-            Err(why) => {
-                table.row([(clients.as_str(), Role::Plain), (row.model, Role::Plain), (why.as_str(), Role::Faint)]);
-                continue;
-            }
+            // Why not is said below.
+            Err(_) => vec![("-".to_owned(), Role::Faint); 7],
         };
         let cells = cells.iter().map(|(cell, role)| (cell.as_str(), *role));
         table.row([(clients.as_str(), Role::Plain), (row.model, Role::Plain)].into_iter().chain(cells));
@@ -83,17 +80,15 @@ pub fn write(rows: &[Row], width: usize, palette: Palette, out: &mut dyn Write) 
 impl Figures {
     fn cells(&self, clients: usize) -> Vec<(String, Role)> {
         let shown = |latency: Option<Duration>| latency.map_or_else(|| "-".to_owned(), short);
-        let served = if self.served == clients { Role::Plain } else { Role::Trouble };
-        let failed = if self.failed == 0 { String::new() } else { format!(", {} failed", self.failed) };
+        let served = if self.served == clients && self.failed == 0 { Role::Data } else { Role::Trouble };
         vec![
-            (format!("{:.0}", self.rate), Role::Data),
+            (format!("{:.0}", self.rate), served),
             (shown(self.p50), Role::Plain),
             (shown(self.p99), Role::Plain),
             (short(self.work), Role::Plain),
-            (mebibytes(self.memory), Role::Plain),
+            (format!("{:.1}", self.memory as f64 / f64::from(1 << 20)), Role::Plain),
             (self.threads.to_string(), Role::Plain),
             (format!("{:.2}", self.switches), Role::Plain),
-            (format!("{}{failed}", self.served), served),
         ]
     }
 }

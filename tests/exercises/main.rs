@@ -3,6 +3,7 @@
 
 mod alone;
 mod ask;
+mod bench;
 mod bingo;
 mod calc;
 mod chat;

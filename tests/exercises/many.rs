@@ -4,7 +4,7 @@
 // Who waits for whom is told by the clock.
 #![allow(clippy::disallowed_methods)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -363,6 +363,40 @@ mod models_for_many {
             clients.truncate(1);
             assert_eq!(receive(&mut third), b"me", "{model}");
         }
+    }
+
+    #[test]
+    fn wait_at_rest_where_the_system_allows_no_further_file() {
+        for model in CONCURRENT {
+            // Root could raise the limit again; in a user namespace of its own it is an ordinary user.
+            let line =
+                format!("ulimit -n 32; exec {} serve echo-many --port 0 --model {model}", env!("CARGO_BIN_EXE_netlab"));
+            let mut command = Command::new("unshare");
+            command.args(["--user", "sh", "-c", &line]);
+            let Some(mut server) = Server::spawn(command) else { return support::skip("unshare --user is refused") };
+            let mut clients: Vec<_> = (0..40).map(|_| server.connect()).collect();
+            let mut said = String::new();
+            while !said.contains("cannot accept a client") {
+                said.clear();
+                assert!(server.talk.read_line(&mut said).expect("its talk") > 0, "{model} ended");
+            }
+            let before = processor_time(&server);
+            std::thread::sleep(Duration::from_millis(300));
+            let spent = processor_time(&server) - before;
+            assert!(spent < Duration::from_millis(150), "{model} was busy for {spent:?} of 300 ms");
+            let mut last = clients.pop().expect("forty");
+            last.write_all(b"and me?").expect("sent");
+            clients.clear();
+            assert_eq!(text(&receive(&mut last)), "and me?", "{model}");
+        }
+    }
+
+    fn processor_time(server: &Server) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.child.id())).expect("its figures");
+        let fields: Vec<&str> = stat.rsplit(')').next().expect("fields").split_whitespace().collect();
+        // Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second.
+        let ticks: u64 = fields[11..13].iter().map(|ticks| ticks.parse::<u64>().expect("a number")).sum();
+        Duration::from_millis(ticks * 10)
     }
 
     #[test]

@@ -26,17 +26,27 @@ pub struct Server {
 impl Server {
     /// Starts `netlab serve EXERCISE --port 0 OPTIONS`, and waits until it listens.
     pub fn start(exercise: &str, options: &[&str]) -> Self {
-        let mut child = netlab(&["serve", exercise, "--port", "0"])
-            .args(options)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("netlab serve");
+        let mut command = netlab(&["serve", exercise, "--port", "0"]);
+        command.args(options);
+        Self::spawn(command).expect("a server that listens")
+    }
+
+    /// Starts a server by another command, and waits until it listens; `None` where it does not.
+    pub fn spawn(mut command: Command) -> Option<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
         let mut talk = BufReader::new(child.stderr.take().expect("its standard error"));
         let mut said = String::new();
-        talk.read_line(&mut said).expect("a line");
-        let address = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
-        Self { child, address: address.unwrap_or_else(|| panic!("no address in {said:?}")), talk }
+        loop {
+            let read = talk.read_line(&mut said).expect("a line");
+            if let Some(address) = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok()) {
+                return Some(Self { child, address, talk });
+            }
+            if read == 0 {
+                eprintln!("no address in {said:?}");
+                let _ = child.wait();
+                return None;
+            }
+        }
     }
 
     pub fn connect(&self) -> TcpStream {

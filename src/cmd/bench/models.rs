@@ -11,9 +11,11 @@ use clap::ValueEnum;
 use super::server::Server;
 use crate::cmd::output::Color;
 use crate::cmd::{Exit, args};
+use crate::exercise::Stop;
 use crate::exercise::many::Model;
 use crate::exercise::many::load::{self, Asking};
 use crate::io::limits;
+use crate::io::usage::Machine;
 use crate::quantity;
 use crate::view::models::{self, Figures, Row};
 use crate::view::style::Palette;
@@ -24,7 +26,8 @@ const OWN_DESCRIPTORS: u64 = 64;
 /// The most clients of select(2): its set has 1,024 places, and some are the server's own.
 const SELECT: usize = 1000;
 
-const NARROWEST: usize = 100;
+/// Above this share of the processors for other programs the figures are worth little.
+const BUSY: f64 = 0.15;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -90,6 +93,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut counts: Vec<usize> = args.clients.iter().map(|clients| *clients as usize).collect();
     counts.sort_unstable();
     counts.dedup();
+    let stop = Stop::on_interrupt().context("cannot watch for Ctrl-C")?;
     let wanted = counts.last().map_or(0, |most| *most as u64) + OWN_DESCRIPTORS;
     let allowed = limits::descriptors(wanted).saturating_sub(OWN_DESCRIPTORS);
 
@@ -100,24 +104,46 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let mut rows = Vec::new();
     let total = counts.len() * models.len();
-    for clients in counts {
+    let machine = Machine::now();
+    'measuring: for clients in counts {
         for model in &models {
             let name = model_name(*model);
             if std::io::stderr().is_terminal() {
                 eprint!("\r\x1b[Knetlab: {} of {total}: {name} with {clients} clients", rows.len() + 1);
             }
             let result = if *model == Model::Select && clients > SELECT {
-                Err("FD_SETSIZE".to_owned())
+                Err("select(2) watches descriptors below 1024 only (FD_SETSIZE)".to_owned())
             } else if clients as u64 > allowed {
-                Err("ulimit -n".to_owned())
+                let needed = clients as u64 + OWN_DESCRIPTORS;
+                Err(format!(
+                    "the system allows {allowed} clients and {OWN_DESCRIPTORS} files more; as root, `ulimit -n {needed}` \
+                     before this command in the same shell allows more"
+                ))
             } else {
-                Ok(measure(args.exercise, name, clients, args.duration)?)
+                match measure(args.exercise, name, clients, args.duration, &stop) {
+                    // Its end may be ours: Ctrl-C goes to the server as well.
+                    _ if stop.pause(Duration::ZERO).is_err() => break 'measuring,
+                    result => Ok(result?),
+                }
             };
             rows.push(Row { model: name, clients, result });
         }
     }
     if std::io::stderr().is_terminal() {
         eprint!("\r\x1b[K");
+    }
+    if rows.len() < total {
+        eprintln!("netlab: stopped after {} of {total} measurements", rows.len());
+    }
+    if let Some(share) = machine.and_then(|machine| machine.share_of_others()).filter(|share| *share > BUSY) {
+        eprintln!(
+            "netlab: other programs had {:.0} % of the processors meanwhile; measure again when they rest",
+            share * 100.0
+        );
+    }
+    if rows.iter().all(|row| row.result.is_err()) {
+        let why = rows.into_iter().find_map(|row| row.result.err());
+        return why.map_or(Ok(Exit::Done), |why| bail!("nothing could be measured: {why}"));
     }
 
     if let (Some(file), Some(path)) = (svg, &args.svg) {
@@ -130,7 +156,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.json {
         models::json(&rows, &mut out)?;
     } else {
-        models::write(&rows, args::width().max(NARROWEST), Palette::new(args.color.on_stdout()), &mut out)?;
+        models::write(&rows, args::width(), Palette::new(args.color.on_stdout()), &mut out)?;
     }
     out.flush()?;
     Ok(Exit::Done)
@@ -147,10 +173,16 @@ fn model_name(model: Model) -> &'static str {
 }
 
 /// One server from its start to its end.
-fn measure(exercise: Bench, model: &'static str, clients: usize, duration: Duration) -> anyhow::Result<Figures> {
+fn measure(
+    exercise: Bench,
+    model: &'static str,
+    clients: usize,
+    duration: Duration,
+    stop: &Stop,
+) -> anyhow::Result<Figures> {
     let server = Server::start(exercise.name(), model)?;
     let address = server.address();
-    let load = load::run(address, exercise.asking(), clients, duration);
+    let load = load::run(address, exercise.asking(), clients, duration, stop);
     let cost = server.end()?;
     let load = load.context("cannot put the server under load")?;
     if load.answered + load.before == 0 && load.failed > 0 {

@@ -41,13 +41,14 @@ impl Server {
     pub fn start(exercise: &str, model: &str) -> anyhow::Result<Self> {
         let before = usage::children();
         let program = std::env::current_exe().context("cannot find this program")?;
-        let mut child = Command::new(program)
+        let mut command = Command::new(program);
+        command
             .args(["serve", exercise, "--model", model, "--port", "0", "--idle", "1h", "--max-clients", "100000"])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .context("cannot start a server")?;
+            .stderr(Stdio::piped());
+        usage::end_with_us(&mut command);
+        let mut child = command.spawn().context("cannot start a server")?;
         let mut heard = BufReader::new(child.stderr.take().context("the server has no standard error")?);
         let mut said = String::new();
         let address = loop {

@@ -20,6 +20,8 @@ pub struct House<P> {
     pub idle: Duration,
     pub max_clients: usize,
     served: AtomicU64,
+    /// When it was last told that a client could not be accepted.
+    told: Mutex<Option<Instant>>,
     /// What ends the server, where that is not Ctrl-C: standard output has gone away.
     fatal: Mutex<Option<Error>>,
 }
@@ -42,6 +44,7 @@ impl<P: Protocol> House<P> {
             idle: service.idle,
             max_clients: service.max_clients.max(1),
             served: AtomicU64::new(0),
+            told: Mutex::new(None),
             fatal: Mutex::new(None),
         }
     }
@@ -56,11 +59,20 @@ impl<P: Protocol> House<P> {
                     // The client went away between its handshake and our accept, or another signal came.
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                     _ => {
-                        self.transcript.note(&format!("cannot accept a client: {error}"));
+                        self.cannot_accept(&error);
                         return Accepted::NoRoom;
                     }
                 },
             }
+        }
+    }
+
+    /// Told once a second at most: it is tried again every [`PAUSE`].
+    fn cannot_accept(&self, error: &io::Error) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|at| at.elapsed() >= Duration::from_secs(1)) {
+            *told = Some(Instant::now());
+            self.transcript.note(&format!("cannot accept a client: {error}; tried again until one has left"));
         }
     }
 

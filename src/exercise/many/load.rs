@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd};
 use std::time::{Duration, Instant};
 
 use mio::unix::SourceFd;
@@ -14,6 +14,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::histogram::Histogram;
 use super::talk::{LARGEST_PIECE, receive_now, send_now};
+use crate::exercise::Stop;
 
 /// How long a client rests that was refused or reset.
 const REST: Duration = Duration::from_millis(20);
@@ -74,8 +75,12 @@ struct Load {
     outcome: Outcome,
 }
 
-/// Puts `server` under the load of `clients` for `duration`, warming up included.
-pub fn run(server: SocketAddr, asking: Asking, clients: usize, duration: Duration) -> io::Result<Outcome> {
+/// What `stop` is watched as: no client's place.
+const STOP: Token = Token(usize::MAX);
+
+/// Puts `server` under the load of `clients` for `duration`, warming up included. `Interrupted` when `stop` asks for the
+/// end before that.
+pub fn run(server: SocketAddr, asking: Asking, clients: usize, duration: Duration, stop: &Stop) -> io::Result<Outcome> {
     let mut load = Load {
         server,
         asking,
@@ -92,6 +97,7 @@ pub fn run(server: SocketAddr, asking: Asking, clients: usize, duration: Duratio
             before: 0,
         },
     };
+    load.poll.registry().register(&mut SourceFd(&stop.as_fd().as_raw_fd()), STOP, Interest::READABLE)?;
     let began = Instant::now();
     let (warm, end) = (began + duration / WARM_UP, began + duration);
     let mut measured_from = None;
@@ -122,6 +128,9 @@ pub fn run(server: SocketAddr, asking: Asking, clients: usize, duration: Duratio
             Err(error) => return Err(error),
         }
         for event in &events {
+            if event.token() == STOP {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
             load.go_on(event.token().0);
         }
     }
@@ -242,7 +251,7 @@ mod tests {
             let mut request = [0; 1000];
             let _ = client.read(&mut request).and_then(|_| client.write_all(b"HTTP/1.1 200 OK\r\n\r\nHi"));
         });
-        let outcome = run(hello, Asking::Http, 3, Duration::from_millis(300)).unwrap();
+        let outcome = run(hello, Asking::Http, 3, Duration::from_millis(300), &Stop::new().unwrap()).unwrap();
         assert!(outcome.answered > 3 && outcome.failed == 0, "{outcome:?}");
         assert_eq!((outcome.clients_served, outcome.latency.count()), (3, outcome.answered));
     }
@@ -255,15 +264,23 @@ mod tests {
                 let _ = client.write_all(&piece[..length]);
             }
         });
-        let outcome = run(echo, Asking::Echo, 3, Duration::from_millis(300)).unwrap();
+        let outcome = run(echo, Asking::Echo, 3, Duration::from_millis(300), &Stop::new().unwrap()).unwrap();
         assert!(outcome.answered > 3, "{outcome:?}");
         assert_eq!(outcome.clients_served, 1, "two wait for the first in a sequential server");
     }
 
     #[test]
+    fn ends_when_asked_to() {
+        let stop = Stop::new().unwrap();
+        stop.ask();
+        let ended = run(bare(drop), Asking::Http, 1, Duration::from_secs(60), &stop);
+        assert_eq!(ended.unwrap_err().kind(), io::ErrorKind::Interrupted);
+    }
+
+    #[test]
     fn counts_what_fails_without_storming() {
         let closes = bare(drop);
-        let outcome = run(closes, Asking::Http, 2, Duration::from_millis(300)).unwrap();
+        let outcome = run(closes, Asking::Http, 2, Duration::from_millis(300), &Stop::new().unwrap()).unwrap();
         assert_eq!((outcome.answered, outcome.clients_served), (0, 0));
         assert!((1..100).contains(&outcome.failed), "{outcome:?}");
     }

@@ -9,7 +9,7 @@ pub fn of(rows: &[Row]) -> Vec<String> {
     let run = Run { rows };
     let sentences =
         [run.alone(), run.crowd(), run.waiting(), run.stacks(), run.questions(), run.switches(), run.failures()];
-    sentences.into_iter().flatten().collect()
+    sentences.into_iter().chain([run.gaps()]).flatten().collect()
 }
 
 struct Run<'a> {
@@ -61,18 +61,27 @@ impl<'a> Run<'a> {
 
     /// Clients that never had an answer.
     fn waiting(&self) -> Option<String> {
-        let clients = self.most()?;
-        let starved = self.with(clients).into_iter().filter(|(_, figures)| figures.served < clients);
-        let starved: Vec<_> =
-            starved.map(|(model, figures)| format!("{model} answered only {} of them", figures.served)).collect();
-        if starved.is_empty() {
-            return None;
+        let mut starved: Vec<(&str, Vec<String>)> = Vec::new();
+        for row in self.rows {
+            let Some(figures) = row.result.as_ref().ok().filter(|figures| figures.served < row.clients) else {
+                continue;
+            };
+            let served = format!("{} of {}", figures.served, row.clients);
+            match starved.iter_mut().find(|(model, _)| *model == row.model) {
+                Some((_, counts)) => counts.push(served),
+                None => starved.push((row.model, vec![served])),
+            }
         }
-        Some(format!(
-            "Of {clients} clients {}: the others were connected, by the kernel, and waited for a program that was with \
-             somebody else.",
-            starved.join(", ")
-        ))
+        let starved: Vec<_> = starved
+            .iter()
+            .map(|(model, counts)| format!("{model} answered only {} clients", counts.join(", ")))
+            .collect();
+        (!starved.is_empty()).then(|| {
+            format!(
+                "{}: the others were connected, by the kernel, and waited for a program that was with somebody else.",
+                starved.join("; ")
+            )
+        })
     }
 
     fn stacks(&self) -> Option<String> {
@@ -84,12 +93,17 @@ impl<'a> Run<'a> {
         let other = ["selectors", "async", "select"].into_iter().find_map(|model| {
             let [(few, before), (many, after)] = self.span(model)?;
             let each = after.memory.saturating_sub(before.memory) as f64 / 1024.0 / (many - few) as f64;
-            Some(format!("; {model} took {each:.1} KiB for each further client from {few} to {many}, in one thread"))
+            Some(if each < 0.1 {
+                format!("; {model} took as much with {many} clients as with {few}, in one thread")
+            } else {
+                format!("; {model} took {each:.1} KiB for each further client from {few} to {many}, in one thread")
+            })
         });
         Some(format!(
-            "thread went from {} with {few} clients to {} threads and {} with {many}: {:.1} KiB for each further thread, \
-             and as much again in the kernel, which no figure of the process shows{}.",
+            "thread went from {} with {} to {} threads and {} with {many}: {:.1} KiB for each further thread; \
+             their stacks in the kernel are not counted{}.",
             mebibytes(before.memory),
+            crowd(few),
             after.threads,
             mebibytes(after.memory),
             each as f64 / 1024.0,
@@ -105,9 +119,10 @@ impl<'a> Run<'a> {
             return None;
         }
         Some(format!(
-            "select took {} of the processor for an answer with {few} clients and {} with {many}: it asks about every \
+            "select took {} of the processor for an answer with {} and {} with {many}: it asks about every \
              socket before each wait, and looks at every one after it{}.",
             short(before.work),
+            crowd(few),
             short(after.work),
             beside.unwrap_or_default()
         ))
@@ -118,7 +133,7 @@ impl<'a> Run<'a> {
         let mut rows = self.with(clients);
         rows.sort_by(|a, b| a.1.switches.total_cmp(&b.1.switches));
         let [(calm, fewest), .., (restless, most)] = rows.as_slice() else { return None };
-        (most.switches > 0.1).then(|| {
+        (most.switches > 0.1 && most.switches > 1.5 * fewest.switches).then(|| {
             format!(
                 "With {clients} clients an answer cost {restless} {:.2} context switches and {calm} {:.2}: a thread that \
                  waits gives the processor away, one that finds the next client ready goes on.",
@@ -127,10 +142,26 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// What was not measured, and why.
+    fn gaps(&self) -> Option<String> {
+        let mut gaps: Vec<(&str, Vec<String>)> = Vec::new();
+        for row in self.rows {
+            let Err(why) = &row.result else { continue };
+            let one = format!("{} with {}", row.model, crowd(row.clients));
+            match gaps.iter_mut().find(|(reason, _)| reason == why) {
+                Some((_, those)) => those.push(one),
+                None => gaps.push((why, vec![one])),
+            }
+        }
+        let gaps: Vec<_> =
+            gaps.iter().map(|(why, those)| format!("Not measured: {}: {why}.", those.join(", "))).collect();
+        (!gaps.is_empty()).then(|| gaps.join(" "))
+    }
+
     fn failures(&self) -> Option<String> {
         let failed = self.rows.iter().filter_map(|row| {
             let figures = row.result.as_ref().ok().filter(|figures| figures.failed > 0)?;
-            Some(format!("{} with {} clients ({})", row.model, row.clients, figures.failed))
+            Some(format!("{} with {} ({})", row.model, crowd(row.clients), figures.failed))
         });
         let failed: Vec<_> = failed.collect();
         (!failed.is_empty()).then(|| format!("Requests were refused or reset: {}.", failed.join(", ")))
@@ -142,6 +173,10 @@ fn extremes<'a>(rows: &[(&'static str, &'a Figures)]) -> Option<[(&'static str, 
     let by = |a: &&(&str, &Figures), b: &&(&str, &Figures)| a.1.rate.total_cmp(&b.1.rate);
     let (most, least) = (rows.iter().max_by(by)?, rows.iter().min_by(by)?);
     (rows.len() > 1).then_some([*most, *least])
+}
+
+fn crowd(clients: usize) -> String {
+    if clients == 1 { "1 client".to_owned() } else { format!("{clients} clients") }
 }
 
 fn shown(latency: Option<Duration>) -> String {

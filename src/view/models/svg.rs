@@ -111,7 +111,13 @@ impl Panel {
     fn marks(&self, least: f64, most: f64) -> Vec<f64> {
         if self.logarithmic {
             let powers = least.log10().floor() as i32..=most.log10().ceil() as i32;
-            return powers.map(|power| 10f64.powi(power)).filter(|mark| (least..=most).contains(mark)).collect();
+            let within = |mark: &f64| (least..=most).contains(mark);
+            let marks: Vec<f64> = powers.clone().map(|power| 10f64.powi(power)).filter(within).collect();
+            if marks.len() > 2 {
+                return marks;
+            }
+            let finer = powers.flat_map(|power| [1.0, 2.0, 5.0].map(|times| times * 10f64.powi(power)));
+            return finer.filter(within).collect();
         }
         let rough = most / 4.0;
         let unit = 10f64.powf(rough.log10().floor());
