@@ -42,7 +42,7 @@ pub static EXERCISE: Exercise = Exercise {
                          second one's SYN with RST. It had done nothing wrong but come in between.",
             },
             Scene {
-                title: "one listening socket is kept, as `loop` does",
+                title: "one listening socket is kept, as loop does",
                 cast: &[
                     Actor::client("first", &[]).at([127, 0, 0, 2]),
                     Actor::server("server", &[8005], &["--pause", "600ms", "--keep"]),
