@@ -132,8 +132,8 @@ pub fn announce(name: &str, address: SocketAddr, service: &Service, transcript: 
     }
 }
 
-/// The next client; `None` when asked to stop.
-fn next(
+/// The next client; `None` when asked to stop. `listener` does not block.
+pub fn next(
     listener: &TcpListener,
     service: &Service,
     transcript: &Transcript,

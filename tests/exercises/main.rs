@@ -20,6 +20,7 @@ mod one;
 mod pages;
 mod peers;
 mod programs;
+mod rebind;
 mod screen;
 mod sum;
 #[path = "../support/mod.rs"]

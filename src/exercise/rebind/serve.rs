@@ -1,10 +1,10 @@
 //! The servers of `rebind` and `loop`: the same, but for the listening socket.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::time::Duration;
 
 use crate::exercise::connection::{Connection, listen, readable};
-use crate::exercise::service::announce;
+use crate::exercise::service::{announce, next};
 use crate::exercise::{Error, Service, Transcript, Transport};
 use crate::quantity;
 
@@ -51,11 +51,9 @@ fn serve(name: &str, keep: bool, service: &Service, transcript: &Transcript) -> 
     announce(name, address, service, transcript);
     let mut served = 0;
     loop {
-        let (stream, peer) = match next(&listener, service, transcript) {
-            Ok(client) => client,
-            Err(Error::Stopped) => return Ok(served),
-            Err(error) => return Err(error),
-        };
+        // A client that is gone again by the time of the accept must not hold up Ctrl-C.
+        listener.set_nonblocking(true).map_err(|source| system("prepare the socket of", source))?;
+        let Some((stream, peer)) = next(&listener, service, transcript)? else { return Ok(served) };
         // From here on a client that connects is refused, unless the socket is kept.
         let kept = keep.then_some(listener);
         transcript.line(&format!("Connection received from {}", peer.ip()))?;
@@ -75,26 +73,5 @@ fn serve(name: &str, keep: bool, service: &Service, transcript: &Transcript) -> 
             // std sets SO_REUSEADDR: the connection just closed is in TIME-WAIT with this port.
             None => TcpListener::bind(address).map_err(|source| Error::binding(address, Transport::Tcp, source))?,
         };
-    }
-}
-
-/// Waits for the next client; `Stopped` on Ctrl-C.
-fn next(
-    listener: &TcpListener,
-    service: &Service,
-    transcript: &Transcript,
-) -> Result<(std::net::TcpStream, SocketAddr), Error> {
-    loop {
-        readable(listener, Some(&service.stop), None)?;
-        match listener.accept() {
-            Ok((stream, peer)) => {
-                // A socket that takes both families shows IPv4 as ::ffff:a.b.c.d; programs print what a person knows.
-                let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
-                transcript.log("connected", Some(peer), "");
-                return Ok((stream, peer));
-            }
-            // The client went away between its handshake and our accept: the next one.
-            Err(error) => transcript.note(&format!("cannot accept a client: {error}")),
-        }
     }
 }
