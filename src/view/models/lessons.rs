@@ -23,6 +23,11 @@ impl<'a> Run<'a> {
         rows.filter_map(|row| Some((row.model, row.result.as_ref().ok()?))).collect()
     }
 
+    /// Those of them that answered every client: a server that is with one client only is fast, and of no use.
+    fn fair(&self, clients: usize) -> Vec<(&'static str, &'a Figures)> {
+        self.with(clients).into_iter().filter(|(_, figures)| figures.served >= clients).collect()
+    }
+
     fn most(&self) -> Option<usize> {
         self.rows.iter().map(|row| row.clients).max()
     }
@@ -47,10 +52,10 @@ impl<'a> Run<'a> {
 
     fn crowd(&self) -> Option<String> {
         let clients = self.most().filter(|clients| *clients > 1)?;
-        let rows = self.with(clients);
+        let rows = self.fair(clients);
         let [(fast, most), (slow, least)] = extremes(&rows)?;
         Some(format!(
-            "{clients} clients: {fast} answered most, {:.0} requests a second; {slow} least, {:.0}. One in a hundred waited \
+            "{clients} clients, of the models that answered them all: {fast} answered most, {:.0} requests a second; {slow} least, {:.0}. One in a hundred waited \
              {} or longer with {fast}, {} with {slow}.",
             most.rate,
             least.rate,
@@ -130,7 +135,7 @@ impl<'a> Run<'a> {
 
     fn switches(&self) -> Option<String> {
         let clients = self.most()?;
-        let mut rows = self.with(clients);
+        let mut rows = self.fair(clients);
         rows.sort_by(|a, b| a.1.switches.total_cmp(&b.1.switches));
         let [(calm, fewest), .., (restless, most)] = rows.as_slice() else { return None };
         (most.switches > 0.1 && most.switches > 1.5 * fewest.switches).then(|| {

@@ -31,6 +31,7 @@ fn rows() -> Vec<Row> {
         starved,
         row("thread", 1000, 5000.0, 1001, 9992),
         beyond,
+        row("selectors", 1000, 4900.0, 1, 1000),
     ]
 }
 
@@ -53,7 +54,7 @@ fn the_sentences_quote_the_numbers_and_only_what_they_show() {
     let text = lessons::of(&rows()).join("\n");
     for said in [
         "sequential answered 1000 requests a second, select 980",
-        "1000 clients: thread answered most, 5000",
+        "1000 clients, of the models that answered them all: thread answered most, 5000 requests a second; selectors least",
         "sequential answered only 1 of 1000 clients",
         "1001 threads and 9.8 MiB with 1000: 9.0 KiB for each further thread",
         "sequential with 1000 clients (3)",
@@ -72,7 +73,7 @@ fn the_sentences_quote_the_numbers_and_only_what_they_show() {
 fn json_has_an_object_for_each_row() {
     let text = shown(json, &rows());
     let objects: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(objects.len(), 6);
+    assert_eq!(objects.len(), 7);
     assert_eq!(objects[4]["requests_per_second"], 5000.0);
     assert_eq!(objects[4]["p99_us"], 1500);
     assert_eq!(objects[5]["not_measured"], "beyond its limit <1>");
@@ -81,8 +82,8 @@ fn json_has_an_object_for_each_row() {
 #[test]
 fn the_plot_has_a_curve_for_each_model_in_each_panel_and_stays_inside() {
     let text = shown(svg, &rows());
-    assert_eq!(text.matches("<polyline").count(), 9, "{text}");
-    assert_eq!(text.matches("<circle").count(), 15, "{text}");
+    assert_eq!(text.matches("<polyline").count(), 12, "{text}");
+    assert_eq!(text.matches("<circle").count(), 18, "{text}");
     for at in text.split("cy=\"").skip(1) {
         let at: f64 = at.split('"').next().unwrap().parse().unwrap();
         assert!((0.0..720.0).contains(&at), "{at}");
