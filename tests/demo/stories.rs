@@ -198,7 +198,11 @@ static LESSONS: &[(&str, &[&str])] = &[
 /// What of the story of a demonstration is the same each time, where not all of it is, and why.
 static OF_THE_MOMENT: &[(&str, Retelling, &str)] = &[
     ("listen", closes_in_any_order, "both sides close at once"),
-    ("sync", wherever, "recorded between two hosts, as other tests and pages have it"),
+    (
+        "sync",
+        wherever,
+        "recorded between two hosts, as other tests and pages have it; both sides close once `Thank you` is there",
+    ),
     ("upper", closes_in_any_order, "both sides close once the answer is there"),
     ("recv", pieces_joined, "two sends without a pause: the kernel makes one segment of them, or two"),
     ("partial-send", windows, "the kernel cuts as its buffers have room; that the window closes and opens stays"),
@@ -229,12 +233,14 @@ struct Conversation {
     /// Who spoke first, and to whom.
     ends: [(Option<IpAddr>, u16); 2],
     turns: Vec<Turn>,
+    /// The sequence numbers up to which the first side, and the other, have been told.
+    told: [Option<u32>; 2],
 }
 
 /// The conversations of a capture, in the order in which they began.
 ///
 /// Bare acknowledgments and PSH are left out, and a FIN is a turn of its own: whether one travels alone is the kernel's
-/// choice of the moment.
+/// choice of the moment. So is what is sent again because the machine was busy elsewhere.
 fn conversations(capture: &Path) -> Vec<Conversation> {
     let mut source = file::open(capture).expect("a recording");
     let mut layers = Layers::new();
@@ -256,7 +262,7 @@ fn conversations(capture: &Path) -> Vec<Conversation> {
         });
         let bytes = at.bytes();
         let port = |place: usize| u16::from_be_bytes([bytes[place], bytes[place + 1]]);
-        let mut turns = Vec::new();
+        let (mut turns, mut reaches) = (Vec::new(), None);
         let (mut from, mut to) = ((None, 0), (None, 0));
         let turn = |what: Vec<String>, data: &[u8]| Turn { from_server: false, what, data: data.to_vec() };
         match protocol {
@@ -267,7 +273,12 @@ fn conversations(capture: &Path) -> Vec<Conversation> {
         if protocol == Protocol::Udp {
             turns.push(turn(Vec::new(), at.content()));
         } else if protocol == Protocol::Tcp {
-            let flags = Header::new(&at).expect("a whole header").flags();
+            let header = Header::new(&at).expect("a whole header");
+            let (flags, sequence) = (header.flags(), header.sequence());
+            let space = at.content().len() as u32 + u32::from(flags.any(Flags::FIN));
+            if space > 0 && !flags.any(Flags::SYN | Flags::RST) {
+                reaches = Some(sequence.wrapping_add(space));
+            }
             if flags.any(Flags::SYN | Flags::RST) {
                 let names = flags.names().filter(|name| ["SYN", "RST"].contains(name));
                 turns.push(turn(names.map(str::to_owned).collect(), &[]));
@@ -282,10 +293,17 @@ fn conversations(capture: &Path) -> Vec<Conversation> {
         let known =
             seen.iter().position(|one| one.protocol == protocol && [[from, to], [to, from]].contains(&one.ends));
         let place = known.unwrap_or_else(|| {
-            seen.push(Conversation { protocol, ends: [from, to], turns: Vec::new() });
+            seen.push(Conversation { protocol, ends: [from, to], turns: Vec::new(), told: [None; 2] });
             seen.len() - 1
         });
         let one = &mut seen[place];
+        if let Some(reaches) = reaches {
+            let told = &mut one.told[usize::from(one.ends[0] != from)];
+            if told.is_some_and(|told| reaches.wrapping_sub(told).cast_signed() <= 0) {
+                continue;
+            }
+            *told = Some(reaches);
+        }
         turns.iter_mut().for_each(|turn| turn.from_server = one.ends[0] != from);
         one.turns.append(&mut turns);
     }
@@ -316,10 +334,10 @@ fn as_it_is(_: &Path, conversations: Vec<Conversation>) -> Vec<String> {
     told(&conversations)
 }
 
-/// Whatever the addresses of the two ends.
-fn wherever(_: &Path, mut conversations: Vec<Conversation>) -> Vec<String> {
+/// Whatever the addresses of the two ends, and whoever closes first.
+fn wherever(capture: &Path, mut conversations: Vec<Conversation>) -> Vec<String> {
     conversations.iter_mut().for_each(|one| one.ends = [(None, 0); 2]);
-    told(&conversations)
+    closes_in_any_order(capture, conversations)
 }
 
 /// Two closes that follow each other may come in either order.
