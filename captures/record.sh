@@ -527,6 +527,12 @@ record_resets() {
     pair_of resets
     done_recording
 }
+record_late-resets() {
+    cabled 20 late:right:fin:2-2
+    record late-resets.pcap "$A" eth0
+    pair_of late-resets
+    done_recording
+}
 record_loss() {
     cabled 10 lose:right:data:2-2
     record loss.pcap "$A" eth0
@@ -603,7 +609,7 @@ record_mixed() {
 
 everything=(sync loopback snaplen ipv6 refused reset tso segments udp port-unreachable host-unreachable mtu fragments fragments-ipv6
     ping ping-ipv6 arp traceroute redirect router-advertisement igmp-v1 igmp-v2 igmp-v3 mld-v1 mld-v2 stp vlan qinq
-    ipip 6in4 gre geneve vxlan raw-ip mixed half-close simultaneous-close simultaneous-open resets loss timeout
+    ipip 6in4 gre geneve vxlan raw-ip mixed half-close simultaneous-close simultaneous-open resets late-resets loss timeout
     lost-acknowledgment out-of-order repeated zero-window keep-alive reused-port middle two-points)
 if [ $# -gt 0 ]; then wanted=("$@"); else wanted=("${everything[@]}"); fi
 for name in "${wanted[@]}"; do

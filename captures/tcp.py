@@ -196,6 +196,38 @@ def resets_client(host):
     time.sleep(2)
 
 
+# --- a reset in the two states that both closes lead through ------------------------------------------------------
+
+def late_resets_server(host):
+    listener = listening(host)
+    connection, _ = listener.accept()  # 40026
+    when = f"{time.time() + 0.2:.3f}"
+    connection.send(f"let us both close at {when}. Nobody reads this".encode())
+    time.sleep(max(0, float(when) - time.time()))
+    connection.shutdown(socket.SHUT_WR)
+    time.sleep(4 * PAUSE)
+    connection.close()
+    connection, _ = listener.accept()  # 40027
+    read_to_the_end(connection)
+    connection.close()
+    time.sleep(1)
+
+
+def late_resets_client(host):
+    # CLOSING: the FINs cross on the cable (20 ms), and the client leaves with data unread before its own is acknowledged.
+    s = connected(host, 40026)
+    when = s.recv(len("let us both close at 0123456789.123")).decode().split()[-1]
+    time.sleep(max(0, float(when) - time.time()))
+    s.shutdown(socket.SHUT_WR)
+    time.sleep(0.03)
+    s.close()
+    time.sleep(6 * PAUSE)
+    # TIME-WAIT: the cable brings the client's FIN once more when the server's host has forgotten the connection.
+    s = connected(host, 40027)
+    s.close()
+    time.sleep(1)
+
+
 # --- loss, and what TCP does about it -----------------------------------------------------------------------------
 
 def lines_server(host):
@@ -340,8 +372,8 @@ def cable(left, right, delay, *rules):
     """Carries frames between two interfaces, `delay` milliseconds each way.
 
     A rule is WHAT:WAY:KIND:FROM-TO, for instance lose:right:data:2-2: of the data segments that go right the second is
-    lost. `hold` lets the next frame of that way overtake, `twice` delivers a copy too. Counting begins with 1; every
-    rule counts for itself.
+    lost. `hold` lets the next frame of that way overtake, `twice` delivers a copy too, `late` one 300 ms after it.
+    Counting begins with 1; every rule counts for itself.
     """
     ports = {}
     for name in (left, right):
@@ -374,6 +406,9 @@ def cable(left, right, delay, *rules):
             for copy in [frame] * (2 if "twice" in done else 1) + ([held.pop(way)] if way in held else []):
                 number += 1
                 heapq.heappush(on_the_way, (arrives, number, copy, out))
+            if "late" in done:
+                number += 1
+                heapq.heappush(on_the_way, (arrives + 0.3, number, frame, out))
         while on_the_way and on_the_way[0][0] <= time.monotonic():
             _, _, frame, out = heapq.heappop(on_the_way)
             out.send(frame)
