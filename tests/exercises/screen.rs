@@ -45,8 +45,9 @@ impl Screen {
         let pair = openpty(&size, None).expect("a pseudo-terminal");
         let side = || Stdio::from(pair.slave.try_clone().expect("its other side"));
         // Ctrl-C is a signal only for the foreground of a controlling terminal: setsid(1) makes it that.
+        // Whoever starts the tests in the background may have had it ignored, which programs inherit.
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_netlab")])
+            .args(["--ctty", "--wait", "env", "--default-signal=INT", env!("CARGO_BIN_EXE_netlab")])
             .args(arguments)
             .env("TERM", "xterm")
             .env("NETLAB_LANG", "en")

@@ -6,7 +6,9 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use crate::programs::text;
 
-const SPAWN: &str = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+/// Whoever starts the tests in the background may have had Ctrl-C ignored, which programs inherit: a terminal has not.
+const SPAWN: &str = "import os, pty, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+    sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
 
 pub struct Terminal {
     child: Child,
