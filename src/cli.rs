@@ -44,6 +44,8 @@ pub enum Command {
     Bench(cmd::bench::Args),
     /// List this machine's sockets with their processes, or watch them open and close
     Sockets(cmd::sockets::Args),
+    /// Show who joined which multicast groups: interfaces, sockets, bridges, and the hosts of the LAN; who queries
+    Groups(cmd::groups::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
@@ -72,6 +74,7 @@ impl Command {
             Self::Demo(args) => cmd::demo::run(args),
             Self::Bench(args) => cmd::bench::run(args),
             Self::Sockets(args) => cmd::sockets::run(args),
+            Self::Groups(args) => cmd::groups::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),

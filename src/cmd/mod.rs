@@ -15,6 +15,7 @@ pub mod exercises;
 pub mod explain;
 pub mod fields;
 pub mod follow;
+pub mod groups;
 pub mod input;
 pub mod inside;
 pub mod interfaces;

@@ -7,11 +7,13 @@
 pub mod bpf;
 pub mod clock;
 pub mod file;
+pub mod groups;
 pub mod holder;
 pub mod interrupt;
 pub mod limits;
 pub mod link;
 pub mod membership;
+mod netlink;
 pub mod netns;
 pub mod pcap;
 pub mod privilege;

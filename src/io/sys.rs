@@ -241,3 +241,104 @@ pub fn is_member(socket: &impl AsFd, interface: u32, group: std::net::IpAddr) ->
     };
     result == 0
 }
+
+/// The sources that a socket wants of a multicast group on the interface with this index, and whether they are excluded
+/// instead (MCAST_MSFILTER, RFC 3678 §5.2.1); an error where the socket is no member. More sources than fit are left out.
+pub fn source_filter(
+    socket: BorrowedFd<'_>,
+    interface: u32,
+    group: std::net::IpAddr,
+) -> io::Result<(bool, Vec<std::net::IpAddr>)> {
+    const ROOM: usize = 1024;
+    /// linux/in.h, struct group_filter.
+    #[repr(C)]
+    struct Filter {
+        interface: u32,
+        group: libc::sockaddr_storage,
+        mode: u32,
+        count: u32,
+        /// Each a sockaddr_storage.
+        sources: [[u8; size_of::<libc::sockaddr_storage>()]; ROOM],
+    }
+    const MCAST_MSFILTER: i32 = 48;
+    const MCAST_EXCLUDE: u32 = 0;
+    /// Its beginning, to ask how many sources there are.
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Head {
+        interface: u32,
+        group: libc::sockaddr_storage,
+        mode: u32,
+        count: u32,
+        unused: [libc::sockaddr_storage; 0],
+    }
+    // SAFETY: plain data; all zeroes is one of its values.
+    let mut head: Head = unsafe { std::mem::zeroed() };
+    head.interface = interface;
+    let address = socket2::SockAddr::from(std::net::SocketAddr::new(group, 0));
+    // SAFETY: a socket address is at most as long as sockaddr_storage, which is made to hold any of them; the two do not
+    // overlap.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            address.as_ptr().cast::<u8>(),
+            (&raw mut head.group).cast::<u8>(),
+            address.len() as usize,
+        );
+    }
+    let level = if group.is_ipv4() { libc::IPPROTO_IP } else { libc::IPPROTO_IPV6 };
+    let asked = head;
+    let mut length = size_of::<Head>() as libc::socklen_t;
+    // SAFETY: `count` is 0, so the kernel reads and writes the head only, which outlives the call.
+    let result =
+        unsafe { libc::getsockopt(socket.as_raw_fd(), level, MCAST_MSFILTER, (&raw mut head).cast(), &raw mut length) };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let excludes = head.mode == MCAST_EXCLUDE;
+    if head.count == 0 {
+        return Ok((excludes, Vec::new()));
+    }
+    // SAFETY: plain data; all zeroes is one of its values.
+    let mut filter: Box<Filter> = Box::new(unsafe { std::mem::zeroed() });
+    (filter.interface, filter.group, filter.count) = (asked.interface, asked.group, ROOM as u32);
+    let mut length = size_of::<Filter>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `count` sources behind the head; the list has room for as many.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            MCAST_MSFILTER,
+            std::ptr::from_mut(&mut *filter).cast(),
+            &raw mut length,
+        )
+    };
+    if result < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // Family in host byte order, port, and the address: of IPv6 behind the flow label (linux/in.h, linux/in6.h).
+    let sources = filter.sources.iter().take(filter.count as usize).filter_map(|source| {
+        Some(match i32::from(u16::from_ne_bytes(*source.first_chunk()?)) {
+            libc::AF_INET => std::net::Ipv4Addr::from(*source.get(4..)?.first_chunk::<4>()?).into(),
+            _ => std::net::Ipv6Addr::from(*source.get(8..)?.first_chunk::<16>()?).into(),
+        })
+    });
+    Ok((filter.mode == MCAST_EXCLUDE, sources.collect()))
+}
+
+/// A number that no other network namespace has, of the one that a socket belongs to (SO_NETNS_COOKIE, Linux 5.14).
+pub fn namespace_of(socket: BorrowedFd<'_>) -> io::Result<u64> {
+    const SO_NETNS_COOKIE: i32 = 71;
+    let mut cookie = 0u64;
+    let mut length = size_of::<u64>() as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes into the number, which has as many; both outlive the call.
+    let result = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_SOCKET,
+            SO_NETNS_COOKIE,
+            (&raw mut cookie).cast(),
+            &raw mut length,
+        )
+    };
+    if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
+}

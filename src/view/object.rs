@@ -56,6 +56,19 @@ impl<'a> Object<'a> {
         self.out.push(b']');
     }
 
+    /// Texts in a list.
+    pub fn strings<T: AsRef<str>>(&mut self, key: &str, items: impl IntoIterator<Item = T>) {
+        self.key(key);
+        self.out.push(b'[');
+        for (number, item) in items.into_iter().enumerate() {
+            if number > 0 {
+                self.out.push(b',');
+            }
+            json::string(item.as_ref().as_bytes(), self.out);
+        }
+        self.out.push(b']');
+    }
+
     fn close(self) {
         self.out.extend_from_slice(if self.first { b"{}" } else { b"}" });
     }
@@ -80,9 +93,10 @@ mod tests {
         object.seconds("s", 1_500_000_000, 3);
         object.list("l", [1, 2], |item, object| object.number("i", item));
         object.list("none", [(); 0], |(), _| ());
+        object.strings("words", ["a\"", "b"]);
         object.end();
         let text = String::from_utf8(out).unwrap();
-        let expected = r#"{"name":"evil\"\u001b[2J\\","n":7,"t":false,"s":1.500,"l":[{"i":1},{"i":2}],"none":[]}"#;
+        let expected = r#"{"name":"evil\"\u001b[2J\\","n":7,"t":false,"s":1.500,"l":[{"i":1},{"i":2}],"none":[],"words":["a\"","b"]}"#;
         assert_eq!(text, format!("{expected}\n"));
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }

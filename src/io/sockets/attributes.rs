@@ -19,6 +19,19 @@ impl<'a> Attributes<'a> {
     }
 }
 
+impl<'a> Attributes<'a> {
+    /// Types and values of all of them, in their order, up to the first that does not fit.
+    pub fn each(self) -> impl Iterator<Item = (u16, &'a [u8])> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let length = usize::from(u16_at(rest, 0)?);
+            let (kind, value) = (u16_at(rest, 2)? & TYPE_BITS, rest.get(4..length)?);
+            rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
+            Some((kind, value))
+        })
+    }
+}
+
 /// The type without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
 const TYPE_BITS: u16 = 0x3fff;
 

@@ -50,6 +50,11 @@ impl Holders {
         self.by_inode.get(&inode).map_or(&[], Vec::as_slice)
     }
 
+    /// Every socket that somebody holds, by its inode.
+    pub fn each(&self) -> impl Iterator<Item = (u32, &[Holder])> {
+        self.by_inode.iter().map(|(inode, holders)| (*inode, holders.as_slice()))
+    }
+
     fn process(&mut self, pid: i32, directory: &Path) {
         let flags = OFlag::O_RDONLY | OFlag::O_DIRECTORY | OFlag::O_CLOEXEC;
         let mut descriptors = match Dir::open(&directory.join("fd"), flags, Mode::empty()) {
