@@ -1,8 +1,10 @@
 //! The files of /proc/net that tell of groups: igmp, igmp6, dev_mcast, mcfilter, mcfilter6 (proc_pid_net(5)).
 //!
 //! Traps: igmp has its groups as numbers in the machine's byte order, so 239.1.2.3 is `030201EF` on most, while mcfilter
-//! has them in network order, `0xef010203`; igmp6 has no `0x` and no colons. Timers are in hundredths of a second. A line
-//! that cannot be read is left out.
+//! has them in network order, `0xef010203`; igmp6 has no `0x` and no colons. Timers are in hundredths of a second. The
+//! two filters leave an interface out where the group that it joined last has no sources, whatever the others have
+//! (`igmp_mcf_get_first` in Linux's net/ipv4/igmp.c): sockets tell of theirs better. A line that cannot be read is left
+//! out.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
