@@ -48,6 +48,8 @@ pub enum Command {
     Groups(cmd::groups::Args),
     /// List what there is to capture on, with what makes captures look odd
     Interfaces(cmd::interfaces::Args),
+    /// Find out why something cannot be reached, or not be seen: each fault with its proof and what mends it
+    Doctor(cmd::doctor::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -76,6 +78,7 @@ impl Command {
             Self::Sockets(args) => cmd::sockets::run(args),
             Self::Groups(args) => cmd::groups::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
+            Self::Doctor(args) => cmd::doctor::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

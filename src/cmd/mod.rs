@@ -11,6 +11,7 @@ pub mod compare;
 pub mod completions;
 pub mod conversations;
 pub mod demo;
+pub mod doctor;
 pub mod exercises;
 pub mod explain;
 pub mod fields;

@@ -6,6 +6,7 @@
 
 pub mod bpf;
 pub mod clock;
+pub mod doctor;
 pub mod file;
 pub mod groups;
 pub mod holder;

@@ -2,6 +2,7 @@
 
 pub mod conversations;
 pub mod curves;
+pub mod doctor;
 pub mod escape;
 pub mod explain;
 pub mod findings;

@@ -29,7 +29,7 @@ pub enum Error {
 
 fn remedy(source: &io::Error) -> &'static str {
     match source.kind() {
-        io::ErrorKind::PermissionDenied => "; it takes CAP_SYS_ADMIN: sudo netlab sockets --netns ...",
+        io::ErrorKind::PermissionDenied => "; it takes CAP_SYS_ADMIN: the same with sudo",
         io::ErrorKind::NotFound => "; `ip netns list` shows those with a name, a number is a process's",
         _ => "",
     }

@@ -1,0 +1,45 @@
+//! The checks, one file each with its test at its foot, and the table of them.
+//!
+//! A new one: a file here, a `Fault`, a row in [`CHECKS`], and its injection in `tests/doctor/`.
+
+mod address_family;
+mod backlog_full;
+mod interface_down;
+mod loopback_only;
+mod no_answer;
+mod no_route;
+mod nothing_listens;
+mod unknown_name;
+
+use super::facts::Facts;
+use super::finding::{Fault, Finding};
+
+/// A question that is put to the facts.
+#[derive(Debug)]
+pub struct Check {
+    /// What it finds.
+    pub fault: Fault,
+    pub find: fn(&Facts) -> Vec<Finding>,
+    /// Where one of these is found, this is its consequence and not said.
+    pub follows_from: &'static [Fault],
+}
+
+/// All of them, what lies deeper first.
+pub const CHECKS: &[Check] = &[
+    Check { fault: Fault::UnknownName, find: unknown_name::find, follows_from: &[] },
+    Check { fault: Fault::InterfaceDown, find: interface_down::find, follows_from: &[] },
+    Check { fault: Fault::NoRoute, find: no_route::find, follows_from: &[Fault::InterfaceDown] },
+    Check { fault: Fault::LoopbackOnly, find: loopback_only::find, follows_from: &[] },
+    Check { fault: Fault::AddressFamily, find: address_family::find, follows_from: &[Fault::LoopbackOnly] },
+    Check { fault: Fault::BacklogFull, find: backlog_full::find, follows_from: &[] },
+    Check {
+        fault: Fault::NothingListens,
+        find: nothing_listens::find,
+        follows_from: &[Fault::LoopbackOnly, Fault::AddressFamily],
+    },
+    Check {
+        fault: Fault::NoAnswer,
+        find: no_answer::find,
+        follows_from: &[Fault::InterfaceDown, Fault::NoRoute, Fault::BacklogFull],
+    },
+];

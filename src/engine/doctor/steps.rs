@@ -1,0 +1,75 @@
+//! What was looked at, in the order of the way: said also where nothing is wrong.
+
+use super::facts::{Facts, Path, Route, State};
+
+/// A thing that was looked at, and what was seen. Escape both before a terminal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    pub what: String,
+    pub seen: String,
+}
+
+fn step(what: impl Into<String>, seen: impl Into<String>) -> Step {
+    Step { what: what.into(), seen: seen.into() }
+}
+
+/// The way from here to there, or what this machine has.
+pub fn steps(facts: &Facts) -> Vec<Step> {
+    let mut steps = Vec::new();
+    if facts.question.target.is_none() {
+        let up = facts.interfaces.iter().filter(|one| one.up).count();
+        steps.push(step("interfaces", format!("{up} of {} are up", facts.interfaces.len())));
+    }
+    if let (Some(port), true) = (facts.question.port, facts.is_about_us()) {
+        let listeners: Vec<String> =
+            facts.on_port(State::Listens).map(|socket| format!("{} on {}", socket.holder(), socket.local)).collect();
+        let seen = if listeners.is_empty() { "nobody".to_owned() } else { listeners.join(", ") };
+        steps.push(step(format!("{} port {port}", facts.transport().name()), seen));
+    }
+    for path in &facts.paths {
+        way(facts, path, &mut steps);
+    }
+    steps
+}
+
+fn way(facts: &Facts, path: &Path, steps: &mut Vec<Step>) {
+    let address = path.address;
+    let seen = match &path.route {
+        Route::Found { local: true, .. } => "an address of this machine".to_owned(),
+        Route::Found { interface, gateway, source, .. } => {
+            let mut seen = facts.name_of(*interface);
+            if let Some(gateway) = gateway {
+                seen.push_str(&format!(", through the router {gateway}"));
+            }
+            if let Some(source) = source {
+                seen.push_str(&format!(", from {source}"));
+            }
+            seen
+        }
+        Route::Refused(_) => "none".to_owned(),
+    };
+    steps.push(step(format!("route to {address}"), seen));
+    if let Some(echo) = &path.echo {
+        steps.push(step("echo request", echo.words()));
+    }
+    if let (Some(knock), Some(port)) = (&path.knock, facts.question.port) {
+        steps.push(step(format!("{} port {port}", facts.transport().name()), knock.words()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::doctor::sample;
+
+    #[test]
+    fn the_way_is_told_from_here_to_there() {
+        let seen: Vec<String> = steps(&sample::client()).into_iter().map(|step| step.seen).collect();
+        assert_eq!(
+            seen,
+            ["eth0, through the router 10.0.1.254, from 10.0.1.1", "answered after 0.3 ms", "answered after 0.4 ms"]
+        );
+        let seen: Vec<String> = steps(&sample::server()).into_iter().map(|step| step.seen).collect();
+        assert_eq!(seen, ["2 of 2 are up", "server 4711 on 0.0.0.0:80"]);
+    }
+}

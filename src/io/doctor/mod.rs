@@ -1,0 +1,204 @@
+//! Gathers the facts that `engine::doctor` examines: asks the kernel, and sends the probes.
+//!
+//! Everything is asked in the network namespace of the calling thread. Guarantee: it ends within a few seconds whatever
+//! does not answer; nothing on this machine is changed. What the user may not read stays unknown.
+
+mod counters;
+mod error_queue;
+mod probe;
+mod routes;
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use super::sockets::processes::Holders;
+use super::sockets::{self, Endpoint, Protocol};
+use super::{link, resolver};
+use crate::engine::doctor::facts::{self, Facts, Path, Question, Route, State, Transport};
+
+/// Addresses of a target that are examined; a name may have any number.
+const MOST_ADDRESSES: usize = 4;
+/// How long the resolver is waited for.
+const RESOLVING: Duration = Duration::from_secs(5);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Interfaces(#[from] crate::frame::Error),
+    #[error(transparent)]
+    Sockets(#[from] sockets::Error),
+    #[error("there is no interface {0} here; `netlab interfaces` shows those there are")]
+    NoSuchInterface(String),
+}
+
+/// Asks all there is to ask. `waiting` is told what is waited for, where that takes more than a second.
+pub fn examine(question: Question, waiting: &mut dyn FnMut(&str)) -> Result<Facts, Error> {
+    let interfaces = interfaces()?;
+    if let Some(name) = &question.interface
+        && !interfaces.iter().any(|one| one.name == *name)
+    {
+        return Err(Error::NoSuchInterface(name.clone()));
+    }
+    let mut facts = Facts { question, interfaces, ..Facts::default() };
+    facts.settings = counters::settings(facts.interfaces.iter().map(|one| one.name.as_str()));
+    let addresses = match &facts.question.target {
+        None => Vec::new(),
+        Some(target) => match resolve(target, waiting) {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                facts.unknown_name = Some(error);
+                Vec::new()
+            }
+        },
+    };
+    facts.before = counters::read();
+    facts.paths = paths(&facts.question, &addresses, waiting);
+    facts.after = counters::read();
+    // After the probes: they may be what fills a queue, and a carrier may have gone while they waited.
+    facts.interfaces = interfaces()?;
+    facts.sockets = listeners(facts.question.port)?;
+    Ok(facts)
+}
+
+fn interfaces() -> Result<Vec<facts::Interface>, Error> {
+    let masters: BTreeMap<u32, u32> = routes::masters().unwrap_or_default();
+    let links = link::links()?;
+    let interface = |link: link::Link| facts::Interface {
+        index: link.index,
+        master: masters.get(&link.index).copied(),
+        name: link.name,
+        addresses: link.addresses,
+        mtu: link.mtu,
+        up: link.up,
+        running: link.running,
+        loopback: link.loopback,
+        multicast: link.multicast,
+        offloads: link.offloads.iter().map(|offload| offload.name()).collect(),
+    };
+    Ok(links.into_iter().map(interface).collect())
+}
+
+/// The addresses of a name, in the order in which programs try them.
+fn resolve(target: &str, waiting: &mut dyn FnMut(&str)) -> Result<Vec<IpAddr>, String> {
+    if let Ok(address) = target.parse() {
+        return Ok(vec![address]);
+    }
+    let (sender, answers) = mpsc::channel();
+    let name = target.to_owned();
+    // The resolver cannot be told to stop: whoever waits for it can.
+    std::thread::spawn(move || {
+        let _ = sender.send(resolver::every(&name, None));
+    });
+    let answer = answers.recv_timeout(Duration::from_secs(1)).or_else(|_| {
+        waiting(&format!("the resolver's answer for {target}"));
+        answers.recv_timeout(RESOLVING.saturating_sub(Duration::from_secs(1)))
+    });
+    let answer = answer.map_err(|_| format!("no answer in {} s", RESOLVING.as_secs()))??;
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for one in answer {
+        let address = one.address.ip();
+        if !addresses.contains(&address) && addresses.len() < MOST_ADDRESSES {
+            addresses.push(address);
+        }
+    }
+    Ok(addresses)
+}
+
+fn paths(question: &Question, addresses: &[IpAddr], waiting: &mut dyn FnMut(&str)) -> Vec<Path> {
+    let mut probes = probe::Probes::default();
+    let mut paths: Vec<Path> = Vec::new();
+    for address in addresses {
+        let route = match routes::to(*address) {
+            Ok(route) => route,
+            Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
+        };
+        paths.push(Path { address: *address, route, neighbour: None, knock: None, echo: None });
+        if let Some(port) = question.port {
+            probes.knock(*address, port, question.transport());
+        }
+        probes.echo(*address);
+    }
+    for (address, what, answer) in probes.run(waiting) {
+        let Some(path) = paths.iter_mut().find(|path| path.address == address) else { continue };
+        match what {
+            probe::What::Knock => path.knock = Some(answer),
+            probe::What::Echo => path.echo = Some(answer),
+        }
+    }
+    for path in &mut paths {
+        let Route::Found { interface, gateway, local: false, .. } = &path.route else { continue };
+        let next = gateway.unwrap_or(path.address);
+        path.neighbour = routes::neighbour(*interface, next).ok().flatten();
+    }
+    paths
+}
+
+/// The sockets of this port; all that listen where there is none.
+fn listeners(port: Option<u16>) -> Result<Vec<facts::Socket>, Error> {
+    let all = sockets::list(&[Protocol::Tcp, Protocol::Udp], false)?;
+    let wanted = |socket: &&sockets::Socket| match port {
+        Some(port) => socket.local_port() == port,
+        None => socket.is_listening(),
+    };
+    let holders = Holders::read();
+    Ok(all.iter().filter(wanted).filter_map(|socket| listener(socket, &holders)).collect())
+}
+
+/// TCP_BOUND_INACTIVE of include/net/tcp_states.h.
+const BOUND_INACTIVE: u8 = 13;
+
+fn listener(socket: &sockets::Socket, holders: &Holders) -> Option<facts::Socket> {
+    let (Endpoint::Address(local), Endpoint::Address(remote)) = (&socket.local, &socket.remote) else { return None };
+    let tcp = socket.protocol == Protocol::Tcp;
+    let state = match socket.state {
+        sockets::State::TIME_WAIT => State::TimeWait,
+        sockets::State(BOUND_INACTIVE) => State::Bound,
+        sockets::State::CLOSED if tcp => State::Bound,
+        _ if socket.is_listening() => State::Listens,
+        _ => State::Connected,
+    };
+    Some(facts::Socket {
+        transport: if tcp { Transport::Tcp } else { Transport::Udp },
+        state,
+        local: *local,
+        remote: *remote,
+        v6only: socket.v6only.unwrap_or(false),
+        queue: (socket.receive_queue, socket.send_queue),
+        left: socket.timer.map(|timer| timer.left),
+        holders: holders.of(socket.inode).iter().map(|holder| (holder.process.to_string(), holder.pid)).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+    use crate::engine::doctor::facts::Answer;
+
+    #[test]
+    fn a_listener_of_this_process_is_found_and_answers() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let question = Question { target: Some("127.0.0.1".to_owned()), port: Some(port), ..Question::default() };
+        let facts = examine(question, &mut |_| ()).unwrap();
+        let heard: Vec<i32> =
+            facts.on_port(State::Listens).flat_map(|socket| socket.holders.iter().map(|(_, pid)| *pid)).collect();
+        assert_eq!(heard, [std::process::id().cast_signed()]);
+        let [path] = facts.paths.as_slice() else { panic!("{:?}", facts.paths) };
+        assert!(matches!(path.knock, Some(Answer::Came(_))), "{path:?}");
+        assert!(matches!(path.route, Route::Found { local: true, .. }), "{path:?}");
+        drop(listener);
+        let question = Question { target: Some("127.0.0.1".to_owned()), port: Some(port), ..Question::default() };
+        let facts = examine(question, &mut |_| ()).unwrap();
+        assert_eq!(facts.paths[0].knock, Some(Answer::Reset));
+    }
+
+    #[test]
+    fn an_address_is_not_asked_of_the_resolver() {
+        assert_eq!(resolve("::1", &mut |_| ()), Ok(vec!["::1".parse().unwrap()]));
+        assert!(resolve("no such name", &mut |_| ()).is_err());
+    }
+}
