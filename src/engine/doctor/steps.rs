@@ -16,7 +16,7 @@ fn step(what: impl Into<String>, seen: impl Into<String>) -> Step {
 /// The way from here to there, or what this machine has.
 pub fn steps(facts: &Facts) -> Vec<Step> {
     let mut steps = Vec::new();
-    if facts.question.target.is_none() {
+    if facts.question.target.is_none() && facts.question.port.is_none() {
         let up = facts.interfaces.iter().filter(|one| one.up).count();
         steps.push(step("interfaces", format!("{up} of {} are up", facts.interfaces.len())));
     }
@@ -70,6 +70,6 @@ mod tests {
             ["eth0, through the router 10.0.1.254, from 10.0.1.1", "answered after 0.3 ms", "answered after 0.4 ms"]
         );
         let seen: Vec<String> = steps(&sample::server()).into_iter().map(|step| step.seen).collect();
-        assert_eq!(seen, ["2 of 2 are up", "server 4711 on 0.0.0.0:80"]);
+        assert_eq!(seen, ["server 4711 on 0.0.0.0:80"]);
     }
 }

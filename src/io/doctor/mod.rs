@@ -35,13 +35,13 @@ pub enum Error {
 
 /// Asks all there is to ask. `waiting` is told what is waited for, where that takes more than a second.
 pub fn examine(question: Question, waiting: &mut dyn FnMut(&str)) -> Result<Facts, Error> {
-    let interfaces = interfaces()?;
+    let before = interfaces()?;
     if let Some(name) = &question.interface
-        && !interfaces.iter().any(|one| one.name == *name)
+        && !before.iter().any(|one| one.name == *name)
     {
         return Err(Error::NoSuchInterface(name.clone()));
     }
-    let mut facts = Facts { question, interfaces, ..Facts::default() };
+    let mut facts = Facts { question, interfaces: before, ..Facts::default() };
     facts.settings = counters::settings(facts.interfaces.iter().map(|one| one.name.as_str()));
     let addresses = match &facts.question.target {
         None => Vec::new(),
