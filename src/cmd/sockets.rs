@@ -1,6 +1,9 @@
 //! `netlab sockets`: the sockets of this machine, who holds them, and how they change.
 
 mod choice;
+mod details;
+mod names;
+mod object;
 mod show;
 mod watching;
 
@@ -21,7 +24,7 @@ use crate::view::style::Palette;
     timer_times. With -v also: rtt, rtt_variation, rtt_least, rto (seconds), cwnd, ssthresh, mss, pmtu, congestion, \
     unacked, lost, retransmitted, pacing_rate and delivery_rate (bytes a second), window, bytes_sent, bytes_acked, \
     bytes_received, bytes_retransmitted, segments_sent, segments_received, receive_buffer, send_buffer, drops, reuse_address, reuse_port, keep_alive, \
-    broadcast, device, joined. --watch adds time, event (opened, moved, closed, brief, lost) and before.")]
+    broadcast, joined. --watch adds time, event (opened, moved, closed, brief, lost) and before.")]
 pub struct Args {
     #[command(flatten)]
     choice: choice::Choice,
@@ -68,19 +71,14 @@ fn once(args: &Args) -> anyhow::Result<Exit> {
     found.retain(|socket| args.choice.takes(socket, holders.of(socket.inode)));
     found.sort_by(|a, b| order(a).cmp(&order(b)));
     if args.verbose {
-        let groups = sockets::groups();
-        for socket in &mut found {
-            if let Some(holder) = holders.of(socket.inode).first() {
-                sockets::ask_options(socket, holder, &groups);
-            }
-        }
+        sockets::ask_options(&mut found, &holders);
     }
-    let mut names = show::Names::default();
+    let mut names = names::Names::default();
     let palette = Palette::new(args.color.on_stdout());
     let mut out = Vec::new();
     if args.json {
         for socket in &found {
-            show::json(socket, holders.of(socket.inode), &mut names, &mut out);
+            object::json(socket, holders.of(socket.inode), &mut names, &mut out);
         }
     } else {
         let look = show::Look { palette, header: std::io::stdout().is_terminal(), verbose: args.verbose };

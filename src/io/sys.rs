@@ -194,17 +194,25 @@ pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQues
     })
 }
 
-/// A copy of descriptor `number` of process `pid` (pidfd_open(2), pidfd_getfd(2)): the same open socket.
-pub fn descriptor_of(pid: i32, number: i32) -> io::Result<OwnedFd> {
-    let owned = |result: libc::c_long| match i32::try_from(result) {
-        // SAFETY: both calls answer a new descriptor, closed on exec, that nothing else has.
+/// A handle of the process `pid` (pidfd_open(2)): it stays that process's, also when the number is given to another.
+pub fn process(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })
+}
+
+/// A copy of descriptor `number` of a process (pidfd_getfd(2)): the same open socket.
+pub fn descriptor_of(process: &impl AsFd, number: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers only; the descriptor of the process is open as long as it is borrowed.
+    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_fd().as_raw_fd(), number, 0) })
+}
+
+/// What pidfd_open(2) and pidfd_getfd(2) answer: a new descriptor, closed on exec.
+fn owned(result: libc::c_long) -> io::Result<OwnedFd> {
+    match i32::try_from(result) {
+        // SAFETY: the calls above just opened it, and nothing else has it.
         Ok(descriptor @ 0..) => Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }),
         _ => Err(io::Error::last_os_error()),
-    };
-    // SAFETY: takes numbers only.
-    let process = owned(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
-    // SAFETY: takes numbers only; the descriptor of the process is open as long as `process` lives.
-    owned(unsafe { libc::syscall(libc::SYS_pidfd_getfd, process.as_raw_fd(), number, 0) })
+    }
 }
 
 /// Whether a socket is a member of a multicast group on the interface with this index (MCAST_MSFILTER).

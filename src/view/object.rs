@@ -21,8 +21,13 @@ impl<'a> Object<'a> {
     }
 
     pub fn string(&mut self, key: &str, value: &str) {
+        self.bytes(key, value.as_bytes());
+    }
+
+    /// Text as somebody chose it; what is not UTF-8 stands as `\u00XX` a byte.
+    pub fn bytes(&mut self, key: &str, value: &[u8]) {
         self.key(key);
-        json::string(value.as_bytes(), self.out);
+        json::string(value, self.out);
     }
 
     pub fn number(&mut self, key: &str, value: u64) {

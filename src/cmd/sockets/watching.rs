@@ -10,15 +10,16 @@ use anyhow::Context;
 use super::super::Exit;
 use super::super::output::stdout;
 use super::choice::word;
-use super::{Args, show};
+use super::names::Names;
+use super::{Args, object, show};
 use crate::io::clock;
 use crate::io::interrupt::Interrupt;
 use crate::io::sockets::processes::{Holder, Holders};
 use crate::io::sockets::watch::{Change, Watch};
 use crate::io::sockets::{Endpoint, Protocol, Socket};
+use crate::view::lines;
 use crate::view::object::Object;
 use crate::view::style::{Palette, Role};
-use crate::view::{escape, lines};
 
 /// What a connection is known by after the kernel forgot its program.
 type Key = (Protocol, Endpoint, Endpoint);
@@ -29,7 +30,7 @@ fn key(socket: &Socket) -> Key {
 
 struct Telling<'a> {
     args: &'a Args,
-    names: show::Names,
+    names: Names,
     /// Who held the sockets that are open.
     held: HashMap<Key, Vec<Holder>>,
     palette: Palette,
@@ -41,8 +42,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (mut watch, sockets) = Watch::begin(&args.choice.protocols())?;
     let holders = Holders::read();
     let held = sockets.iter().map(|socket| (key(socket), holders.of(socket.inode).to_vec())).collect();
-    let mut telling =
-        Telling { args, names: show::Names::default(), held, palette: Palette::new(args.color.on_stdout()) };
+    let mut telling = Telling { args, names: Names::default(), held, palette: Palette::new(args.color.on_stdout()) };
     let end = args.duration.map(|duration| Instant::now() + duration);
     let mut out = stdout()?;
     if args.ready {
@@ -117,7 +117,7 @@ impl Telling<'_> {
             if let Some(before) = before {
                 object.string("before", before);
             }
-            show::fill(socket, who, &mut self.names, &mut object);
+            object::fill(socket, who, &mut self.names, &mut object);
             return object.end();
         }
         lines::clock(now, clock::zone_offset(now), 3, out);
@@ -137,8 +137,14 @@ impl Telling<'_> {
         self.palette.begin(role, out);
         out.extend_from_slice(format!("{what:<28}").as_bytes());
         self.palette.end(role, out);
-        let ends = escape::text(&format!("{}  {}", socket.local, socket.remote));
-        out.extend_from_slice(format!(" {ends}  {}", show::processes(who)).trim_end().as_bytes());
+        out.push(b' ');
+        show::end(&socket.local, out);
+        out.extend_from_slice(b"  ");
+        show::end(&socket.remote, out);
+        if !who.is_empty() {
+            out.extend_from_slice(b"  ");
+            show::processes(who, out);
+        }
         out.push(b'\n');
     }
 }

@@ -109,7 +109,7 @@ fn listed_address(socket: &Socket) -> Option<SocketAddr> {
 
 /// A copy from the first of its holders that lets us.
 fn copy(holders: &[Holder]) -> Option<OwnedFd> {
-    holders.iter().find_map(|holder| sys::descriptor_of(holder.pid, holder.descriptor).ok())
+    holders.iter().find_map(|holder| sys::descriptor_of(&sys::process(holder.pid).ok()?, holder.descriptor).ok())
 }
 
 /// `None` where it is no socket that can join: of another family, or a stream.

@@ -211,7 +211,8 @@ fn inet(message: &[u8], protocol: Option<Protocol>) -> Option<Socket> {
     socket.inode = u32_at(message, 68)?;
     socket.v6only = attributes.find(INET_DIAG_SKV6ONLY).and_then(|value| Some(*value.first()? != 0));
     socket.memory = attributes.find(INET_DIAG_SKMEMINFO).and_then(memory);
-    socket.congestion = attributes.find(INET_DIAG_CONG).map(text);
+    socket.congestion =
+        attributes.find(INET_DIAG_CONG).map(|name| String::from_utf8_lossy(until_zero(name)).into_owned());
     socket.tcp = attributes.find(INET_DIAG_INFO).filter(|_| protocol == Protocol::Tcp).map(|bytes| {
         // What a listener's counters would say is told by its queues.
         Box::new(TcpInfo::read(bytes))
@@ -243,9 +244,8 @@ fn memory(bytes: &[u8]) -> Option<Memory> {
     })
 }
 
-fn text(bytes: &[u8]) -> String {
-    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
-    String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()).into_owned()
+fn until_zero(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
 fn kind_of_socket(number: u8) -> &'static str {
@@ -268,9 +268,9 @@ fn unix(message: &[u8]) -> Option<Socket> {
     socket.inode = u32_at(message, 4)?;
     socket.cookie = u64::from(u32_at(message, 8)?) | u64::from(u32_at(message, 12)?) << 32;
     socket.local = Endpoint::Path(match attributes.find(0) {
-        Some([0, name @ ..]) => format!("@{}", String::from_utf8_lossy(name)),
-        Some(path) => text(path),
-        None => String::new(),
+        Some([0, name @ ..]) => [b"@", name].concat(),
+        Some(path) => until_zero(path).to_vec(),
+        None => Vec::new(),
     });
     socket.remote = Endpoint::Peer(attributes.find(2).and_then(|peer| u32_at(peer, 0)).unwrap_or(0));
     if let Some(queues) = attributes.find(4) {

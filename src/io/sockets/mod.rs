@@ -4,6 +4,7 @@
 //! without a part of sock_diag, /proc/net is read instead (`table`). Holders are those whose descriptors may be read.
 
 pub(super) mod attributes;
+mod crew;
 mod diag;
 mod options;
 pub mod processes;
@@ -16,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::tcp_info::TcpInfo;
 use diag::Diag;
-pub use options::Options;
+pub use options::{Group, Options};
 
 /// What could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -65,8 +66,8 @@ impl Protocol {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Endpoint {
     Address(SocketAddr),
-    /// A path, `@name` in the abstract space, or nothing (unix(7)). Chosen by a program: escape it.
-    Path(String),
+    /// A path, `@name` in the abstract space, or nothing (unix(7)). Whatever bytes a program chose: escape them.
+    Path(Vec<u8>),
     /// The inode of a Unix socket's other end.
     Peer(u32),
     /// The EtherType that a packet socket takes, host byte order.
@@ -82,7 +83,7 @@ impl fmt::Display for Endpoint {
             },
             Self::Address(address) => write!(f, "{address}"),
             Self::Path(path) if path.is_empty() => f.write_str("*"),
-            Self::Path(path) => f.write_str(path),
+            Self::Path(path) => f.write_str(&String::from_utf8_lossy(path)),
             Self::Peer(0) => f.write_str("*"),
             Self::Peer(inode) => write!(f, "inode {inode}"),
             Self::EtherType(0) => f.write_str("*"),
@@ -180,8 +181,8 @@ impl Socket {
             protocol,
             kind: "",
             state: State::CLOSED,
-            local: Endpoint::Path(String::new()),
-            remote: Endpoint::Path(String::new()),
+            local: Endpoint::Path(Vec::new()),
+            remote: Endpoint::Path(Vec::new()),
             v6only: None,
             receive_queue: 0,
             send_queue: 0,
@@ -256,14 +257,10 @@ fn internet(
     Ok(())
 }
 
-/// Asks a socket's own options by a copy of its descriptor (pidfd_getfd(2)); left out where that may not be done.
-pub fn ask_options(socket: &mut Socket, holder: &processes::Holder, groups: &[options::Group]) {
-    socket.options = options::of(socket, holder, groups).map(Box::new);
-}
-
-/// The multicast groups that anything on this machine has joined.
-pub fn groups() -> Vec<options::Group> {
-    options::groups()
+/// Asks the sockets for their own options, by a copy of a holder's descriptor (pidfd_getfd(2)); left out where that may
+/// not be done. Multicast groups are those of the network namespace of the calling thread.
+pub fn ask_options(sockets: &mut [Socket], holders: &processes::Holders) {
+    options::ask(sockets, holders);
 }
 
 /// Runs `work` in the network namespace of that name (`ip netns`), or of the process with that number.

@@ -4,13 +4,16 @@
 //! changed. A multicast membership is found by asking for the sources of each group that this machine has joined
 //! (MCAST_MSFILTER, RFC 3678 §5.2): the kernel answers with an error where the socket is no member.
 
+use std::collections::HashMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::os::fd::OwnedFd;
+use std::sync::Mutex;
 
 use nix::sys::socket::{getsockopt, sockopt};
 
-use super::processes::Holder;
-use super::{Protocol, Socket};
+use super::processes::{Holder, Holders};
+use super::{Endpoint, Protocol, Socket, crew};
 use crate::io::sys;
 
 /// Options of a socket that decide who may bind, who hears, and who notices that a peer is gone.
@@ -18,10 +21,10 @@ use crate::io::sys;
 pub struct Options {
     pub reuse_address: bool,
     pub reuse_port: bool,
-    pub keep_alive: bool,
-    pub broadcast: bool,
-    /// The interface that SO_BINDTODEVICE names.
-    pub device: Option<String>,
+    /// Of TCP; it means nothing to others.
+    pub keep_alive: Option<bool>,
+    /// Of datagrams.
+    pub broadcast: Option<bool>,
     pub joined: Vec<Group>,
 }
 
@@ -32,26 +35,63 @@ pub struct Group {
     pub interface: u32,
 }
 
-/// `None` where the process may not be traced, or is gone.
-pub fn of(socket: &Socket, holder: &Holder, groups: &[Group]) -> Option<Options> {
-    let copy = sys::descriptor_of(holder.pid, holder.descriptor).ok()?;
-    let device = getsockopt(&copy, sockopt::BindToDevice).ok().and_then(|name| name.into_string().ok());
-    let six = matches!(socket.local, super::Endpoint::Address(address) if address.is_ipv6());
+/// Fills in the options of those that somebody holds whose descriptors may be copied.
+pub fn ask(sockets: &mut [Socket], holders: &Holders) {
+    let groups = groups();
+    let few = sockets.len() <= PIECE;
+    let pieces = Mutex::new(sockets.chunks_mut(PIECE));
+    let work = || {
+        let mut processes = Processes::default();
+        crew::each(&pieces, |piece| {
+            for socket in piece {
+                if let Some(holder) = holders.of(socket.inode).first() {
+                    socket.options = of(socket, holder, &groups, &mut processes).map(Box::new);
+                }
+            }
+        });
+    };
+    if few { work() } else { drop(crew::together(work)) }
+}
+
+/// Sockets that a thread takes at a time.
+const PIECE: usize = 256;
+
+/// Handles of processes, opened once for all of their sockets; `None` where the process is gone.
+#[derive(Default)]
+struct Processes(HashMap<i32, Option<OwnedFd>>);
+
+impl Processes {
+    fn handle(&mut self, pid: i32) -> Option<&OwnedFd> {
+        /// So that this process does not run out of descriptors itself.
+        const MOST: usize = 64;
+        if self.0.len() >= MOST && !self.0.contains_key(&pid) {
+            self.0.clear();
+        }
+        self.0.entry(pid).or_insert_with(|| sys::process(pid).ok()).as_ref()
+    }
+}
+
+/// `None` where the process may not be traced, or is gone, and for sockets that have none of these options.
+fn of(socket: &Socket, holder: &Holder, groups: &[Group], processes: &mut Processes) -> Option<Options> {
+    if matches!(socket.protocol, Protocol::Packet | Protocol::Unix) {
+        return None;
+    }
+    let copy = sys::descriptor_of(processes.handle(holder.pid)?, holder.descriptor).ok()?;
+    let six = matches!(socket.local, Endpoint::Address(address) if address.is_ipv6());
     let member =
         |group: &&Group| (six || group.address.is_ipv4()) && sys::is_member(&copy, group.interface, group.address);
-    let joins = matches!(socket.protocol, Protocol::Udp | Protocol::Raw);
+    let tcp = socket.protocol == Protocol::Tcp;
     Some(Options {
         reuse_address: getsockopt(&copy, sockopt::ReuseAddr).unwrap_or(false),
         reuse_port: getsockopt(&copy, sockopt::ReusePort).unwrap_or(false),
-        keep_alive: getsockopt(&copy, sockopt::KeepAlive).unwrap_or(false),
-        broadcast: getsockopt(&copy, sockopt::Broadcast).unwrap_or(false),
-        device: device.map(|name| name.trim_end_matches('\0').to_owned()).filter(|name| !name.is_empty()),
-        joined: if joins { groups.iter().filter(member).copied().collect() } else { Vec::new() },
+        keep_alive: tcp.then(|| getsockopt(&copy, sockopt::KeepAlive).ok()).flatten(),
+        broadcast: (!tcp).then(|| getsockopt(&copy, sockopt::Broadcast).ok()).flatten(),
+        joined: if tcp { Vec::new() } else { groups.iter().filter(member).copied().collect() },
     })
 }
 
 /// The groups of /proc/net/igmp and /proc/net/igmp6, of the calling thread's network namespace.
-pub fn groups() -> Vec<Group> {
+fn groups() -> Vec<Group> {
     let read = |name: &str| fs::read_to_string(format!("/proc/thread-self/net/{name}")).unwrap_or_default();
     let mut groups = ipv4(&read("igmp"));
     groups.extend(ipv6(&read("igmp6")));

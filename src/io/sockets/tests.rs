@@ -63,10 +63,9 @@ fn options_are_asked_of_the_socket_itself() {
     let port = socket.local_addr().unwrap().port();
     let mut shown = found(Protocol::Udp, |socket| socket.local_port() == port);
     let holders = Holders::read();
-    let holder = holders.of(shown[0].inode)[0].clone();
-    ask_options(&mut shown[0], &holder, &groups());
+    ask_options(&mut shown, &holders);
     let Some(options) = &shown[0].options else { return crate::support::skip("this kernel refuses pidfd_getfd(2)") };
-    assert!(options.reuse_address && !options.reuse_port && options.device.is_none(), "{options:?}");
+    assert!(options.reuse_address && !options.reuse_port && options.keep_alive.is_none(), "{options:?}");
     assert_eq!(options.joined, [options::Group { address: group, interface: loopback.index }]);
 }
 
