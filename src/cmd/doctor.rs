@@ -1,12 +1,14 @@
 //! `netlab doctor`: why can I not reach it, or not see it.
 
 use std::io::Write;
+use std::time::Duration;
 
 use super::Exit;
 use super::output::{Color, stdout};
 use crate::engine::doctor::facts::{Facts, Question, Transport};
 use crate::engine::doctor::{diagnose, steps};
 use crate::io::{doctor, sockets};
+use crate::quantity;
 use crate::view;
 use crate::view::escape;
 use crate::view::style::Palette;
@@ -32,6 +34,18 @@ pub struct Args {
     /// Over TCP
     #[arg(short, long, requires = "port")]
     tcp: bool,
+    /// The program that should have the port: its name begins so
+    #[arg(long, value_name = "NAME", requires = "port")]
+    process: Option<String>,
+    /// A capture on this interface does not show it: is it the right one, may this user, what makes it look odd
+    #[arg(short, long, value_name = "NAME")]
+    interface: Option<String>,
+    /// A capture is wanted: may this user
+    #[arg(long)]
+    capture: bool,
+    /// Without a target: how long to watch whether the kernel counts what it drops
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = quantity::duration)]
+    duration: Duration,
     /// One JSON object for each finding
     #[arg(long)]
     json: bool,
@@ -50,12 +64,20 @@ impl Args {
             (_, true) => Some(Transport::Udp),
             _ => None,
         };
-        Question { target: self.target.clone(), port: self.port, transport, ..Question::default() }
+        Question {
+            target: self.target.clone(),
+            port: self.port,
+            transport,
+            interface: self.interface.clone(),
+            capture: self.capture,
+            process: self.process.clone(),
+        }
     }
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    let look = || doctor::examine(args.question(), &mut |what| eprintln!("waiting for {}", escape::text(what)));
+    let waiting = |what: &str| eprintln!("waiting for {}", escape::text(what));
+    let look = || doctor::examine(args.question(), args.duration, &mut { waiting });
     let facts = match &args.netns {
         Some(name) => sockets::inside(name, look)?,
         None => look(),

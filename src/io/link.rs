@@ -17,7 +17,7 @@ use pnet::datalink::NetworkInterface;
 use super::sys::{self, InterfaceQuestion};
 use crate::frame::{Error, LinkType};
 
-pub use open::may_open;
+pub use open::{may_open, program};
 
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Eq)]

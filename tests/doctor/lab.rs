@@ -135,7 +135,9 @@ impl Lab {
     }
 
     pub fn doctor(&self, host: &str, arguments: &[&str]) -> Output {
-        let mut command = self.on(host, env!("CARGO_BIN_EXE_netlab"), &[&["doctor"], arguments].concat());
+        // Counters rise at once, or the test says for how long to look.
+        let brief: &[&str] = if arguments.contains(&"--duration") { &[] } else { &["--duration", "50ms"] };
+        let mut command = self.on(host, env!("CARGO_BIN_EXE_netlab"), &[&["doctor"], brief, arguments].concat());
         command.output().unwrap()
     }
 

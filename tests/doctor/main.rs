@@ -1,8 +1,11 @@
 //! `netlab doctor` against networks with one fault each: it names that one and no other, and a healthy network has none.
 
+mod captures;
+mod counters;
 mod healthy;
 mod lab;
 mod listeners;
+mod ports;
 mod ways;
 
 #[path = "../support/mod.rs"]

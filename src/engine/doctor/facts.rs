@@ -161,6 +161,10 @@ pub struct Path {
 impl Path {
     /// What was asked for works.
     pub fn works(&self) -> bool {
+        // A group has no single member that could answer.
+        if self.address.is_multicast() {
+            return matches!(self.route, Route::Found { .. });
+        }
         match (&self.knock, &self.echo) {
             (Some(Answer::Came(_)), _) => true,
             // A datagram may be taken without a word.
@@ -306,6 +310,31 @@ pub struct Facts {
     pub after: BTreeMap<String, u64>,
     /// Values below /proc/sys, with dots (`net.ipv4.conf.all.rp_filter`).
     pub settings: BTreeMap<String, String>,
+    /// What bind(2) to the port answers while nobody listens on it: errno, 0 where it works.
+    pub bind: Option<Bind>,
+    /// Whether this user may capture; asked where a capture is wanted.
+    pub capture: Option<Capture>,
+    /// Multicast groups that were joined on this machine, with the interface (by index).
+    pub joined: Vec<(IpAddr, u32)>,
+}
+
+/// bind(2) tried and undone: errno, 0 where it works.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bind {
+    pub plain: i32,
+    /// With SO_REUSEADDR.
+    pub reusing: i32,
+}
+
+/// What a capture would meet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capture {
+    /// What socket(AF_PACKET) answers: errno, 0 where it works.
+    pub socket: i32,
+    /// Effective capabilities, a bit each (capabilities(7)).
+    pub capabilities: u64,
+    /// The file of this program, as a shell takes it.
+    pub program: String,
 }
 
 impl Facts {
@@ -358,6 +387,11 @@ impl Facts {
     pub fn rose(&self, name: &str) -> Option<(u64, u64)> {
         let (before, after) = (*self.before.get(name)?, *self.after.get(name)?);
         (after > before).then_some((before, after))
+    }
+
+    /// A setting that is a number.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.settings.get(name)?.parse().ok()
     }
 
     /// The ways that fail and whose failing has to be explained: none where one works (what is wrong with the others is

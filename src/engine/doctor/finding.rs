@@ -11,10 +11,19 @@ pub enum Fault {
     AddressFamily,
     BacklogFull,
     NoAnswer,
+    PortHeld,
+    TimeWait,
+    ReversePath,
+    ConntrackFull,
+    ReusedPort,
+    CaptureInterface,
+    Capability,
+    Offloads,
+    NoMulticast,
 }
 
 impl Fault {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 17] = [
         Self::UnknownName,
         Self::InterfaceDown,
         Self::NoRoute,
@@ -23,6 +32,15 @@ impl Fault {
         Self::AddressFamily,
         Self::BacklogFull,
         Self::NoAnswer,
+        Self::PortHeld,
+        Self::TimeWait,
+        Self::ReversePath,
+        Self::ConntrackFull,
+        Self::ReusedPort,
+        Self::CaptureInterface,
+        Self::Capability,
+        Self::Offloads,
+        Self::NoMulticast,
     ];
 
     /// A word for programs that read, and for people who search.
@@ -36,6 +54,15 @@ impl Fault {
             Self::AddressFamily => "address-family",
             Self::BacklogFull => "backlog-full",
             Self::NoAnswer => "no-answer",
+            Self::PortHeld => "port-held",
+            Self::TimeWait => "time-wait",
+            Self::ReversePath => "rp-filter",
+            Self::ConntrackFull => "conntrack-full",
+            Self::ReusedPort => "reused-port",
+            Self::CaptureInterface => "capture-interface",
+            Self::Capability => "capability",
+            Self::Offloads => "offloads",
+            Self::NoMulticast => "no-multicast",
         }
     }
 }

@@ -7,6 +7,7 @@ mod counters;
 mod error_queue;
 mod probe;
 mod routes;
+mod trials;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use super::sockets::processes::Holders;
 use super::sockets::{self, Endpoint, Protocol};
-use super::{link, resolver};
+use super::{link, pcap, resolver};
 use crate::engine::doctor::facts::{self, Facts, Path, Question, Route, State, Transport};
 
 /// Addresses of a target that are examined; a name may have any number.
@@ -33,10 +34,12 @@ pub enum Error {
     NoSuchInterface(String),
 }
 
-/// Asks all there is to ask. `waiting` is told what is waited for, where that takes more than a second.
-pub fn examine(question: Question, waiting: &mut dyn FnMut(&str)) -> Result<Facts, Error> {
+/// Asks all there is to ask. Where there is no target to be probed, counters are watched for `time`. `waiting` is told
+/// what is waited for, where that takes more than a second.
+pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)) -> Result<Facts, Error> {
     let before = interfaces()?;
     if let Some(name) = &question.interface
+        && name != pcap::ANY
         && !before.iter().any(|one| one.name == *name)
     {
         return Err(Error::NoSuchInterface(name.clone()));
@@ -54,11 +57,28 @@ pub fn examine(question: Question, waiting: &mut dyn FnMut(&str)) -> Result<Fact
         },
     };
     facts.before = counters::read();
-    facts.paths = paths(&facts.question, &addresses, waiting);
+    if facts.question.target.is_some() {
+        facts.paths = paths(&facts.question, &addresses, waiting);
+    } else {
+        if time > Duration::from_secs(1) {
+            waiting(&format!("counters that rise, for {} s", time.as_secs()));
+        }
+        std::thread::sleep(time);
+    }
     facts.after = counters::read();
     // After the probes: they may be what fills a queue, and a carrier may have gone while they waited.
     facts.interfaces = interfaces()?;
     facts.sockets = listeners(facts.question.port)?;
+    facts.joined = sockets::groups().into_iter().map(|group| (group.address, group.interface)).collect();
+    if facts.question.capture || facts.question.interface.is_some() {
+        facts.capture = Some(trials::capture());
+    }
+    if let Some(port) = facts.question.port
+        && facts.is_about_us()
+        && facts.on_port(State::Listens).next().is_none()
+    {
+        facts.bind = Some(trials::bound(port, facts.transport()));
+    }
     Ok(facts)
 }
 
@@ -114,7 +134,12 @@ fn paths(question: &Question, addresses: &[IpAddr], waiting: &mut dyn FnMut(&str
             Ok(route) => route,
             Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
         };
+        let group = address.is_multicast();
         paths.push(Path { address: *address, route, neighbour: None, knock: None, echo: None });
+        // Whoever is in a group need not answer, and should not be woken.
+        if group {
+            continue;
+        }
         if let Some(port) = question.port {
             probes.knock(*address, port, question.transport());
         }
@@ -183,7 +208,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let question = Question { target: Some("127.0.0.1".to_owned()), port: Some(port), ..Question::default() };
-        let facts = examine(question, &mut |_| ()).unwrap();
+        let facts = examine(question, Duration::ZERO, &mut |_| ()).unwrap();
         let heard: Vec<i32> =
             facts.on_port(State::Listens).flat_map(|socket| socket.holders.iter().map(|(_, pid)| *pid)).collect();
         assert_eq!(heard, [std::process::id().cast_signed()]);
@@ -192,7 +217,7 @@ mod tests {
         assert!(matches!(path.route, Route::Found { local: true, .. }), "{path:?}");
         drop(listener);
         let question = Question { target: Some("127.0.0.1".to_owned()), port: Some(port), ..Question::default() };
-        let facts = examine(question, &mut |_| ()).unwrap();
+        let facts = examine(question, Duration::ZERO, &mut |_| ()).unwrap();
         assert_eq!(facts.paths[0].knock, Some(Answer::Reset));
     }
 

@@ -21,8 +21,7 @@ pub fn may_open(name: &str) -> Result<(), Error> {
 }
 
 fn no_permission(name: &str, errno: Errno) -> Error {
-    let binary = std::env::current_exe().and_then(std::fs::canonicalize);
-    let binary = binary.map_or_else(|_| "netlab".to_owned(), |path| quoted(&path.to_string_lossy()));
+    let binary = program();
     Error::Capture {
         target: name.to_owned(),
         why: format!("this needs the capability CAP_NET_RAW ({})", io::Error::from(errno)),
@@ -31,6 +30,12 @@ fn no_permission(name: &str, errno: Errno) -> Error {
              or capture as root with sudo; `netlab demo` shows a live capture and needs neither"
         )),
     }
+}
+
+/// The file of this program, as a shell takes it.
+pub fn program() -> String {
+    let binary = std::env::current_exe().and_then(std::fs::canonicalize);
+    binary.map_or_else(|_| "netlab".to_owned(), |path| quoted(&path.to_string_lossy()))
 }
 
 /// A path as a shell takes it.

@@ -4,11 +4,20 @@
 
 mod address_family;
 mod backlog_full;
+mod capability;
+mod capture_interface;
+mod conntrack_full;
 mod interface_down;
 mod loopback_only;
 mod no_answer;
+mod no_multicast;
 mod no_route;
 mod nothing_listens;
+mod offloads;
+mod port_held;
+mod reused_port;
+mod rp_filter;
+mod time_wait;
 mod unknown_name;
 
 use super::facts::Facts;
@@ -29,17 +38,36 @@ pub const CHECKS: &[Check] = &[
     Check { fault: Fault::UnknownName, find: unknown_name::find, follows_from: &[] },
     Check { fault: Fault::InterfaceDown, find: interface_down::find, follows_from: &[] },
     Check { fault: Fault::NoRoute, find: no_route::find, follows_from: &[Fault::InterfaceDown] },
-    Check { fault: Fault::LoopbackOnly, find: loopback_only::find, follows_from: &[] },
+    Check { fault: Fault::NoMulticast, find: no_multicast::find, follows_from: &[] },
+    Check { fault: Fault::ReversePath, find: rp_filter::find, follows_from: &[] },
+    Check { fault: Fault::ConntrackFull, find: conntrack_full::find, follows_from: &[] },
+    Check { fault: Fault::LoopbackOnly, find: loopback_only::find, follows_from: &[Fault::PortHeld] },
     Check { fault: Fault::AddressFamily, find: address_family::find, follows_from: &[Fault::LoopbackOnly] },
+    Check { fault: Fault::PortHeld, find: port_held::find, follows_from: &[] },
+    Check { fault: Fault::TimeWait, find: time_wait::find, follows_from: &[] },
+    Check { fault: Fault::ReusedPort, find: reused_port::find, follows_from: &[] },
     Check { fault: Fault::BacklogFull, find: backlog_full::find, follows_from: &[] },
     Check {
         fault: Fault::NothingListens,
         find: nothing_listens::find,
-        follows_from: &[Fault::LoopbackOnly, Fault::AddressFamily],
+        follows_from: &[Fault::LoopbackOnly, Fault::AddressFamily, Fault::PortHeld, Fault::TimeWait],
     },
     Check {
         fault: Fault::NoAnswer,
         find: no_answer::find,
-        follows_from: &[Fault::InterfaceDown, Fault::NoRoute, Fault::BacklogFull],
+        follows_from: &[
+            Fault::InterfaceDown,
+            Fault::NoRoute,
+            Fault::ReversePath,
+            Fault::ConntrackFull,
+            Fault::BacklogFull,
+        ],
+    },
+    Check { fault: Fault::CaptureInterface, find: capture_interface::find, follows_from: &[] },
+    Check { fault: Fault::Capability, find: capability::find, follows_from: &[] },
+    Check {
+        fault: Fault::Offloads,
+        find: offloads::find,
+        follows_from: &[Fault::InterfaceDown, Fault::CaptureInterface, Fault::Capability],
     },
 ];
