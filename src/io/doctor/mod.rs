@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::sockets::processes::Holders;
 use super::sockets::{self, Endpoint, Protocol};
-use super::{link, pcap, resolver};
+use super::{groups, link, pcap, resolver};
 use crate::engine::doctor::facts::{self, Facts, Path, Question, Route, State, Transport};
 
 /// Addresses of a target that are examined; a name may have any number.
@@ -69,7 +69,9 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     // After the probes: they may be what fills a queue, and a carrier may have gone while they waited.
     facts.interfaces = interfaces()?;
     facts.sockets = listeners(facts.question.port)?;
-    facts.joined = sockets::groups().into_iter().map(|group| (group.address, group.interface)).collect();
+    let members = groups::interfaces().unwrap_or_default();
+    let joined = members.iter().flat_map(|one| one.groups.iter().map(|membership| (membership.group, one.index)));
+    facts.joined = joined.collect();
     if facts.question.capture || facts.question.interface.is_some() {
         facts.capture = Some(trials::capture());
     }
