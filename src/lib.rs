@@ -20,13 +20,14 @@
 //! | module | what it is | may import |
 //! |---|---|---|
 //! | [`frame`] | bytes as captured, and what the capture knew | nothing |
+//! | [`process`] | pure: the words for which program is at an end of a packet | `frame` |
 //! | [`wire`] | pure: bytes to headers, one file a protocol; each declares its fields | `frame` |
-//! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `frame` |
+//! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `process`, `frame` |
 //! | [`field`] | pure: the registry that joins the declared fields | `flow`, `wire` |
 //! | [`filter`] | pure: display filters, checked against the registry | `field`, `flow`, `wire` |
 //! | [`pipeline`] | the loop, and the merge of sources by time | `filter` and below |
 //! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
-//! | [`io`] | the operating system: libpcap, files, namespaces, privileges | `frame` |
+//! | [`io`] | the operating system: libpcap, files, namespaces, privileges, sockets | `frame`, `process` |
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
 //! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument | `wire`, `frame` |
 //! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
@@ -51,6 +52,7 @@ pub mod flow;
 pub mod frame;
 pub mod io;
 pub mod pipeline;
+pub mod process;
 pub mod quantity;
 pub mod view;
 pub mod wire;

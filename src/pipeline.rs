@@ -10,6 +10,7 @@ pub use beside::Beside;
 use crate::filter::Filter;
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
+use crate::process::Programs;
 use crate::wire::{self, Layers, Packet};
 
 /// Whether a sink wants more.
@@ -112,6 +113,16 @@ fn moment(frames: u64, table: &FlowTable, sink: &mut dyn Sink) -> std::io::Resul
 ///
 /// The error is the sink's: a source that ends early is told in the summary, because what came before it counts.
 pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) -> std::io::Result<Summary> {
+    run_asking(source, table, None, sink)
+}
+
+/// As [`run`]; which programs are at the ends of each packet is asked of `programs`.
+pub fn run_asking(
+    source: &mut dyn Source,
+    table: &mut FlowTable,
+    mut programs: Option<&mut dyn Programs>,
+    sink: &mut dyn Sink,
+) -> std::io::Result<Summary> {
     let mut layers = Layers::new();
     let mut summary = Summary::default();
     loop {
@@ -131,7 +142,10 @@ pub fn run(source: &mut dyn Source, table: &mut FlowTable, sink: &mut dyn Sink) 
         moment(summary.frames, table, sink)?;
         let frame = Frame { number: summary.frames, ..source.frame() };
         let packet = wire::decode(frame, &mut layers);
-        let known = table.ingest(&packet);
+        let known = match &mut programs {
+            Some(programs) => table.ingest_asking(&packet, *programs),
+            None => table.ingest(&packet),
+        };
         if sink.packet(&packet, &known)? == Next::Stop {
             break;
         }

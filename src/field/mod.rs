@@ -100,13 +100,13 @@ impl Entry {
     pub fn repeats(&self) -> bool {
         match self.source {
             Declared::Wire(field) => matches!(field.read, wire::Read::Many(_)),
-            Declared::Flow(field) => matches!(field.read, flow::fields::Read::Layer(_)),
+            Declared::Flow(field) => matches!(field.read, Read::Layer(_) | Read::Each(_)),
         }
     }
 
     /// The first value in a layer that is the first of its protocol: the quick way where nothing repeats.
     #[inline]
-    pub fn first_in_layer<'a>(&self, at: &wire::At<'a>, facts: &Facts) -> Option<Value<'a>> {
+    pub fn first_in_layer<'a>(&self, at: &wire::At<'a>, facts: &'a Facts) -> Option<Value<'a>> {
         match self.source {
             Declared::Wire(field) => field.first(at),
             Declared::Flow(field) => {
@@ -123,7 +123,7 @@ impl Entry {
     /// Hands the values of this field in one layer to `each`, until that says `false`. Facts belong to the first layer
     /// of their protocol alone.
     #[inline]
-    pub fn each_in_layer<'a>(&self, at: &wire::At<'a>, facts: &Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
+    pub fn each_in_layer<'a>(&self, at: &wire::At<'a>, facts: &'a Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
         match self.source {
             Declared::Wire(field) => field.each(at, each),
             Declared::Flow(field) => {
@@ -239,7 +239,7 @@ impl Resolved {
 
     /// The first value in the packet.
     #[inline]
-    pub fn first<'a>(&self, packet: &'a Packet<'a>, facts: &Facts) -> Option<Value<'a>> {
+    pub fn first<'a>(&self, packet: &'a Packet<'a>, facts: &'a Facts) -> Option<Value<'a>> {
         if let [Entry { protocol, source }] = self.entries.as_slice() {
             return match source {
                 Declared::Flow(field) => match field.read {
@@ -270,7 +270,7 @@ impl Resolved {
     }
 
     /// Hands every value in the packet to `each`, layer by layer, until that says `false`.
-    pub fn each<'a>(&self, packet: &'a Packet<'a>, facts: &Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
+    pub fn each<'a>(&self, packet: &'a Packet<'a>, facts: &'a Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
         let mut go_on = true;
         for at in std::iter::once(frame(packet)).chain(packet.each()) {
             for entry in self.entries.iter().filter(|entry| entry.protocol == at.layer.protocol) {

@@ -6,6 +6,7 @@ use super::state::State;
 use super::table::{Conversation, Traffic};
 use super::{icmp, tcp};
 use crate::frame::Timestamp;
+use crate::process::End;
 use crate::wire::Address;
 
 /// The kinds of conversation that are told apart.
@@ -83,6 +84,8 @@ pub struct Summary {
     pub traffic: [Traffic; 2],
     pub ending: Ending,
     pub tcp: Option<Tcp>,
+    /// The programs at client and server, where they were sought and are on this machine.
+    pub programs: [Option<End>; 2],
 }
 
 /// What TCP adds. Pairs are client, server.
@@ -163,11 +166,12 @@ impl Summary {
         tcp: Option<Tcp>,
     ) -> Self {
         let ([low, high], [up, down]) = (conversation.key.ends(), conversation.traffic);
-        let (client, server, traffic) = match client {
-            Direction::Up => (low, high, [up, down]),
-            Direction::Down => (high, low, [down, up]),
+        let [low_program, high_program] = conversation.programs.as_deref().copied().unwrap_or_default();
+        let (client, server, traffic, programs) = match client {
+            Direction::Up => (low, high, [up, down], [low_program, high_program]),
+            Direction::Down => (high, low, [down, up], [high_program, low_program]),
         };
         let Conversation { index: stream, first, last, .. } = *conversation;
-        Self { transport, stream, client, server, guessed, first, last, traffic, ending, tcp }
+        Self { transport, stream, client, server, guessed, first, last, traffic, ending, tcp, programs }
     }
 }

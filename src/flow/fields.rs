@@ -3,6 +3,7 @@
 use super::Facts;
 use super::analysis::Marks;
 use super::tcp::Scale;
+use crate::process::End;
 use crate::wire::tcp::{Flags, drawing, sack_edges};
 use crate::wire::{At, Bits, Field, Kind, Protocol, Value, Words};
 
@@ -10,9 +11,11 @@ use crate::wire::{At, Bits, Field, Kind, Protocol, Value, Words};
 #[derive(Clone, Copy)]
 pub enum Read {
     /// From the facts alone.
-    Facts(fn(&Facts) -> Option<Value<'static>>),
+    Facts(for<'a> fn(&'a Facts) -> Option<Value<'a>>),
+    /// Any number of values from the facts alone, until the callback says `false`.
+    Each(for<'a> fn(&'a Facts, &mut dyn FnMut(Value<'a>) -> bool)),
     /// From the facts, or else as it stands in a segment that an ICMP error quotes.
-    FactsOrQuoted(fn(&Facts) -> Option<Value<'static>>, fn(&At<'_>) -> Option<Value<'static>>),
+    FactsOrQuoted(for<'a> fn(&'a Facts) -> Option<Value<'a>>, fn(&At<'_>) -> Option<Value<'static>>),
     /// From a layer, with the help of the facts: any number of values, until the callback says `false`.
     Layer(fn(&At<'_>, &Facts, &mut dyn FnMut(Value<'static>) -> bool)),
 }
@@ -20,20 +23,21 @@ pub enum Read {
 impl Field<Read> {
     /// Hands every value to `each`, until that says `false`. `at` is the first layer of the field's protocol.
     #[inline]
-    pub fn each(&self, at: &At<'_>, facts: &Facts, each: &mut dyn FnMut(Value<'static>) -> bool) {
+    pub fn each<'a>(&self, at: &At<'_>, facts: &'a Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
         match self.read {
             Read::Facts(read) => {
                 if let Some(value) = read(facts) {
                     each(value);
                 }
             }
+            Read::Each(read) => read(facts, each),
             Read::FactsOrQuoted(read, quoted) => {
                 let quoted = || at.layer.quoted.then(|| quoted(at)).flatten();
                 if let Some(value) = read(facts).or_else(quoted) {
                     each(value);
                 }
             }
-            Read::Layer(read) => read(at, facts, each),
+            Read::Layer(read) => read(at, facts, &mut |value| each(value)),
         }
     }
 }
@@ -51,9 +55,35 @@ const fn field(
     name: &'static str,
     label: &'static str,
     kind: Kind,
-    read: fn(&Facts) -> Option<Value<'static>>,
+    read: for<'a> fn(&'a Facts) -> Option<Value<'a>>,
 ) -> Field<Read> {
     declared(name, label, kind, Read::Facts(read))
+}
+
+/// Of both ends of a packet, the source first; what its `.src.` and `.dst.` say one by one.
+const fn of_ends(
+    name: &'static str,
+    label: &'static str,
+    kind: Kind,
+    read: for<'a> fn(&'a Facts, &mut dyn FnMut(Value<'a>) -> bool),
+) -> Field<Read> {
+    declared(name, label, kind, Read::Each(read)).combined()
+}
+
+const SURE: &str =
+    "exact: holds the socket of this conversation; by listener: listens on that port, and nobody else does; unknown";
+const SOCKETS: &str = "sock_diag(7), proc_pid_fd(5)";
+
+fn name(end: &End) -> Option<Value<'_>> {
+    end.name().map(Value::Text)
+}
+
+fn pid(end: &End) -> Option<Value<'_>> {
+    end.pid().map(|pid| Value::Uint(pid.into()))
+}
+
+fn certainty(end: &End) -> Option<Value<'_>> {
+    Some(Value::Text(end.certainty.name().as_bytes()))
 }
 
 const fn layered(
@@ -100,6 +130,38 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 facts.time_delta.map(Value::Nanoseconds)
             })
             .about("Seconds since the frame before", "capture"),
+            field("netlab.process.src.name", "Sender's program", Kind::Text, |facts| name(facts.ends.source.as_ref()?))
+                .about("The program that sent it, by the kernel's name of its process", SOCKETS),
+            field("netlab.process.src.pid", "Sender's process", Kind::Dec, |facts| pid(facts.ends.source.as_ref()?))
+                .about("Its number; none where several processes of that name hold the socket", SOCKETS),
+            field("netlab.process.src.certainty", "Sender's program is", Kind::Text, |facts| {
+                certainty(facts.ends.source.as_ref()?)
+            })
+            .about(SURE, SOCKETS),
+            field("netlab.process.dst.name", "Receiver's program", Kind::Text, |facts| {
+                name(facts.ends.destination.as_ref()?)
+            })
+            .about("The program that it goes to, by the kernel's name of its process", SOCKETS),
+            field("netlab.process.dst.pid", "Receiver's process", Kind::Dec, |facts| {
+                pid(facts.ends.destination.as_ref()?)
+            })
+            .about("Its number; none where several processes of that name hold the socket", SOCKETS),
+            field("netlab.process.dst.certainty", "Receiver's program is", Kind::Text, |facts| {
+                certainty(facts.ends.destination.as_ref()?)
+            })
+            .about(SURE, SOCKETS),
+            of_ends("netlab.process.name", "Program", Kind::Text, |facts, each| {
+                facts.ends.each().filter_map(name).all(each);
+            })
+            .about("The programs at the ends on this machine, the sender's first", SOCKETS),
+            of_ends("netlab.process.pid", "Process", Kind::Dec, |facts, each| {
+                facts.ends.each().filter_map(pid).all(each);
+            })
+            .about("The processes at the ends on this machine, the sender's first", SOCKETS),
+            of_ends("netlab.process.certainty", "Program is", Kind::Text, |facts, each| {
+                facts.ends.each().filter_map(certainty).all(each);
+            })
+            .about("How sure each end on this machine is, the sender's first", SOCKETS),
         ],
     ),
     (

@@ -13,6 +13,7 @@ pub mod fields;
 mod icmp;
 pub mod key;
 pub mod matching;
+mod programs;
 pub mod state;
 pub mod stats;
 pub mod stream;
@@ -20,6 +21,7 @@ pub mod table;
 pub mod tcp;
 
 use crate::frame::{Frame, Timestamp};
+use crate::process::{Ends, Programs};
 use crate::wire::{At, Layers, Packet, Protocol, decode, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
@@ -39,6 +41,8 @@ pub struct Facts {
     pub tcp: Option<tcp::Facts>,
     /// Index of the conversation of the first UDP layer, from 0.
     pub udp_stream: Option<u32>,
+    /// The programs at both ends: as who knows the sockets told, or as a comment of netlab's in the file says.
+    pub ends: Ends,
 }
 
 /// Where the conversation of a packet's first TCP layer is to be sought: what can be worked out before the packet meets
@@ -136,6 +140,37 @@ impl FlowTable {
 
     /// As [`ingest`](Self::ingest), for a packet of which a hint was made.
     pub fn ingest_hinted(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) -> Known<'_> {
+        self.take_in(packet, hint);
+        self.facts.ends = Ends::of_comment(packet.frame.comment);
+        self.keep_programs(packet);
+        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+    }
+
+    /// As [`ingest`](Self::ingest); which programs are at its ends is asked of who knows.
+    pub fn ingest_asking(&mut self, packet: &Packet<'_>, programs: &mut dyn Programs) -> Known<'_> {
+        self.take_in(packet, None);
+        self.facts.ends = programs::ends(packet, &self.facts, programs);
+        self.keep_programs(packet);
+        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+    }
+
+    /// The conversation of a packet remembers whose it is.
+    #[inline]
+    fn keep_programs(&mut self, packet: &Packet<'_>) {
+        if self.facts.ends.is_empty() {
+            return;
+        }
+        let own = packet.each().filter(|at| !at.layer.quoted);
+        let mut ported = own.filter(|at| matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp));
+        let Some(at) = ported.next() else { return };
+        let Some((key, direction)) = Key::new(&at) else { return };
+        match at.layer.protocol {
+            Protocol::Tcp => self.tcp.of(key).map(|known| known.belongs_to(direction, &self.facts.ends)),
+            _ => self.udp.of(key).map(|known| known.belongs_to(direction, &self.facts.ends)),
+        };
+    }
+
+    fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {
         self.events.clear();
         self.departed.clear();
         self.facts = Facts::default();
@@ -172,7 +207,6 @@ impl FlowTable {
         if self.tcp.has_departed() || self.udp.has_departed() || self.echo.has_departed() {
             self.depart();
         }
-        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
     }
 
     /// Later fragments bear no ports: those of a whole datagram go to the conversation that its first one belongs to.

@@ -11,6 +11,7 @@ use hashbrown::HashTable;
 
 use super::key::{Direction, Key};
 use crate::frame::Timestamp;
+use crate::process::{End, Ends};
 
 /// What went one way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct Conversation<S> {
     /// Which way its first packet went.
     pub opener: Direction,
     pub state: S,
+    /// The programs at its ends, by [`Direction::sender`], where they were sought.
+    pub programs: Option<Box<[Option<End>; 2]>>,
     /// Used since the hand came by.
     recent: bool,
     /// In the index: the one that its endpoints are in now.
@@ -66,6 +69,18 @@ impl<S> Conversation<S> {
         traffic.packets += more.packets;
         traffic.bytes += more.bytes;
         traffic.data += more.data;
+    }
+
+    /// Keeps the programs that a packet's ends are known to be: the surest that were told.
+    #[cold]
+    pub(super) fn belongs_to(&mut self, direction: Direction, ends: &Ends) {
+        let [low, high] = &mut **self.programs.get_or_insert_default();
+        let (from, to) = if direction == Direction::Up { (low, high) } else { (high, low) };
+        for (known, told) in [(from, ends.source), (to, ends.destination)] {
+            if told.is_some_and(|told| known.is_none_or(|known| told.certainty >= known.certainty)) {
+                *known = told;
+            }
+        }
     }
 }
 
@@ -184,6 +199,12 @@ impl<S: Default> Table<S> {
         sought.place = self.find(sought).unwrap_or(Sought::NOWHERE);
     }
 
+    /// The conversation that these endpoints are in, if there is one.
+    pub(super) fn of(&mut self, key: Key) -> Option<&mut Conversation<S>> {
+        let place = self.find(&Sought::new(key, &self.hasher))?;
+        self.slots.get_mut(place as usize)
+    }
+
     /// The conversation between these endpoints at `now`, a new one where there was none, or where the one there was is
     /// `over` (and then `true`).
     #[inline]
@@ -228,9 +249,9 @@ impl<S: Default> Table<S> {
         let index = self.next;
         self.next = self.next.wrapping_add(1);
         let traffic = [Traffic::default(); 2];
-        let (opener, state) = (Direction::Up, S::default());
+        let (opener, state, programs) = (Direction::Up, S::default(), None);
         let (key, first, last, recent, current) = (sought.key, now, now, true, true);
-        let slot = Conversation { key, index, first, last, traffic, opener, state, recent, current };
+        let slot = Conversation { key, index, first, last, traffic, opener, state, programs, recent, current };
         let place = if self.slots.len() < self.most {
             self.slots.push(slot);
             self.slots.len() - 1

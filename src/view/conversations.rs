@@ -2,8 +2,9 @@
 
 mod table;
 
-use super::escape;
+use super::lines::program;
 use super::style::Role;
+use super::{escape, json};
 use crate::field::text;
 use crate::flow::conversation::Tcp;
 use crate::flow::{Ending, Summary, Why};
@@ -69,9 +70,21 @@ fn pair(numbers: [u64; 2], out: &mut Vec<u8>) {
     text::decimal(numbers[1], out);
 }
 
+/// The programs at both ends, `nc[1234] > ~nginx[99]`; nothing where none is known.
+fn programs(summary: &Summary) -> String {
+    let mut text = Vec::new();
+    let [client, server] = summary.programs;
+    if summary.programs.iter().flatten().any(|end| end.name().is_some()) {
+        program(client, &mut text);
+        text.extend_from_slice(if client.is_some() { b" > " } else { b"> " });
+        program(server, &mut text);
+    }
+    String::from_utf8(text).unwrap_or_default().trim_end().to_owned()
+}
+
 /// One conversation as a plain line: words and numbers separated by one space, pairs as client/server.
 ///
-/// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END`
+/// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END programs C > S`
 pub fn line(summary: &Summary, out: &mut Vec<u8>) {
     out.extend_from_slice(summary.transport.name().as_bytes());
     out.push(b' ');
@@ -112,6 +125,11 @@ pub fn line(summary: &Summary, out: &mut Vec<u8>) {
         out.push(b' ');
         out.extend_from_slice(ending(summary.ending).as_bytes());
     }
+    let known = programs(summary);
+    if !known.is_empty() {
+        out.extend_from_slice(b" programs ");
+        out.extend_from_slice(known.as_bytes());
+    }
     out.push(b'\n');
 }
 
@@ -136,6 +154,19 @@ pub fn json(summary: &Summary, out: &mut Vec<u8>) {
     if let Some(tcp) = &summary.tcp {
         object.tcp(tcp);
         object.string("ending", ending(summary.ending).as_bytes());
+    }
+    for (side, end) in ["_client", "_server"].into_iter().zip(summary.programs) {
+        let Some(end) = end else { continue };
+        if let Some(name) = end.name() {
+            object.key("process", side);
+            json::string(name, object.out);
+        }
+        if let Some(pid) = end.pid() {
+            object.key("pid", side);
+            text::decimal(pid.into(), object.out);
+        }
+        object.key("certainty", side);
+        json::string(end.certainty.name().as_bytes(), object.out);
     }
     object.out.extend_from_slice(b"}\n");
 }

@@ -18,6 +18,9 @@ use crate::wire::{At, Kind, Layer, Packet, Protocol, Value};
 /// Written out when it holds this much.
 const CHUNK: usize = 1 << 16;
 
+/// Said of both ends together as well: that is what programs ask for.
+const PROGRAMS: &str = "netlab.process.";
+
 /// A sink that writes an object a packet.
 pub struct Json<W> {
     out: W,
@@ -51,7 +54,7 @@ impl<W: Write> Json<W> {
     pub fn new(out: W) -> Self {
         let mut names: Vec<&'static str> = Vec::new();
         let mut plans: Vec<Plan> = Protocol::ALL.iter().map(|_| Plan { columns: Vec::new(), shares: 0 }).collect();
-        for entry in field::all().filter(|entry| !entry.combined()) {
+        for entry in field::all().filter(|entry| !entry.combined() || entry.name().starts_with(PROGRAMS)) {
             let name = names.iter().position(|name| *name == entry.name()).unwrap_or_else(|| {
                 names.push(entry.name());
                 names.len() - 1

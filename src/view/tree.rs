@@ -339,7 +339,10 @@ pub fn drawn(entry: &Entry, at: &At<'_>) -> String {
 pub fn meant(entry: &Entry, at: &At<'_>, value: Value<'_>, words: &Words) -> String {
     let shown = said(value, entry.kind(), words);
     // What netlab itself says about a packet; other text is somebody else's.
-    let ours = entry.computed() && matches!(value, Value::Text(_)) && entry.name().starts_with("netlab.");
+    let ours = entry.computed()
+        && matches!(value, Value::Text(_))
+        && entry.name().starts_with("netlab.")
+        && !entry.name().ends_with(".name");
     let shown = if ours { words.text(&shown) } else { shown };
     let stored = match (value, entry.bits()) {
         (Value::Uint(number), Some(bits)) if bits.length <= 32 => at.bits(bits).filter(|stored| *stored != number),

@@ -7,12 +7,14 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use super::super::lines::program;
 use super::super::style::{Palette, Role};
 use super::super::table::{Align, Table};
 use super::super::words::span;
 use super::{ending, endpoint, role};
 use crate::field::text;
 use crate::flow::{Ending, Summary};
+use crate::process::End;
 
 /// What there is room for.
 #[derive(Clone, Copy, Debug)]
@@ -30,9 +32,10 @@ const CLIENT: usize = 2;
 const SERVER: usize = 3;
 const RTT: usize = 7;
 const ENDED: usize = 8;
+const PROGRAMS: usize = 9;
 /// An ending that is broken has at least so many columns.
 const WORDS: usize = "half closed by".len();
-const COLUMNS: [(&str, Align); 9] = [
+const COLUMNS: [(&str, Align); 10] = [
     ("", Align::Left),
     ("#", Align::Right),
     ("client", Align::Left),
@@ -42,10 +45,13 @@ const COLUMNS: [(&str, Align); 9] = [
     ("seconds", Align::Right),
     ("rtt: server + client", Align::Right),
     ("ended", Align::Left),
+    ("programs", Align::Left),
 ];
 
 /// A conversation's cells, `None` in a column that is not shown.
 type Cells = [Option<(String, Role)>; COLUMNS.len()];
+/// The columns that each takes; `None` of one that is not shown.
+type Widths = [Option<usize>; COLUMNS.len()];
 
 /// A table of conversations for a terminal; how many of them had room.
 pub fn table(
@@ -55,9 +61,20 @@ pub fn table(
     out: &mut impl Write,
 ) -> io::Result<usize> {
     let most = room.lines.unwrap_or(usize::MAX);
-    let mut rows: Vec<Cells> =
-        summaries.into_iter().take(most).map(|summary| cells(&summary, room.lines.is_some())).collect();
+    let (mut rows, programs): (Vec<Cells>, Vec<_>) = summaries
+        .into_iter()
+        .take(most)
+        .map(|summary| (cells(&summary, room.lines.is_some()), summary.programs.map(named)))
+        .unzip();
     let mut widths = widths(&rows);
+    // Whose they are: a column where there is room for it besides all but the round trips, else below the addresses.
+    let known = programs.iter().flatten().any(|name| !name.is_empty());
+    let besides = taken(&widths, 1).saturating_sub(widths[RTT].unwrap_or(0) + 1);
+    let below = known && besides > room.width;
+    if !known || below {
+        rows.iter_mut().for_each(|row| row[PROGRAMS] = None);
+        widths[PROGRAMS] = None;
+    }
     // The round trip of the handshake, on both sides of the place of capture, where there is room for it.
     let words = widths[ENDED].map_or(0, |width| width.saturating_sub(WORDS));
     if room.width < WIDE || taken(&widths, 1).saturating_sub(words) > room.width {
@@ -67,7 +84,12 @@ pub fn table(
     let columns: Vec<_> =
         COLUMNS.iter().zip(&widths).filter(|(_, width)| width.is_some()).map(|(column, _)| *column).collect();
     let gap = if taken(&widths, 2) <= room.width { 2 } else { 1 };
-    fold(&mut rows, widths, room.width, gap);
+    let widths = fold(&mut rows, widths, room.width, gap);
+    if below {
+        for (row, names) in rows.iter_mut().zip(&programs) {
+            put_below(row, names, &widths);
+        }
+    }
     let mut table = Table::new(&columns, room.width, palette).gap(gap);
     let (mut shown, mut lines) = (0, 0);
     for row in &rows {
@@ -107,28 +129,29 @@ fn cells(summary: &Summary, brief: bool) -> Cells {
         Some((String::from_utf8(seconds).unwrap_or_default(), Role::Plain)),
         Some((rtt, Role::Plain)),
         Some((ended.to_owned(), role(summary.ending))),
+        Some((super::programs(summary), Role::Plain)),
     ]
 }
 
 /// The widest cell of each column, its header included; `None` of one that is not shown.
-fn widths(rows: &[Cells]) -> [Option<usize>; COLUMNS.len()] {
+fn widths(rows: &[Cells]) -> Widths {
     std::array::from_fn(|at| {
         let cells = rows.iter().map(|row| row[at].as_ref().map(|(text, _)| text.width()));
         cells.max().map_or(Some(COLUMNS[at].0.len()), |widest| widest.map(|widest| widest.max(COLUMNS[at].0.len())))
     })
 }
 
-fn taken(widths: &[Option<usize>; COLUMNS.len()], gap: usize) -> usize {
+fn taken(widths: &Widths, gap: usize) -> usize {
     let shown = widths.iter().flatten();
     shown.clone().sum::<usize>() + gap * (shown.count() - 1)
 }
 
 /// Breaks what is too wide: the words of the ending first, then addresses.
-fn fold(rows: &mut [Cells], mut widths: [Option<usize>; COLUMNS.len()], width: usize, gap: usize) {
+fn fold(rows: &mut [Cells], mut widths: Widths, width: usize, gap: usize) -> Widths {
     for columns in [&[ENDED][..], &[CLIENT, SERVER]] {
         let over = taken(&widths, gap).saturating_sub(width);
         if over == 0 {
-            return;
+            break;
         }
         for &at in columns {
             // Addresses share what is too much; words stay readable as long as addresses can give way.
@@ -138,6 +161,24 @@ fn fold(rows: &mut [Cells], mut widths: [Option<usize>; COLUMNS.len()], width: u
                 *text = broken(text, room, if at == ENDED { ' ' } else { ':' });
             }
             widths[at] = Some(room);
+        }
+    }
+    widths
+}
+
+/// A program as its cell shows it.
+fn named(end: Option<End>) -> String {
+    let mut text = Vec::new();
+    program(end.filter(|end| end.name().is_some()), &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// Puts the programs' names below the addresses that they are at.
+fn put_below(row: &mut Cells, names: &[String; 2], widths: &Widths) {
+    for (at, name) in [CLIENT, SERVER].into_iter().zip(names) {
+        if let (Some((text, _)), false) = (&mut row[at], name.is_empty()) {
+            text.push('\n');
+            text.push_str(&broken(name, widths[at].unwrap_or(LEAST).max(LEAST), '['));
         }
     }
 }
@@ -184,6 +225,7 @@ mod tests {
     use super::*;
     use crate::flow::{Transport, Why};
     use crate::frame::Timestamp;
+    use crate::process::Certainty;
     use crate::wire::Address;
 
     const V4: Address = Address::V4([192, 168, 100, 101]);
@@ -201,6 +243,7 @@ mod tests {
             traffic: Default::default(),
             ending: Ending::Reset { by_client: true, why: Why::Unread },
             tcp: None,
+            programs: [None; 2],
         }
     }
 
@@ -225,6 +268,22 @@ mod tests {
         }
         let ours = Address::V4([127, 0, 0, 1]);
         assert_eq!(drawn(ours, 80, Some(20)).0, 20, "a line each");
+    }
+
+    #[test]
+    fn programs_have_a_column_or_stand_below_their_addresses() {
+        let whose = |pid, certainty| Some(End::new(b"python3", pid, certainty));
+        let programs = [whose(Some(1234), Certainty::Exact), whose(None, Certainty::ByListener)];
+        let summary = || Summary { programs, ..summary(Address::V4([127, 0, 0, 1])) };
+        let draw = |width| {
+            let mut out = Vec::new();
+            table([summary()], Room { width, lines: None }, Palette::new(false), &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert!(draw(140).contains("programs") && draw(140).contains(" python3[1234] > ~python3"), "{}", draw(140));
+        let narrow = draw(80);
+        assert!(!narrow.contains("programs") && narrow.lines().all(|line| line.width() <= 80), "{narrow}");
+        assert!(narrow.lines().any(|line| line.contains("python3[1234]") && line.contains("~python3")), "{narrow}");
     }
 
     #[test]

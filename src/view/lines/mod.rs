@@ -14,6 +14,7 @@ use crate::pipeline::{Next, Sink};
 use crate::view::style::{Palette, Role};
 use crate::view::words::Words;
 use crate::wire::Packet;
+pub(super) use describe::program;
 use parts::Parts;
 
 /// A packet in words, for views that place them otherwise than in lines. All text is safe for a terminal.

@@ -11,6 +11,8 @@ pub enum Keep {
     Detail,
     /// Sequence numbers and lengths.
     Number,
+    /// Whose it is.
+    Program,
     /// Flags, message types, application text.
     Matter,
     /// Plain words.
@@ -96,10 +98,11 @@ impl Parts {
         }
     }
 
-    /// The pieces that are no words, and the words; only where pieces are kept apart (`fitted`).
+    /// The pieces that are no words, and the words, without whose it is; only where pieces are kept apart (`fitted`).
     pub fn split(&self) -> [String; 2] {
         let side = |words: bool, gap: &[u8]| {
-            let pieces = self.parts.iter().filter(|part| (part.keep == Keep::Words) == words);
+            let pieces = self.parts.iter().filter(|part| part.keep != Keep::Program);
+            let pieces = pieces.filter(|part| (part.keep == Keep::Words) == words);
             let pieces: Vec<&[u8]> = pieces.map(|part| &self.text[part.start..part.end]).collect();
             String::from_utf8_lossy(&pieces.join(gap)).into_owned()
         };
@@ -126,7 +129,7 @@ impl Parts {
 fn gap(keep: Keep, first: bool) -> usize {
     match (first, keep) {
         (true, _) => 0,
-        (false, Keep::Words) => 2,
+        (false, Keep::Words | Keep::Program) => 2,
         (false, _) => 1,
     }
 }

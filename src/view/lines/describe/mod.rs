@@ -9,6 +9,8 @@ pub use transport::beginning;
 use super::parts::{Keep, Parts};
 use crate::field::text;
 use crate::flow::{Event, Known};
+use crate::process::{Certainty, End, Ends};
+use crate::view::escape;
 use crate::view::style::Role;
 use crate::view::words::{Words, fill};
 use crate::wire::checksum::{self, Verdict};
@@ -40,6 +42,7 @@ pub fn packet(
     let protocol = line.layer(&at);
     line.datagram();
     stop(packet, words, line.parts);
+    line.programs();
     Described { protocol, role: line.role }
 }
 
@@ -86,6 +89,22 @@ impl<'a> Line<'a> {
             out.extend_from_slice(name.as_bytes());
             out.push(b' ');
             text::decimal(number, out);
+        });
+    }
+
+    /// Which programs are at the ends: `nc[1234] > ~nginx[99]`, with a tilde where that is known by the listener alone.
+    fn programs(&mut self) {
+        let Ends { source, destination } = self.known.facts.ends;
+        if [source, destination].iter().flatten().all(|end| end.name().is_none()) {
+            return;
+        }
+        self.parts.add(Keep::Program, Role::Faint, |out| {
+            program(source, out);
+            out.extend_from_slice(if source.is_some() { b" >" } else { b">" });
+            if destination.is_some() {
+                out.push(b' ');
+                program(destination, out);
+            }
         });
     }
 
@@ -351,4 +370,19 @@ fn identification(at: &At<'_>) -> Vec<u8> {
         _ => text::hex(at.u32(4).unwrap_or_default().into(), 8, &mut out),
     }
     out
+}
+
+/// A program as lines and tables name it; nothing where that end is not on this machine.
+pub fn program(end: Option<End>, out: &mut Vec<u8>) {
+    let Some(end) = end else { return };
+    let Some(name) = end.name() else { return out.push(b'?') };
+    if end.certainty == Certainty::ByListener {
+        out.push(b'~');
+    }
+    escape::write(name, out);
+    if let Some(pid) = end.pid() {
+        out.push(b'[');
+        text::decimal(pid.into(), out);
+        out.push(b']');
+    }
 }
