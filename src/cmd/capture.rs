@@ -1,7 +1,7 @@
 //! `netlab capture`: packets from the wire, as they pass.
 //!
-//! The order is the point: open the interfaces (which needs the privilege), make the file, give the privilege up, then
-//! start the first thread and say READY.
+//! The order is the point: open the interfaces (which needs the privilege), open the ways to the table of sockets, make the file, give the
+//! privilege up but for what it takes to see whose a socket is, then start the first thread and say READY.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,6 +13,7 @@ use anyhow::Context;
 
 use super::Exit;
 use super::output::{Counted, Limited, Output};
+use super::programs::{self, Looking};
 use super::save::{Interfaces, Save, Saved, Saving, Unseen};
 use super::selection::{OfPort, Selection};
 use crate::flow::FlowTable;
@@ -20,8 +21,9 @@ use crate::flow::datagram::Wanted;
 use crate::frame::{Error, Interface, Source, said_by};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
-use crate::io::privilege::{self, Standing};
+use crate::io::privilege;
 use crate::pipeline::{self, Filtered, Next, Sink};
+use crate::process::Programs;
 use crate::quantity;
 use crate::view::{escape, ladder};
 use crate::wire::{Layers, decode};
@@ -33,6 +35,8 @@ pub struct Args {
     interface: Vec<String>,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    looking: Looking,
     /// Stop after this many packets
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
@@ -75,8 +79,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         promiscuous: args.promiscuous,
         snap_length: args.snaplen,
     })?;
+    let mut talk = Talk { quiet: args.quiet };
+    let programs = args.looking.open(|note| talk.say(note));
     let interfaces: Vec<Interface> = opened.interfaces().cloned().collect();
-    let owner = privilege::owner().map(|owner| (owner.uid.as_raw(), owner.gid.as_raw()));
+    let owner = privilege::heir();
     let mut saving = args.save.open(owner, Interfaces::new(&interfaces))?;
     // Nobody sees what goes to /dev/null.
     let unseen = args.quiet || args.save.to_stdout() || goes_nowhere();
@@ -89,14 +95,18 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         (false, false) => args.output.sink()?,
     };
 
-    let standing = privilege::give_up().context("cannot give up privileges")?;
+    programs.give_up_the_rest(|note| talk.say(note))?;
+    let noted = args.save.write.as_deref().is_none_or(programs::can_be_noted_in);
+    if programs.are_sought() && !noted {
+        talk.say("a .pcap file cannot hold which program a packet belongs to: a name that ends in .pcapng can");
+    }
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
     let interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
-    let mut talk = Talk { quiet: args.quiet };
     opened.notes().iter().for_each(|note| talk.say(note));
-    if standing == Standing::StillRoot {
-        talk.say("running as root, and not through sudo: there is no other user to become");
-    }
+    // Nobody is told, and nothing is chosen by it: no need to look.
+    let idle = unseen && filter.is_none() && args.selection.programs.takes_all();
+    let only_saved = idle && (!noted || !programs.are_sought() || saving.is_none());
+    let mut owners = if only_saved { None } else { programs.start()? };
     let mut live = opened.start(stop, args.duration)?;
     talk.say(&listening(&interfaces));
     if args.ready {
@@ -104,12 +114,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
 
     let mut table = FlowTable::new();
-    let only_saved = if unseen && filter.is_none() { saving.as_mut() } else { None };
-    let run = match only_saved {
+    let run = match saving.as_mut().filter(|_| only_saved) {
         Some(saving) => save_only(&mut live, saving, args.selection.fragments(), args.count),
         None => {
             let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
-            show(&mut live, &mut table, Filtered::new(filter, args.selection.behind_kernel(sink)))
+            let programs = owners.as_mut().map(|owners| owners as &mut dyn Programs);
+            show(&mut live, &mut table, programs, Filtered::new(filter, args.selection.behind_kernel(sink)))
         }
     };
     live.finish();
@@ -134,9 +144,14 @@ struct Run {
 }
 
 /// Every packet decoded; those that the filter wants saved and shown.
-fn show<S: Sink>(live: &mut Live, table: &mut FlowTable, mut sink: Filtered<OfPort<Counted<S>>>) -> Run {
+fn show<S: Sink>(
+    live: &mut Live,
+    table: &mut FlowTable,
+    programs: Option<&mut dyn Programs>,
+    mut sink: Filtered<OfPort<Counted<S>>>,
+) -> Run {
     let mut seen = Seen { live, seen: 0 };
-    let failure = match pipeline::run(&mut seen, table, &mut sink) {
+    let failure = match pipeline::run_asking(&mut seen, table, programs, &mut sink) {
         Ok(summary) => summary.failure.map(anyhow::Error::from),
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };

@@ -10,13 +10,15 @@ use clap::ValueEnum;
 
 use super::input::Input;
 use super::output::{Color, stdout};
+use super::programs::{Looking, Wanted};
 use super::progress::Progress;
 use super::selection::Selection;
 use super::{Exit, args, capture};
 use crate::flow::{FlowTable, Known, Outline, Summary};
 use crate::io::interrupt::Interrupt;
-use crate::io::{pcap, privilege};
+use crate::io::pcap;
 use crate::pipeline::{self, Next, Sink};
+use crate::process::Programs;
 use crate::quantity;
 use crate::view::conversations::{self as view, Room};
 use crate::view::style::Palette;
@@ -34,7 +36,8 @@ const PART: usize = 4096;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Keys of --json: transport, stream, client, server, guessed, start, duration; and, with \
     _client and _server: packets, bytes, data, goodput (bytes a second), state, rtt (seconds), repeated (bytes), \
-    window (largest, bytes), mss; completeness, window_scale, sack, timestamps, ending.")]
+    window (largest, bytes), mss; completeness, window_scale, sack, timestamps, ending. Live also, with _client and _server for the ends on this \
+    machine: process, pid, certainty (exact, by listener, unknown).")]
 pub struct Args {
     #[command(flatten)]
     input: Input,
@@ -43,6 +46,8 @@ pub struct Args {
     interface: Vec<String>,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    looking: Looking,
     /// What comes first [default: bytes on a terminal, start elsewhere]
     #[arg(long, value_enum, value_name = "BY", hide_default_value = true)]
     sort: Option<Sort>,
@@ -101,6 +106,7 @@ struct Show {
     sort: Sort,
     most: usize,
     palette: Palette,
+    programs: Wanted,
 }
 
 impl Show {
@@ -108,7 +114,11 @@ impl Show {
     ///
     /// One that only ICMP errors speak of has a number, but nothing of it was seen.
     fn order(&self, flows: &FlowTable, most: usize) -> (Vec<usize>, usize) {
-        let seen = flows.outlines().enumerate().filter(|(_, outline)| outline.packets > 0);
+        let of_them = |place: usize| {
+            self.programs.takes_all()
+                || flows.conversation(place).is_some_and(|summary| self.programs.takes_either(&summary.programs))
+        };
+        let seen = flows.outlines().enumerate().filter(|(place, outline)| outline.packets > 0 && of_them(*place));
         let mut order: Vec<(i64, usize)> = seen.map(|(place, outline)| (self.sort.key(&outline), place)).collect();
         let known = order.len();
         let most = most.min(self.most);
@@ -186,6 +196,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         sort: args.sort.unwrap_or(if table { Sort::Bytes } else { Sort::Start }),
         most: args.top.unwrap_or(if args.all || !table { usize::MAX } else { TOP }),
         palette: Palette::new(args.color.on_stdout()),
+        programs: args.selection.programs.clone(),
     };
     let mut flows = FlowTable::remembering(usize::try_from(args.max_flows).unwrap_or(usize::MAX));
     if !table {
@@ -230,15 +241,19 @@ fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow:
     let interfaces = args.interface.clone();
     let options = pcap::Options { interfaces, selection: args.selection.to_bpf(), ..pcap::Options::default() };
     let opened = pcap::open(&options)?;
-    privilege::give_up().context("cannot give up privileges")?;
+    let note = |note: &str| eprintln!("netlab: {note}");
+    let programs = args.looking.open(note);
+    programs.give_up_the_rest(note)?;
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
     let _interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
     opened.notes().iter().for_each(|note| eprintln!("netlab: {note}"));
+    let mut owners = programs.start()?;
     let mut live = opened.start(stop, args.duration)?;
     if args.ready {
         eprintln!("READY");
     }
-    let summary = pipeline::run(&mut live, flows, sink)?;
+    let owners = owners.as_mut().map(|owners| owners as &mut dyn Programs);
+    let summary = pipeline::run_asking(&mut live, flows, owners, sink)?;
     live.finish();
     let counts = capture::summary(summary.frames, summary.frames, &live);
     Ok((summary, counts))
@@ -289,7 +304,8 @@ impl<'a> Watching<'a> {
 
 impl Sink for Watching<'_> {
     fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        for summary in known.departed.iter().filter(|summary| summary.packets() > 0) {
+        let wanted = |summary: &&Summary| summary.packets() > 0 && self.show.programs.takes_either(&summary.programs);
+        for summary in known.departed.iter().filter(wanted) {
             self.show.line(summary, &mut self.buffer);
         }
         if self.buffer.len() >= BUFFER {

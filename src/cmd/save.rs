@@ -156,21 +156,32 @@ impl Saving {
     }
 }
 
-/// Saves each packet, then passes it on.
+/// Saves each packet, with a note whose it is where that is known and the format has room for it, then passes it on.
 pub struct Saved<'a, S> {
     saving: Option<&'a mut Saving>,
+    /// Which programs a packet belongs to, as its comment.
+    comment: Vec<u8>,
     inner: S,
 }
 
 impl<'a, S: Sink> Saved<'a, S> {
     pub fn new(saving: Option<&'a mut Saving>, inner: S) -> Self {
-        Self { saving, inner }
+        Self { saving, comment: Vec::new(), inner }
     }
 }
 
 impl<S: Sink> Sink for Saved<'_, S> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        let saved = self.saving.as_mut().map_or(Next::GoOn, |saving| saving.frame(&packet.frame));
+        let mut saved = Next::GoOn;
+        if let Some(saving) = &mut self.saving {
+            let mut frame = packet.frame;
+            if !known.facts.ends.is_empty() && frame.comment.is_empty() {
+                self.comment.clear();
+                known.facts.ends.write_comment(&mut self.comment);
+                frame.comment = &self.comment;
+            }
+            saved = saving.frame(&frame);
+        }
         let shown = self.inner.packet(packet, known)?;
         Ok(if saved == Next::Stop { Next::Stop } else { shown })
     }

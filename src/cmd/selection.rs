@@ -2,12 +2,14 @@
 
 use std::net::{IpAddr, ToSocketAddrs};
 
+use super::programs::Wanted;
 use crate::flow::Known;
-use crate::flow::datagram::Wanted;
+use crate::flow::datagram;
 use crate::frame::{Error, LinkType, Source, Timestamp, said_by};
 use crate::io::bpf;
 use crate::io::pcap::Program;
 use crate::pipeline::{Next, Sink};
+use crate::process::Ends;
 use crate::wire::Packet;
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,8 @@ pub struct Selection {
     /// Capture filter in the language of pcap-filter(7), as tcpdump takes it
     #[arg(short, long, value_name = "BPF")]
     filter: Option<String>,
+    #[command(flatten)]
+    pub programs: Wanted,
 }
 
 /// What one `--host` stands for: an address, or all that a name has.
@@ -42,6 +46,10 @@ pub(super) fn addresses(text: &str) -> Result<Addresses, String> {
 impl Selection {
     /// Whether everything is taken.
     pub fn takes_all(&self) -> bool {
+        self.takes_any_bytes() && self.programs.takes_all()
+    }
+
+    fn takes_any_bytes(&self) -> bool {
         self.port.is_empty() && self.host.is_empty() && self.filter.is_none()
     }
 
@@ -54,13 +62,13 @@ impl Selection {
     }
 
     /// What of a live capture is wanted that the kernel's filter took; `None`: everything.
-    pub fn fragments(&self) -> Option<Wanted> {
-        (!self.port.is_empty()).then(|| Wanted::new(false))
+    pub fn fragments(&self) -> Option<datagram::Wanted> {
+        (!self.port.is_empty()).then(|| datagram::Wanted::new(false))
     }
 
     /// A sink that passes on what is wanted of a live capture.
     pub fn behind_kernel<S>(&self, inner: S) -> OfPort<S> {
-        OfPort { inner, fragments: self.fragments() }
+        OfPort { inner, fragments: self.fragments(), programs: self.programs.clone() }
     }
 
     /// An error where libpcap refuses the expression for Ethernet, to be told before anything is read or made.
@@ -72,19 +80,27 @@ impl Selection {
     ///
     /// Fails where [`check`](Self::check) does.
     pub fn before<S>(&self, inner: S) -> anyhow::Result<Selected<S>> {
-        let fragments = (!self.port.is_empty()).then(|| Wanted::new(true));
-        let mut selected =
-            Selected { inner, all: self.takes_all(), selection: self.to_bpf(), programs: Vec::new(), fragments };
+        let fragments = (!self.port.is_empty()).then(|| datagram::Wanted::new(true));
+        let programs = self.programs.clone();
+        let mut selected = Selected {
+            inner,
+            all: self.takes_all(),
+            selection: self.to_bpf(),
+            compiled: Vec::new(),
+            fragments,
+            programs,
+        };
         selected.compile(LinkType::ETHERNET).map_err(anyhow::Error::msg)?;
         Ok(selected)
     }
 }
 
-/// Passes on what the kernel took for a port, but later fragments of other ports.
+/// Passes on what the kernel took for a port, but later fragments of other ports, and other programs' packets.
 pub struct OfPort<S> {
     inner: S,
     /// `None` where no port is asked for.
-    fragments: Option<Wanted>,
+    fragments: Option<datagram::Wanted>,
+    programs: Wanted,
 }
 
 impl<S> OfPort<S> {
@@ -95,7 +111,9 @@ impl<S> OfPort<S> {
 
 impl<S: Sink> Sink for OfPort<S> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        if self.fragments.as_mut().is_none_or(|fragments| fragments.wants(packet, true)) {
+        if self.fragments.as_mut().is_none_or(|fragments| fragments.wants(packet, true))
+            && self.programs.takes(&known.facts.ends)
+        {
             return self.inner.packet(packet, known);
         }
         Ok(Next::GoOn)
@@ -113,9 +131,10 @@ pub struct Selected<S> {
     all: bool,
     selection: bpf::Selection,
     /// By link type; `None` takes every frame.
-    programs: Vec<(LinkType, Option<Program>)>,
+    compiled: Vec<(LinkType, Option<Program>)>,
     /// `None` where no port is asked for.
-    fragments: Option<Wanted>,
+    fragments: Option<datagram::Wanted>,
+    programs: Wanted,
 }
 
 impl<S> Selected<S> {
@@ -125,7 +144,7 @@ impl<S> Selected<S> {
     }
 
     fn compile(&mut self, link: LinkType) -> Result<usize, String> {
-        if let Some(place) = self.programs.iter().position(|(known, _)| *known == link) {
+        if let Some(place) = self.compiled.iter().position(|(known, _)| *known == link) {
             return Ok(place);
         }
         let text = self.selection.text(link);
@@ -133,8 +152,8 @@ impl<S> Selected<S> {
             let expression = self.selection.expression.as_deref().unwrap_or("--port or --host");
             format!("the filter '{expression}' is refused for frames of {link}: {why}")
         })?;
-        self.programs.push((link, program));
-        Ok(self.programs.len() - 1)
+        self.compiled.push((link, program));
+        Ok(self.compiled.len() - 1)
     }
 }
 
@@ -144,9 +163,11 @@ impl<S: Sink> Sink for Selected<S> {
             return self.inner.packet(packet, known);
         }
         let place = self.compile(packet.frame.link).map_err(std::io::Error::other)?;
-        let program = self.programs.get(place).and_then(|(_, program)| program.as_ref());
+        let program = self.compiled.get(place).and_then(|(_, program)| program.as_ref());
         let taken = program.is_none_or(|program| program.matches(packet.frame.data));
-        if self.fragments.as_mut().map_or(taken, |fragments| fragments.wants(packet, taken)) {
+        if self.fragments.as_mut().map_or(taken, |fragments| fragments.wants(packet, taken))
+            && self.programs.takes(&known.facts.ends)
+        {
             return self.inner.packet(packet, known);
         }
         Ok(Next::GoOn)
@@ -168,8 +189,11 @@ impl<S: Source> Source for Selected<S> {
             let link = self.inner.frame().link;
             let place =
                 self.compile(link).map_err(|why| Error::Capture { target: link.to_string(), why, remedy: None })?;
-            let program = self.programs.get(place).and_then(|(_, program)| program.as_ref());
-            if program.is_none_or(|program| program.matches(self.inner.frame().data)) {
+            let program = self.compiled.get(place).and_then(|(_, program)| program.as_ref());
+            let frame = self.inner.frame();
+            if program.is_none_or(|program| program.matches(frame.data))
+                && (self.programs.takes_all() || self.programs.takes(&Ends::of_comment(frame.comment)))
+            {
                 return Ok(Some(time));
             }
         }

@@ -39,8 +39,28 @@ pub fn stamps_nanoseconds(handle: &pcap::Capture<pcap::Active>) -> bool {
     (unsafe { pcap_get_tstamp_precision(handle.as_ptr().cast()) }) == PCAP_TSTAMP_PRECISION_NANO
 }
 
-/// Takes every capability from the calling thread (capset(2)): permitted, effective and inheritable.
-pub fn drop_capabilities() -> io::Result<()> {
+/// A capability that may be kept, by its number (capabilities(7), linux/capability.h).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Capability {
+    /// Reads any file and enters any directory.
+    DacReadSearch = 2,
+    /// Looks into any process.
+    SysPtrace = 19,
+}
+
+impl Capability {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DacReadSearch => "CAP_DAC_READ_SEARCH",
+            Self::SysPtrace => "CAP_SYS_PTRACE",
+        }
+    }
+}
+
+/// Leaves the calling thread these capabilities of those it has, permitted and effective, and no other (capset(2)); tells
+/// which it has. None is inheritable.
+pub fn keep_capabilities(kept: &[Capability]) -> io::Result<Vec<Capability>> {
     #[repr(C)]
     struct Header {
         version: u32,
@@ -54,10 +74,24 @@ pub fn drop_capabilities() -> io::Result<()> {
     }
     const LINUX_CAPABILITY_VERSION_3: u32 = 0x2008_0522;
     let header = Header { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
-    let data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
+    let mut data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
+    // SAFETY: version 3 reads one header and writes two data records, laid out as in linux/capability.h; both outlive the
+    // call.
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
+    if result != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    let [low, high] = &mut data;
+    let had = low.permitted;
+    let kept: Vec<Capability> = kept.iter().copied().filter(|kept| had & (1 << *kept as u8) != 0).collect();
+    let bits = kept.iter().fold(0, |bits, kept| bits | 1 << *kept as u8);
+    (*low, *high) = (
+        Data { effective: bits, permitted: bits, inheritable: 0 },
+        Data { effective: 0, permitted: 0, inheritable: 0 },
+    );
     // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
     let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if result == 0 { Ok(kept) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Has the kernel kill the program that `command` will start when the thread that starts it ends, however it ends.

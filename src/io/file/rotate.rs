@@ -140,11 +140,12 @@ fn check_directory(path: &Path, user: u32, group: u32) -> Result<(), Error> {
         () if member() => metadata.mode() >> 3,
         () => metadata.mode(),
     };
-    if user == 0 || bits & 0o3 == 0o3 {
+    if bits & 0o3 == 0o3 {
         return Ok(());
     }
     let name = User::from_uid(Uid::from_raw(user)).ok().flatten().map_or_else(|| format!("#{user}"), |user| user.name);
-    let why = format!("root is given up once the capture runs, and then {name} may not");
+    let given_up = if user == 0 { "what root may besides" } else { "root" };
+    let why = format!("{given_up} is given up once the capture runs, and then {name} may not");
     let remedy = format!("choose a directory of {name}'s, or: sudo chown '{name}' '{}'", directory.display());
     Err(refused(io::Error::new(io::ErrorKind::PermissionDenied, why), Some(remedy)))
 }

@@ -19,6 +19,7 @@ use crate::io::tcp_info::TcpInfo;
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
+const REQUEST: u16 = 0x1;
 const REQUEST_DUMP: u16 = 0x301;
 const HEADER: usize = 16;
 /// Attributes of an internet socket.
@@ -66,11 +67,16 @@ impl Diag {
 
     /// Sends a request for all that match and hands the answers' bodies on. `false` where this kernel lacks that part.
     fn dump(&mut self, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
+        self.exchange(REQUEST_DUMP, body, take)
+    }
+
+    /// Sends a request and hands the answers' bodies on: one, unless a list is asked for. `false` where there is none.
+    fn exchange(&mut self, flags: u16, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
         self.asked += 1;
         let mut request = Vec::with_capacity(HEADER + body.len());
         request.extend_from_slice(&u32::try_from(HEADER + body.len()).unwrap_or(0).to_ne_bytes());
         request.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-        request.extend_from_slice(&REQUEST_DUMP.to_ne_bytes());
+        request.extend_from_slice(&flags.to_ne_bytes());
         request.extend_from_slice(&self.asked.to_ne_bytes());
         request.extend_from_slice(&0u32.to_ne_bytes());
         request.extend_from_slice(body);
@@ -96,7 +102,12 @@ impl Diag {
                             errno => Err(failed("read the kernel's sockets")(errno)),
                         };
                     }
-                    SOCK_DIAG_BY_FAMILY => take(message),
+                    SOCK_DIAG_BY_FAMILY => {
+                        take(message);
+                        if flags == REQUEST {
+                            return Ok(true);
+                        }
+                    }
                     _ => {}
                 }
             }
@@ -121,6 +132,42 @@ impl Diag {
         request.extend_from_slice(&u32::MAX.to_ne_bytes());
         request.resize(8 + 48, 0);
         self.dump(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))
+    }
+
+    /// Sockets of an internet protocol in these states (a bit each, by [`State`]'s numbers).
+    pub fn in_states(&mut self, protocol: Protocol, states: u32, sockets: &mut Vec<Socket>) -> Result<(), Error> {
+        let number = if protocol == Protocol::Tcp { libc::IPPROTO_TCP } else { libc::IPPROTO_UDP } as u8;
+        for family in [libc::AF_INET, libc::AF_INET6] {
+            let mut request = vec![family as u8, number, 0, 0];
+            request.extend_from_slice(&states.to_ne_bytes());
+            request.resize(8 + 48, 0);
+            self.dump(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))?;
+        }
+        Ok(())
+    }
+
+    /// The socket that stands for a TCP connection between these ends; else the listener that the kernel would choose for
+    /// it. Asks for that one alone: no list is made.
+    pub fn tcp_between(&mut self, local: SocketAddr, remote: SocketAddr) -> Result<Option<Socket>, Error> {
+        let family = if local.is_ipv6() { libc::AF_INET6 } else { libc::AF_INET } as u8;
+        let mut request = vec![family, libc::IPPROTO_TCP as u8, 0, 0];
+        request.extend_from_slice(&u32::MAX.to_ne_bytes());
+        request.extend_from_slice(&local.port().to_be_bytes());
+        request.extend_from_slice(&remote.port().to_be_bytes());
+        for end in [local, remote] {
+            let mut address = [0; 16];
+            match end.ip() {
+                IpAddr::V4(ip) => address[..4].copy_from_slice(&ip.octets()),
+                IpAddr::V6(ip) => address = ip.octets(),
+            }
+            request.extend_from_slice(&address);
+        }
+        // Any interface; any cookie (INET_DIAG_NOCOOKIE).
+        request.extend_from_slice(&0u32.to_ne_bytes());
+        request.extend_from_slice(&u64::MAX.to_ne_bytes());
+        let mut found = None;
+        self.exchange(REQUEST, &request, &mut |message| found = inet(message, Some(Protocol::Tcp)))?;
+        Ok(found)
     }
 
     /// Unix sockets (struct unix_diag_req).

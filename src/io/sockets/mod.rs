@@ -7,6 +7,7 @@ pub(super) mod attributes;
 mod crew;
 mod diag;
 mod options;
+pub mod owners;
 pub mod processes;
 mod table;
 pub mod watch;
