@@ -292,17 +292,14 @@ fn without_permission_one_error_names_the_capability_the_command_and_the_way_wit
     assert_eq!(talk.matches("netlab: ").count(), 1, "one error: {talk}");
 }
 
-#[test]
-fn root_is_given_up_for_the_user_of_sudo_in_every_thread_and_files_are_theirs() {
-    if !nix::unistd::geteuid().is_root() {
-        return skip("not root");
-    }
-    let Some(mut shell) = Shell::start("") else { return };
-    let directory = shell.directory.clone();
-    // As root, and in the first user namespace, where other users exist.
+/// What each thread of a capture that is started by root may do, what it says, and whose its file is.
+fn standing(directory: &Path, file: &str, arguments: &[&str], sudo: bool) -> (Vec<String>, String, u32) {
     let mut capture = Command::new(NETLAB);
-    capture.args(["capture", "-i", "lo", "--ready", "-q", "-w"]).arg(directory.join("theirs.pcapng"));
-    capture.env("SUDO_UID", "65534").env("SUDO_GID", "65534").stderr(Stdio::piped());
+    capture.args(["capture", "-i", "lo", "--ready", "-q", "-w"]).arg(directory.join(file)).args(arguments);
+    capture.env_remove("SUDO_UID").env_remove("SUDO_GID").stderr(Stdio::piped());
+    if sudo {
+        capture.env("SUDO_UID", "65534").env("SUDO_GID", "65534");
+    }
     let mut child = capture.spawn().unwrap();
     let mut talk = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
@@ -314,13 +311,40 @@ fn root_is_given_up_for_the_user_of_sudo_in_every_thread_and_files_are_theirs() 
     nix::sys::signal::kill(nix::unistd::Pid::from_raw(child.id() as i32), nix::sys::signal::SIGINT).unwrap();
     child.wait().unwrap();
     assert!(tasks.len() > 1, "the thread that reads was not there: {said}");
-    for task in tasks {
-        for line in ["Uid:\t65534\t65534\t65534\t65534", "CapPrm:\t0000000000000000", "CapEff:\t0000000000000000"] {
-            assert!(task.contains(line), "{line}:\n{task}");
-        }
-        assert!(task.contains("NoNewPrivs:\t1"), "{task}");
+    (tasks, said, std::fs::metadata(directory.join(file)).unwrap().uid())
+}
+
+#[test]
+fn root_is_given_up_in_every_thread_but_for_what_it_takes_to_see_whose_a_socket_is() {
+    if !nix::unistd::geteuid().is_root() {
+        return skip("not root");
     }
-    assert_eq!(std::fs::metadata(directory.join("theirs.pcapng")).unwrap().uid(), 65534);
+    let Some(mut shell) = Shell::start("") else { return };
+    // As root, and in the first user namespace, where other users exist.
+    for (file, arguments, sudo, kept) in [
+        ("a.pcapng", &[][..], true, "0000000000080004"),
+        ("b.pcapng", &["--no-process"], true, "0000000000000000"),
+        ("c.pcapng", &[], false, "0000000000080004"),
+        ("d.pcapng", &["--no-process"], false, "0000000000000000"),
+    ] {
+        let (tasks, said, owner) = standing(&shell.directory, file, arguments, sudo);
+        let says = said.matches("kept CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH").count();
+        assert_eq!(says, usize::from(arguments.is_empty()), "{said}");
+        let user = if sudo { 65534 } else { 0 };
+        assert_eq!(owner, user);
+        for task in tasks {
+            for line in [
+                format!("Uid:\t{user}\t{user}\t{user}\t{user}"),
+                format!("CapPrm:\t{kept}"),
+                format!("CapEff:\t{kept}"),
+                "CapInh:\t0000000000000000".to_owned(),
+                "CapAmb:\t0000000000000000".to_owned(),
+                "NoNewPrivs:\t1".to_owned(),
+            ] {
+                assert!(task.contains(&line), "{line}:\n{task}");
+            }
+        }
+    }
     shell.run("exit");
 }
 

@@ -14,7 +14,7 @@ use anyhow::Context;
 use super::Exit;
 use super::output::{Counted, Limited, Output};
 use super::programs::{self, Looking};
-use super::save::{Interfaces, Save, Saved, Saving, Unseen};
+use super::save::{Failed, Interfaces, Save, Saved, Saving, Unseen};
 use super::selection::{OfPort, Selection};
 use crate::flow::FlowTable;
 use crate::flow::datagram::Wanted;
@@ -95,7 +95,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         (false, false) => args.output.sink()?,
     };
 
-    programs.give_up_the_rest(|note| talk.say(note))?;
+    // Which rights are left is said also where little else is.
+    programs.give_up_the_rest(|note| eprintln!("netlab: {note}"))?;
     let noted = args.save.write.as_deref().is_none_or(programs::can_be_noted_in);
     if programs.are_sought() && !noted {
         talk.say("a .pcap file cannot hold which program a packet belongs to: a name that ends in .pcapng can");
@@ -153,6 +154,7 @@ fn show<S: Sink>(
     let mut seen = Seen { live, seen: 0 };
     let failure = match pipeline::run_asking(&mut seen, table, programs, &mut sink) {
         Ok(summary) => summary.failure.map(anyhow::Error::from),
+        Err(error) if Failed::ended(&error) => None,
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };
     Run { shown: sink.inner().inner().packets, seen: seen.seen, failure }

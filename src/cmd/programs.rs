@@ -79,7 +79,7 @@ impl Programs {
         let wanted: &[Capability] = if self.are_sought() { privilege::LOOK_INTO_PROCESSES } else { &[] };
         let (standing, kept) = privilege::give_up_but(wanted).context("cannot give up privileges")?;
         if standing == Standing::StillRoot {
-            note("root, and not through sudo: there is no other user to become; root's capabilities are given up");
+            note("root, and not through sudo: there is no other user to become; its capabilities are given up");
         }
         let names: Vec<&str> = kept.iter().map(|kept| kept.name()).collect();
         if self.are_sought() && names.len() == wanted.len() {

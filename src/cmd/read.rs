@@ -8,7 +8,7 @@ use super::Exit;
 use super::input::Input;
 use super::output::{Counted, Limited, Output};
 use super::progress::Progress;
-use super::save::{Interfaces, Save, Saved, Unseen};
+use super::save::{Failed, Interfaces, Save, Saved, Unseen};
 use super::selection::Selection;
 use crate::flow::FlowTable;
 use crate::io::privilege;
@@ -65,7 +65,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let nothing = sink.inner().inner().packets == 0;
     drop(sink);
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));
-    let summary = run.context("cannot write to standard output")?;
+    let summary = match run {
+        Err(error) if Failed::ended(&error) => pipeline::Summary::default(),
+        run => run.context("cannot write to standard output")?,
+    };
     saved?;
     if !nothing && !to_stdout {
         args.output.conversations(&table);

@@ -187,11 +187,22 @@ impl<S: Sink> Sink for Saved<'_, S> {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        if let Some(saving) = &mut self.saving {
-            // A failure is told by the next packet, and at the end.
-            let _ = saving.flush();
-        }
-        self.inner.flush()
+        let saved = self.saving.as_mut().map_or(Next::GoOn, |saving| saving.flush());
+        self.inner.flush()?;
+        // No packet may come any more to end the run.
+        if saved == Next::Stop { Err(std::io::Error::other(Failed)) } else { Ok(()) }
+    }
+}
+
+/// The file could not be written: why, [`Saving::finish`] tells.
+#[derive(Debug, thiserror::Error)]
+#[error("the file could not be written")]
+pub struct Failed;
+
+impl Failed {
+    /// Whether it is this that ended a run.
+    pub fn ended(error: &std::io::Error) -> bool {
+        error.get_ref().is_some_and(|inner| inner.is::<Self>())
     }
 }
 
