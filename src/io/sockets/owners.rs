@@ -195,7 +195,7 @@ impl Owners {
         let ends = [question.source, question.destination];
         let [first, second] = if place == 0 { ends } else { [ends[1], ends[0]] };
         let known = self.look(conversation.begun);
-        if known && conversation.tries < MOST_TRIES && conversation.sides.iter().any(|side| is_sought(side)) {
+        if known && conversation.tries < MOST_TRIES && conversation.sides.iter().any(is_sought) {
             for (at, (local, remote)) in [(0, (first, second)), (1, (second, first))] {
                 let side = conversation.sides[at];
                 if is_sought(&side) && self.may_ask(question.time) {

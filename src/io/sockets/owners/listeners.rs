@@ -86,7 +86,7 @@ impl Listeners {
             let now = self.takers.get(&port);
             let is_there = |old: &Taker| now.is_some_and(|now| now.iter().any(|taker| taker.cookie == old.cookie));
             if !before.iter().all(is_there) {
-                self.end(port, look.begun.max(before.iter().map(|taker| taker.since).max().unwrap_or_default()));
+                self.end(port, look.listed);
             }
         }
         for ended in look.ended {

@@ -59,6 +59,8 @@ pub struct Ended {
 pub struct Look {
     /// Who was there at `begun` and is not among `ended` is among `takers`.
     pub begun: Timestamp,
+    /// The list was made by then.
+    pub listed: Timestamp,
     pub takers: Vec<Taker>,
     pub ended: Vec<Ended>,
     /// Of what ended until then, some may not have been told.
@@ -134,10 +136,11 @@ impl Watcher {
                 }
                 let begun = now();
                 let takers = self.list();
+                let listed = now();
                 // Behind the list: what ended before it has been told by now.
                 self.hear();
                 let (ended, untold) = (std::mem::take(&mut self.ended), self.untold);
-                let look = Look { begun, takers, ended, untold, addresses: self.addresses.clone() };
+                let look = Look { begun, listed, takers, ended, untold, addresses: self.addresses.clone() };
                 if answer.send(look).is_err() {
                     return;
                 }
