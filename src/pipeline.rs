@@ -26,6 +26,16 @@ pub trait Sink {
     /// Takes a packet and what is known of it.
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next>;
 
+    /// Whether packets matter to it, or only what is known of them ([`Self::known`]). Constant.
+    fn takes_packets(&self) -> bool {
+        true
+    }
+
+    /// Takes what is known of a packet, where packets do not matter.
+    fn known(&mut self, _known: &Known<'_>) -> std::io::Result<Next> {
+        Ok(Next::GoOn)
+    }
+
     /// Called before the source makes its reader wait: what was written must be seen now.
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
@@ -42,6 +52,14 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
         (**self).packet(packet, known)
     }
 
+    fn takes_packets(&self) -> bool {
+        (**self).takes_packets()
+    }
+
+    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
+        (**self).known(known)
+    }
+
     fn flush(&mut self) -> std::io::Result<()> {
         (**self).flush()
     }
@@ -50,6 +68,14 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 impl<S: Sink + ?Sized> Sink for &mut S {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         (**self).packet(packet, known)
+    }
+
+    fn takes_packets(&self) -> bool {
+        (**self).takes_packets()
+    }
+
+    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
+        (**self).known(known)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -233,6 +233,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         return Err(failure.into());
     }
     let none = flows.outlines().all(|outline| outline.packets == 0) && flows.forgotten() == 0;
+    // The process ends here; to give back a million conversations one by one takes time that nobody has a use for.
+    std::mem::forget(flows);
     Ok(if none { Exit::No } else { Exit::Done })
 }
 
@@ -304,6 +306,14 @@ impl<'a> Watching<'a> {
 
 impl Sink for Watching<'_> {
     fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        self.known(known)
+    }
+
+    fn takes_packets(&self) -> bool {
+        false
+    }
+
+    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
         let wanted = |summary: &&Summary| summary.packets() > 0 && self.show.programs.takes_either(&summary.programs);
         for summary in known.departed.iter().filter(wanted) {
             self.show.line(summary, &mut self.buffer);

@@ -158,16 +158,21 @@ pub fn before(a: u32, b: u32) -> bool {
     (a.wrapping_sub(b) as i32) < 0
 }
 
-/// Takes in the next segment of `sender` and says what it is.
+/// Takes in the next segment of `sender` and says in `found`, empty until then, what it is.
 #[inline]
-pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, initial_rtt: Option<i64>) -> Analysis {
-    let mut found = Analysis::default();
+pub fn analyse(
+    sender: &mut Side,
+    receiver: &mut Side,
+    segment: &Segment<'_>,
+    initial_rtt: Option<i64>,
+    found: &mut Analysis,
+) {
     let marked = segment.flags.any(Flags::SYN | Flags::FIN | Flags::RST);
     let phantom = u32::from(segment.flags.any(Flags::SYN | Flags::FIN));
     let next = segment.sequence.wrapping_add(segment.length).wrapping_add(phantom);
 
-    if !sender.answers(receiver, segment, marked, &mut found) {
-        sender.duplicate(segment, marked, &mut found);
+    if !sender.answers(receiver, segment, marked, found) {
+        sender.duplicate(segment, marked, found);
     }
     let acks = segment.flags.any(Flags::ACK);
     if sender.acknowledged != Some(segment.acknowledgment) {
@@ -181,7 +186,7 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
             receiver.next.map(|next| if before(next, segment.acknowledgment) { segment.acknowledgment } else { next });
     }
     if segment.length > 0 || phantom > 0 {
-        sender.repeats(receiver, segment, next, initial_rtt, &mut found);
+        sender.repeats(receiver, segment, next, initial_rtt, found);
         sender.remember(segment, next);
     }
     sender.advance(segment, next, found.marks);
@@ -196,12 +201,11 @@ pub fn analyse(sender: &mut Side, receiver: &mut Side, segment: &Segment<'_>, in
     let beyond = segment.sack.iter().filter(|(left, _)| before(segment.acknowledgment, *left));
     sender.sacked = beyond.fold(0, |sum, (left, right)| sum.wrapping_add(right.wrapping_sub(*left)));
     if acks {
-        receiver.acknowledge(segment, &mut found);
+        receiver.acknowledge(segment, found);
     }
     if segment.length > 0 {
-        sender.count(receiver, segment, &mut found);
+        sender.count(receiver, segment, found);
     }
-    found
 }
 
 impl Side {

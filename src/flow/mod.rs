@@ -27,8 +27,8 @@ pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
 use foldhash::fast::RandomState;
-use key::{Direction, Key};
-use table::{Sought, Table, Traffic};
+use key::Key;
+use table::{Table, Traffic};
 
 /// What the past says about one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,14 +45,23 @@ pub struct Facts {
     pub ends: Ends,
 }
 
-/// Where the conversation of a packet's first TCP layer is to be sought: what can be worked out before the packet meets
-/// the table, on another thread.
-#[derive(Clone, Copy, Debug)]
+/// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
+/// meets the table, on another thread.
+#[derive(Clone, Debug)]
 pub struct Hint {
     /// Index of the layer.
-    layer: u32,
-    direction: Direction,
-    sought: Sought,
+    layer: usize,
+    segment: tcp::Arrived,
+    /// Nothing else of the packet means anything to the flow table.
+    whole: bool,
+}
+
+impl Hint {
+    /// Whether this is all that the table needs of the packet ([`FlowTable::ingest_segment`]).
+    #[inline]
+    pub fn is_whole(&self) -> bool {
+        self.whole
+    }
 }
 
 /// Makes [`Hint`]s for one table.
@@ -60,12 +69,19 @@ pub struct Hint {
 pub struct Seeker(RandomState);
 
 impl Seeker {
-    /// `None` where the packet has no TCP layer, or it is cut short.
+    /// `None` where the packet has no TCP layer, or its header is cut short.
     #[inline]
     pub fn hint(&self, packet: &Packet<'_>) -> Option<Hint> {
         let at = packet.find(Protocol::Tcp)?;
-        let (key, direction) = Key::new(&at)?;
-        Some(Hint { layer: at.index as u32, direction, sought: Sought::new(key, &self.0) })
+        // The usual packet: one IP header carries it, before which lies nothing but the link, and nobody says whose it is.
+        let whole = packet.frame.comment.is_empty()
+            && !at.layer.quoted
+            && !at.layer.fragment
+            && packet.layers.iter().skip(at.index + 1).all(|layer| layer.protocol == Protocol::Data)
+            && packet
+                .network(at.index)
+                .is_some_and(|ip| ip.index + 1 == at.index && packet.network(ip.index).is_none());
+        Some(Hint { layer: at.index, segment: tcp::Arrived::new(&at, &self.0)?, whole })
     }
 }
 
@@ -129,7 +145,7 @@ impl FlowTable {
     /// Looks for the conversations of the next few packets.
     pub fn look(&self, hints: &mut [Option<Hint>]) {
         for hint in hints.iter_mut().flatten() {
-            self.tcp.look(&mut hint.sought);
+            self.tcp.look(&mut hint.segment.sought);
         }
     }
 
@@ -143,7 +159,7 @@ impl FlowTable {
         self.take_in(packet, hint);
         self.facts.ends = Ends::of_comment(packet.frame.comment);
         self.keep_programs(packet);
-        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+        self.known()
     }
 
     /// As [`ingest`](Self::ingest); which programs are at its ends is asked of who knows.
@@ -151,7 +167,7 @@ impl FlowTable {
         self.take_in(packet, None);
         self.facts.ends = programs::ends(packet, &self.facts, programs);
         self.keep_programs(packet);
-        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+        self.known()
     }
 
     /// The conversation of a packet remembers whose it is.
@@ -170,19 +186,63 @@ impl FlowTable {
         };
     }
 
+    /// As [`ingest`](Self::ingest), for a packet of which the table needs no more than its hint.
+    pub fn ingest_segment(&mut self, hint: &Hint) -> Known<'_> {
+        let now = self.begin(hint.segment.time);
+        tcp::segment(&mut self.tcp, &hint.segment, now, &mut self.facts.tcp, &mut self.events);
+        self.end();
+        self.known()
+    }
+
     fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {
+        let now = self.begin(packet.frame.time);
+        self.layers(packet, now, hint);
+        self.end();
+    }
+
+    /// Forgets what was known of the packet before; the time of this one.
+    #[inline]
+    fn begin(&mut self, time: Option<Timestamp>) -> Timestamp {
         self.events.clear();
         self.departed.clear();
         self.facts = Facts::default();
-        self.clock(packet.frame.time);
-        let now = self.previous.unwrap_or_default();
+        self.clock(time);
+        self.previous.unwrap_or_default()
+    }
+
+    #[inline]
+    fn end(&mut self) {
+        if self.tcp.has_departed() || self.udp.has_departed() || self.echo.has_departed() {
+            self.depart();
+        }
+    }
+
+    #[inline]
+    fn known(&self) -> Known<'_> {
+        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+    }
+
+    fn segment(&mut self, at: &At<'_>, now: Timestamp, hint: Option<&Hint>) {
+        let read;
+        let segment = match hint {
+            Some(hint) if hint.layer == at.index => &hint.segment,
+            _ => {
+                read = tcp::Arrived::new(at, self.tcp.hasher());
+                let Some(segment) = &read else { return };
+                segment
+            }
+        };
+        // Facts are those of the first segment; a tunnel may carry others.
+        let mut other = None;
+        let facts = if self.facts.tcp.is_none() { &mut self.facts.tcp } else { &mut other };
+        tcp::segment(&mut self.tcp, segment, now, facts, &mut self.events);
+    }
+
+    /// Takes in every layer of a packet.
+    fn layers(&mut self, packet: &Packet<'_>, now: Timestamp, hint: Option<&Hint>) {
         for at in packet.each() {
             match at.layer.protocol {
-                Protocol::Tcp => {
-                    if let Some(facts) = tcp::segment(&mut self.tcp, &at, now, hint, &mut self.events) {
-                        self.facts.tcp.get_or_insert(facts);
-                    }
-                }
+                Protocol::Tcp => self.segment(&at, now, hint),
                 Protocol::Udp if at.layer.header as usize >= udp::HEADER => {
                     if let Some((key, direction)) = Key::new(&at)
                         && let Some((conversation, _)) = self.udp.at(key, now, |()| false)
@@ -203,9 +263,6 @@ impl FlowTable {
                 }
                 _ => {}
             }
-        }
-        if self.tcp.has_departed() || self.udp.has_departed() || self.echo.has_departed() {
-            self.depart();
         }
     }
 

@@ -3,25 +3,26 @@
 //! Numbers have Wireshark's meaning. A direction that was first seen in the middle counts from 1, as after a SYN.
 
 mod events;
+mod segment;
 #[cfg(test)]
 mod tests;
 
-use super::Hint;
 use super::analysis::{Analysis, Marks, Segment, Side, analyse, before};
 use super::conversation::{self, Ending};
 use super::event::{Event, Why};
-use super::key::{Direction, Key};
+use super::key::Direction;
 use super::state::{self, State};
-use super::table::{Sought, Table, Traffic};
-use arrayvec::ArrayVec;
+use super::table::{Table, Traffic};
 use events::Crossing;
+use segment::Numbers;
 
 use crate::frame::Timestamp;
-use crate::wire::At;
-use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE, options};
+use crate::wire::tcp::Flags;
+
+pub(super) use segment::Arrived;
 
 /// What a conversation says about one segment.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Facts {
     /// Index of the conversation, from 0.
     pub stream: u32,
@@ -155,114 +156,83 @@ enum Break {
     Reset { by: Direction, why: Why },
 }
 
-/// Takes in a segment; `None` where its header is cut short.
+/// Takes in a segment and says in `facts` what it means.
+///
+/// They are many: they are written to where they stay, not handed from call to call.
 #[inline]
 pub(super) fn segment(
     table: &mut Table<Connection>,
-    at: &At<'_>,
+    segment: &Arrived,
     now: Timestamp,
-    hint: Option<&Hint>,
+    facts: &mut Option<Facts>,
     events: &mut Vec<Event>,
-) -> Option<Facts> {
-    let (direction, sought) = match hint {
-        Some(hint) if hint.layer as usize == at.index => (hint.direction, hint.sought),
-        _ => {
-            let (key, direction) = Key::new(at)?;
-            (direction, Sought::new(key, table.hasher()))
-        }
-    };
-    let header = Header::new(at)?;
-    // What an ICMP error quotes belongs to the conversation, but is not a packet of it.
-    let quoted = at.layer.quoted;
-    let over = |connection: &Connection| !quoted && connection.is_over_for(&header, direction);
-    let (conversation, reused) = table.at_sought(&sought, now, over)?;
+) {
+    let Arrived { direction, header, quoted, .. } = segment;
+    let over = |connection: &Connection| !quoted && connection.is_over_for(header, *direction);
+    let Some((conversation, reused)) = table.at_sought(&segment.sought, now, over) else { return };
     conversation.state.again |= reused;
     if !quoted {
-        conversation.count(direction, now, Traffic::packet(at.packet.frame.length, header.length));
+        conversation.count(*direction, now, Traffic::packet(segment.bytes, header.length));
     }
-    let (frame, time) = (at.packet.frame.number, at.packet.frame.time);
-    let mut facts = conversation.state.segment(conversation.index, &header, direction, frame, time, events);
+    let facts = facts.insert(Facts { stream: conversation.index, ..Facts::default() });
+    conversation.state.segment(segment, facts, events);
     // A header that does not fit into its packet is no segment.
     if reused && !header.unmeasured {
         facts.analysis.marks.0 |= Marks::REUSED_PORTS;
     }
-    Some(facts)
 }
 
 impl Connection {
     /// Whether a SYN between the same ports begins another conversation.
-    fn is_over_for(&self, header: &Header<'_>, direction: Direction) -> bool {
-        let flags = header.flags();
+    fn is_over_for(&self, header: &Numbers, direction: Direction) -> bool {
+        let flags = header.flags;
         let [low, high] = &self.ends;
         let end = if direction == Direction::Up { low } else { high };
-        flags.any(Flags::SYN) && !flags.any(Flags::ACK) && end.base.is_some_and(|base| base != header.sequence())
+        flags.any(Flags::SYN) && !flags.any(Flags::ACK) && end.base.is_some_and(|base| base != header.sequence)
     }
 
-    fn segment(
-        &mut self,
-        stream: u32,
-        header: &Header<'_>,
-        direction: Direction,
-        frame: u64,
-        time: Option<Timestamp>,
-        events: &mut Vec<Event>,
-    ) -> Facts {
-        let flags = header.flags();
+    fn segment(&mut self, segment: &Arrived, facts: &mut Facts, events: &mut Vec<Event>) {
+        let Arrived { direction, ref header, frame, time, .. } = *segment;
+        let flags = header.flags;
         let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
         let [low, high] = &mut self.ends;
         let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
 
-        let sequence = header.sequence();
+        let sequence = header.sequence;
         let first = !self.begun;
         if header.unmeasured {
             self.begun = true;
-            return Facts {
-                stream,
-                from_client: self.client.is_none_or(|client| client == direction),
-                sequence,
-                next: sequence,
-                acknowledgment: header.acknowledgment(),
-                acknowledged: receiver.base,
-                window: header.window().into(),
-                scale: (!syn).then_some(sender.scale),
-                unmeasured: true,
-                accurate: !syn && self.ecn == Ecn::Accurate,
-                completeness: self.completeness,
-                oversized: false,
-                first: false,
-                states: self.states(),
-                analysis: Analysis::default(),
-            };
+            facts.from_client = self.client.is_none_or(|client| client == direction);
+            (facts.sequence, facts.next) = (sequence, sequence);
+            (facts.acknowledgment, facts.acknowledged) = (header.acknowledgment, receiver.base);
+            (facts.window, facts.scale) = (header.window.into(), (!syn).then_some(sender.scale));
+            facts.accurate = !syn && self.ecn == Ecn::Accurate;
+            (facts.completeness, facts.states, facts.unmeasured) = (self.completeness, self.states(), true);
+            return;
         }
         let base = match sender.base {
             Some(base) if !syn => base,
             _ => *sender.base.insert(if syn { sequence } else { sequence.wrapping_sub(1) }),
         };
         let receiver_base = match receiver.base {
-            None if ack => Some(*receiver.base.insert(header.acknowledgment().wrapping_sub(1))),
+            None if ack => Some(*receiver.base.insert(header.acknowledgment.wrapping_sub(1))),
             known => known,
         };
         let client = *self.client.get_or_insert_with(|| match (syn, ack) {
             (true, false) => direction,
             (true, true) => direction.reverse(),
             // Begun before the capture: the lower port is taken for the server's.
-            _ if header.source_port() >= header.destination_port() => direction,
+            _ if header.source_port >= header.destination_port => direction,
             _ => direction.reverse(),
         });
 
         if syn {
-            let shift = options(header.options)
-                .find(|option| option.kind == WINDOW_SCALE)
-                .and_then(|option| option.data.first().copied());
-            sender.largest = options(header.options)
-                .find(|option| option.kind == MAXIMUM_SEGMENT_SIZE)
-                .and_then(|option| Some(u16::from_be_bytes(*option.data.first_chunk()?)));
-            let offers = |kind| options(header.options).any(|option| option.kind == kind);
-            (sender.sack, sender.timestamps) = (offers(SACK_PERMITTED), offers(TIMESTAMPS));
+            sender.largest = header.options.largest;
+            (sender.sack, sender.timestamps) = (header.options.sack, header.options.timestamps);
             // RFC 7323 §2.3: a shift above 14 is taken as 14.
-            sender.scale = match shift {
+            sender.scale = match header.options.shift {
                 Some(shift) => Scale::Shift(shift.min(14)),
-                None if header.is_cut() => Scale::Unknown,
+                None if header.cut => Scale::Unknown,
                 None => Scale::Unused,
             };
             // Neither side scales unless both have offered to (RFC 7323 §2.2).
@@ -272,14 +242,12 @@ impl Connection {
             self.ecn = self.ecn.after(flags);
         }
         let window = match sender.scale {
-            Scale::Shift(shift) if !syn => u32::from(header.window()) << shift,
-            _ => u32::from(header.window()),
+            Scale::Shift(shift) if !syn => u32::from(header.window) << shift,
+            _ => u32::from(header.window),
         };
         // Beside a SYN, a FIN is not processed (RFC 9293 §3.10.7.4).
         let phantom = u32::from(flags.any(Flags::SYN | Flags::FIN));
         let relative = sequence.wrapping_sub(base);
-        let sack: ArrayVec<(u32, u32), 4> =
-            if header.options.is_empty() { ArrayVec::new() } else { sack_blocks(header) };
         let [low, high] = &mut self.sides;
         let (sending, receiving) = if direction == Direction::Up { (low, high) } else { (high, low) };
         let segment = Segment {
@@ -287,50 +255,40 @@ impl Connection {
             time: time.unwrap_or_default(),
             flags,
             sequence,
-            acknowledgment: header.acknowledgment(),
+            acknowledgment: header.acknowledgment,
             length: header.length,
             window,
-            said: header.window(),
+            said: header.window,
             scaled: sender.scale != Scale::Unknown,
-            sack: &sack,
+            sack: &header.options.blocks,
         };
-        let analysis = analyse(sending, receiving, &segment, self.initial_rtt);
+        analyse(sending, receiving, &segment, self.initial_rtt, &mut facts.analysis);
+        let analysis = &facts.analysis;
         sender.window = sender.window.max(window);
         // What Wireshark's rules take for late may have been seen before.
         if analysis.marks.any(Marks::REPEATED) || analysis.seen_before.is_some() {
             sender.repeated += u64::from(header.length);
         }
-        let covers_fin = |fin: u32| ack && !before(header.acknowledgment(), fin);
+        let covers_fin = |fin: u32| ack && !before(header.acknowledgment, fin);
         let acknowledges = state::Acknowledges {
             fin: !receiver.fin_acknowledged && receiver.fin.is_some_and(covers_fin),
             second_syn: syn && ack && self.crossing == Some(Crossing::Agreed(direction.reverse())),
         };
         receiver.fin_acknowledged |= acknowledges.fin;
         state::advance(&mut sender.state, &mut receiver.state, flags, acknowledges);
-        let mut facts = Facts {
-            analysis,
-            stream,
-            from_client: client == direction,
-            sequence: relative,
-            next: relative.wrapping_add(header.length).wrapping_add(phantom),
-            acknowledgment: match receiver_base {
-                Some(base) if ack => header.acknowledgment().wrapping_sub(base),
-                _ => header.acknowledgment(),
-            },
-            acknowledged: receiver_base,
-            window,
-            scale: (!syn).then_some(sender.scale),
-            unmeasured: false,
-            accurate: !syn && self.ecn == Ecn::Accurate,
-            completeness: if syn && !ack && self.again {
-                self.completeness | Completeness::SYN
-            } else {
-                self.completeness
-            },
-            oversized: receiver.largest.is_some_and(|largest| header.length > u32::from(largest)),
-            first,
-            states: [State::Unknown; 2],
+        (facts.from_client, facts.first) = (client == direction, first);
+        facts.sequence = relative;
+        facts.next = relative.wrapping_add(header.length).wrapping_add(phantom);
+        facts.acknowledgment = match receiver_base {
+            Some(base) if ack => header.acknowledgment.wrapping_sub(base),
+            _ => header.acknowledgment,
         };
+        facts.acknowledged = receiver_base;
+        (facts.window, facts.scale) = (window, (!syn).then_some(sender.scale));
+        facts.accurate = !syn && self.ecn == Ecn::Accurate;
+        let again = if syn && !ack && self.again { Completeness::SYN } else { 0 };
+        facts.completeness = self.completeness | again;
+        facts.oversized = receiver.largest.is_some_and(|largest| header.length > u32::from(largest));
         self.completeness |= seen(flags, header.length, self.begun);
         self.begun = true;
         self.tell(header, direction, client, time, events);
@@ -352,7 +310,6 @@ impl Connection {
         if facts.analysis.says_something() {
             facts.analysis.initial_rtt = self.initial_rtt;
         }
-        facts
     }
 
     /// The side that opened, and whether that is a guess.
@@ -398,21 +355,6 @@ impl Connection {
         };
         (tcp, ending)
     }
-}
-
-/// The blocks of a SACK option; a header has room for four.
-fn sack_blocks(header: &Header<'_>) -> ArrayVec<(u32, u32), 4> {
-    // Most segments have timestamps and nothing else, padded as RFC 7323 §A shows.
-    if matches!(header.options, [1, 1, TIMESTAMPS, 10, ..] if header.options.len() == 12) {
-        return ArrayVec::new();
-    }
-    let blocks =
-        options(header.options).filter(|option| option.kind == SACK).flat_map(|option| option.data.chunks_exact(8));
-    let edges = blocks.filter_map(|block| {
-        let (left, right) = (block.first_chunk::<4>()?, block.last_chunk::<4>()?);
-        Some((u32::from_be_bytes(*left), u32::from_be_bytes(*right)))
-    });
-    edges.take(4).collect()
 }
 
 impl Ecn {

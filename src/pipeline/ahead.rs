@@ -21,10 +21,10 @@ where
 {
     let (full, batches) = sync_channel::<Batch>(BATCHES);
     let (back, empty) = channel::<Batch>();
-    let seeker = table.seeker();
+    let (seeker, all) = (table.seeker(), sink.takes_packets());
     std::thread::scope(|scope| {
         let reader = scope.spawn(move || {
-            let failure = decode(source, &seeker, &full, &empty);
+            let failure = decode(source, &seeker, all, &full, &empty);
             (failure, source.counts())
         });
         let followed = follow(&batches, &back, table, sink);
@@ -38,9 +38,12 @@ where
 }
 
 /// Fills batches until the source ends, or nobody wants them; why the source ended early, if it did.
+///
+/// With `all` packets; else only with those of which the flow table needs more than was worked out here.
 fn decode<S: Source + ?Sized>(
     source: &mut S,
     seeker: &Seeker,
+    all: bool,
     full: &SyncSender<Batch>,
     empty: &Receiver<Batch>,
 ) -> Option<Error> {
@@ -56,8 +59,11 @@ fn decode<S: Source + ?Sized>(
         number += 1;
         let frame = Frame { number, ..source.frame() };
         let packet = wire::decode(frame, &mut layers);
-        batch.hints.push(seeker.hint(&packet));
-        batch.add(&packet);
+        let hint = seeker.hint(&packet);
+        if all || hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
+            batch.add(&packet);
+        }
+        batch.hints.push(hint);
         if batch.is_full() {
             let next = empty.try_recv().unwrap_or_default();
             if full.send(std::mem::replace(&mut batch, next)).is_err() {
@@ -77,10 +83,12 @@ fn follow(
     table: &mut FlowTable,
     sink: &mut dyn Sink,
 ) -> io::Result<u64> {
+    let all = sink.takes_packets();
     let mut frames = 0;
     for mut batch in batches {
         let mut hints = std::mem::take(&mut batch.hints);
-        for (place, packet) in batch.packets().enumerate() {
+        let mut packets = batch.packets();
+        for place in 0..hints.len() {
             if place.is_multiple_of(TOGETHER) {
                 let end = hints.len().min(place + TOGETHER);
                 table.look(hints.get_mut(place..end).unwrap_or_default());
@@ -88,10 +96,19 @@ fn follow(
             frames += 1;
             moment(frames, table, sink)?;
             let hint = hints.get(place).and_then(Option::as_ref);
-            if sink.packet(&packet, &table.ingest_hinted(&packet, hint))? == Next::Stop {
+            let next = match hint.filter(|hint| !all && hint.is_whole()) {
+                Some(hint) => sink.known(&table.ingest_segment(hint))?,
+                None => {
+                    let Some(packet) = packets.next() else { break };
+                    let known = table.ingest_hinted(&packet, hint);
+                    if all { sink.packet(&packet, &known)? } else { sink.known(&known)? }
+                }
+            };
+            if next == Next::Stop {
                 return Ok(frames);
             }
         }
+        drop(packets);
         batch.hints = hints;
         batch.clear();
         let _ = back.send(batch);

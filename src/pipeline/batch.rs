@@ -42,7 +42,7 @@ pub struct Batch {
     /// What is known of each packet, and where its events end; empty where the packets have not met a flow table yet.
     known: Vec<(Facts, usize)>,
     events: Vec<Event>,
-    /// Where the table should look for the conversation of each packet, where somebody has worked that out.
+    /// What was worked out for the flow table, of each packet; that of some packets may be here and they not.
     pub hints: Vec<Option<Hint>>,
     /// What was written so far must be seen when this batch is done.
     pub flush: bool,
@@ -60,7 +60,7 @@ impl Batch {
     }
 
     pub fn is_full(&self) -> bool {
-        self.packets.len() >= PACKETS || self.bytes.len() >= BYTES
+        self.packets.len().max(self.hints.len()) >= PACKETS || self.bytes.len() >= BYTES
     }
 
     /// Adds a packet of which nothing is known yet.

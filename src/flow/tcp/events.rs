@@ -2,12 +2,13 @@
 //!
 //! RFC 9293 §3.5 and §3.6. Events tell what a segment does to the conversation, never what it is (that is the analysis).
 
+use super::segment::Numbers;
 use super::{Break, Connection};
 use crate::flow::analysis::before;
 use crate::flow::event::{Event, Why};
 use crate::flow::key::Direction;
 use crate::frame::Timestamp;
-use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp::Flags;
 
 /// How far a simultaneous open has come (RFC 9293 §3.5, figure 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,13 +24,13 @@ impl Connection {
     /// Moves handshake and close on, and says what happened.
     pub(super) fn tell(
         &mut self,
-        header: &Header<'_>,
+        header: &Numbers,
         direction: Direction,
         client: Direction,
         time: Option<Timestamp>,
         events: &mut Vec<Event>,
     ) {
-        let flags = header.flags();
+        let flags = header.flags;
         let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
         let from_client = client == direction;
 
@@ -77,7 +78,7 @@ impl Connection {
             self.stepped = time;
         }
         if flags.any(Flags::FIN) && sender.fin.is_none() {
-            sender.fin = Some(header.sequence().wrapping_add(header.length).wrapping_add(1));
+            sender.fin = Some(header.sequence.wrapping_add(header.length).wrapping_add(1));
             self.closer.get_or_insert(direction);
             self.closed_together = receiver.fin.is_some() && !receiver.fin_acknowledged;
             events.push(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
@@ -115,20 +116,20 @@ impl Connection {
 
     /// Why a side sends this reset. A system that answers a segment with one gives it the number that the segment
     /// acknowledged, and no acknowledgment of its own (RFC 9293 §3.5.2); a program's reset continues what it has sent.
-    fn why(&self, header: &Header<'_>, direction: Direction, from_client: bool) -> Why {
+    fn why(&self, header: &Numbers, direction: Direction, from_client: bool) -> Why {
         let [low, high] = &self.ends;
         let (sender, receiver) = if direction == Direction::Up { (low, high) } else { (high, low) };
         if self.broken.is_some() {
             Why::Again
         } else if from_client && matches!(self.step, 1 | 2) && self.crossing.is_none() {
             Why::GaveUp
-        } else if !header.flags().any(Flags::ACK) {
+        } else if !header.flags.any(Flags::ACK) {
             if sender.fin.is_some() && receiver.spoke { Why::AfterClose } else { Why::Unknown }
         } else if self.speaker == Some(direction) && sender.insisted {
             Why::Unanswered
         } else {
             // What it has acknowledged beyond SYN and FIN is data that had come.
-            let taken = receiver.base.map_or(0, |base| header.acknowledgment().wrapping_sub(base));
+            let taken = receiver.base.map_or(0, |base| header.acknowledgment.wrapping_sub(base));
             let numbers = 1 + u32::from(receiver.fin_acknowledged);
             if before(numbers, taken) { Why::Unread } else { Why::Aborted }
         }
