@@ -2,9 +2,10 @@
 
 mod table;
 
+use super::escape;
 use super::lines::program;
+use super::object::Object;
 use super::style::Role;
-use super::{escape, json};
 use crate::field::text;
 use crate::flow::conversation::Tcp;
 use crate::flow::{Ending, Summary, Why};
@@ -135,109 +136,58 @@ pub fn line(summary: &Summary, out: &mut Vec<u8>) {
 
 /// One conversation as a JSON object on a line. Keys ending in `_client` and `_server` are that side's.
 pub fn json(summary: &Summary, out: &mut Vec<u8>) {
-    let mut object = Object { out, first: true };
-    object.string("transport", summary.transport.name().as_bytes());
+    let mut object = Object::new(out);
+    object.string("transport", summary.transport.name());
     object.number("stream", summary.stream.into());
     for (key, end) in [("client", summary.client), ("server", summary.server)] {
         let mut shown = Vec::new();
         endpoint(end, &mut shown);
-        object.string(key, &shown);
+        object.bytes(key, &shown);
     }
-    object.word("guessed", if summary.guessed { "true" } else { "false" });
-    object.seconds("start", summary.first.0);
-    object.seconds("duration", summary.duration());
+    object.truth("guessed", summary.guessed);
+    object.seconds("start", summary.first.0, 9);
+    object.seconds("duration", summary.duration(), 9);
     let [up, down] = summary.traffic;
-    object.pair("packets", [up.packets, down.packets].map(Some));
-    object.pair("bytes", [up.bytes, down.bytes].map(Some));
-    object.pair("data", [up.data, down.data].map(Some));
-    object.pair("goodput", summary.goodput());
+    object.pair(["packets_client", "packets_server"], [up.packets, down.packets].map(Some));
+    object.pair(["bytes_client", "bytes_server"], [up.bytes, down.bytes].map(Some));
+    object.pair(["data_client", "data_server"], [up.data, down.data].map(Some));
+    object.pair(["goodput_client", "goodput_server"], summary.goodput());
     if let Some(tcp) = &summary.tcp {
-        object.tcp(tcp);
-        object.string("ending", ending(summary.ending).as_bytes());
+        connection(tcp, &mut object);
+        object.string("ending", ending(summary.ending));
     }
-    for (side, end) in ["_client", "_server"].into_iter().zip(summary.programs) {
+    let keys =
+        [["process_client", "pid_client", "certainty_client"], ["process_server", "pid_server", "certainty_server"]];
+    for ([process, pid, certainty], end) in keys.into_iter().zip(summary.programs) {
         let Some(end) = end else { continue };
         if let Some(name) = end.name() {
-            object.key("process", side);
-            json::string(name, object.out);
+            object.bytes(process, name);
         }
-        if let Some(pid) = end.pid() {
-            object.key("pid", side);
-            text::decimal(pid.into(), object.out);
+        if let Some(number) = end.pid() {
+            object.number(pid, number.into());
         }
-        object.key("certainty", side);
-        json::string(end.certainty.name().as_bytes(), object.out);
+        object.string(certainty, end.certainty.name());
     }
-    object.out.extend_from_slice(b"}\n");
+    object.end();
 }
 
-/// A JSON object being written; keys are plain ASCII, values are escaped by whoever hands them over.
-struct Object<'a> {
-    out: &'a mut Vec<u8>,
-    first: bool,
-}
-
-impl Object<'_> {
-    fn key(&mut self, key: &str, side: &str) {
-        self.out.extend_from_slice(if std::mem::take(&mut self.first) { b"{\"" } else { b",\"" });
-        self.out.extend_from_slice(key.as_bytes());
-        self.out.extend_from_slice(side.as_bytes());
-        self.out.extend_from_slice(b"\":");
+/// The keys of a TCP connection.
+fn connection(tcp: &Tcp, object: &mut Object<'_>) {
+    for (key, state) in ["state_client", "state_server"].into_iter().zip(tcp.states) {
+        object.string(key, state.name());
     }
-
-    fn string(&mut self, key: &str, value: &[u8]) {
-        self.key(key, "");
-        self.out.push(b'"');
-        self.out.extend_from_slice(value);
-        self.out.push(b'"');
-    }
-
-    fn word(&mut self, key: &str, value: &str) {
-        self.key(key, "");
-        self.out.extend_from_slice(value.as_bytes());
-    }
-
-    fn number(&mut self, key: &str, value: u64) {
-        self.key(key, "");
-        text::decimal(value, self.out);
-    }
-
-    fn seconds(&mut self, key: &str, value: i64) {
-        self.key(key, "");
-        text::seconds(value, 9, self.out);
-    }
-
-    /// Two numbers, absent where they are not known.
-    fn pair(&mut self, key: &str, values: [Option<u64>; 2]) {
-        for (side, value) in ["_client", "_server"].into_iter().zip(values) {
-            if let Some(value) = value {
-                self.key(key, side);
-                text::decimal(value, self.out);
-            }
+    object.number("completeness", tcp.completeness.into());
+    // The server's answer comes after the way to it and back, the client's after the way to him and back.
+    for (key, rtt) in ["rtt_server", "rtt_client"].into_iter().zip(tcp.rtt) {
+        if let Some(rtt) = rtt {
+            object.seconds(key, rtt, 9);
         }
     }
-
-    fn tcp(&mut self, tcp: &Tcp) {
-        for (side, state) in ["_client", "_server"].into_iter().zip(tcp.states) {
-            self.key("state", side);
-            self.out.push(b'"');
-            self.out.extend_from_slice(state.name().as_bytes());
-            self.out.push(b'"');
-        }
-        self.number("completeness", tcp.completeness.into());
-        // The server's answer comes after the way to it and back, the client's after the way to him and back.
-        for (side, rtt) in ["_server", "_client"].into_iter().zip(tcp.rtt) {
-            if let Some(rtt) = rtt {
-                self.key("rtt", side);
-                text::seconds(rtt, 9, self.out);
-            }
-        }
-        self.pair("repeated", tcp.repeated.map(Some));
-        self.pair("window", tcp.window.map(|window| Some(window.into())));
-        self.pair("mss", tcp.mss.map(|mss| mss.map(u64::from)));
-        for (key, agreed) in [("window_scale", tcp.scale), ("sack", tcp.sack), ("timestamps", tcp.timestamps)] {
-            self.word(key, if agreed { "true" } else { "false" });
-        }
+    object.pair(["repeated_client", "repeated_server"], tcp.repeated.map(Some));
+    object.pair(["window_client", "window_server"], tcp.window.map(|window| Some(window.into())));
+    object.pair(["mss_client", "mss_server"], tcp.mss.map(|mss| mss.map(u64::from)));
+    for (key, agreed) in [("window_scale", tcp.scale), ("sack", tcp.sack), ("timestamps", tcp.timestamps)] {
+        object.truth(key, agreed);
     }
 }
 

@@ -40,6 +40,15 @@ impl<'a> Object<'a> {
         self.out.extend_from_slice(if value { b"true" } else { b"false" });
     }
 
+    /// Two numbers, each absent where it is not known.
+    pub fn pair(&mut self, keys: [&str; 2], values: [Option<u64>; 2]) {
+        for (key, value) in keys.into_iter().zip(values) {
+            if let Some(value) = value {
+                self.number(key, value);
+            }
+        }
+    }
+
     /// Seconds, from nanoseconds, with as many decimals.
     pub fn seconds(&mut self, key: &str, nanoseconds: i64, decimals: u32) {
         self.key(key);

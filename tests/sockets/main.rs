@@ -1,5 +1,9 @@
 //! `netlab sockets`, run as a program: against sockets of this test's own, and beside ss(8).
 
+mod alone;
+mod beside;
+mod crowd;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::io::{BufRead, BufReader, Read, Write};
