@@ -78,7 +78,15 @@ fn state(word: &str) -> String {
 fn our_row(socket: &Value) -> Row {
     let [(local, six), (remote, _)] = ["local", "remote"].map(|key| end(&text(&socket[key])));
     let [protocol, state] = ["protocol", "state"].map(|key| text(&socket[key]));
-    Row { protocol, six, state, queues: ["recv_q", "send_q"].map(|key| text(&socket[key])), local, remote, more: Vec::new() }
+    Row {
+        protocol,
+        six,
+        state,
+        queues: ["recv_q", "send_q"].map(|key| text(&socket[key])),
+        local,
+        remote,
+        more: Vec::new(),
+    }
 }
 
 /// Compares, and says of two long lists only what differs.
@@ -171,7 +179,11 @@ fn details_beside_ss(ours: &[Value]) {
         };
         let memory = |key: &str| {
             let memory = theirs["skmem"].trim_matches(['(', ')']).split(',');
-            memory.filter_map(|part| part.strip_prefix(key)).find(|rest| rest.parse::<u32>().is_ok()).unwrap().to_owned()
+            memory
+                .filter_map(|part| part.strip_prefix(key))
+                .find(|rest| rest.parse::<u32>().is_ok())
+                .unwrap()
+                .to_owned()
         };
         let mut expected = vec![
             ("receive_used", memory("r")),
@@ -198,7 +210,10 @@ fn details_beside_ss(ours: &[Value]) {
             for (key, theirs) in [("rtt", half("rtt", 0)), ("rtt_variation", half("rtt", 1)), ("rto", number("rto"))] {
                 // Theirs are milliseconds with as many digits as they need.
                 let difference = socket[key].as_f64().unwrap() * 1000.0 - theirs.parse::<f64>().unwrap();
-                assert!(difference.abs() < 0.51e-3_f64.max(theirs.parse::<f64>().unwrap() * 1e-4), "{key}: {socket}\n{line}");
+                assert!(
+                    difference.abs() < 0.51e-3_f64.max(theirs.parse::<f64>().unwrap() * 1e-4),
+                    "{key}: {socket}\n{line}"
+                );
             }
         }
         for (key, value) in expected {
@@ -216,10 +231,8 @@ fn details_beside_ss(ours: &[Value]) {
 /// Rows with one of the processes.
 fn beside_netstat(ours: &[Value], options: &str, protocols: &[&str]) {
     let Some(said) = said("netstat", &[options]) else { return };
-    let pids: BTreeMap<(String, String), Vec<String>> = ours
-        .iter()
-        .map(|socket| ((our_row(socket).local, our_row(socket).remote), our_users(socket)))
-        .collect();
+    let pids: BTreeMap<(String, String), Vec<String>> =
+        ours.iter().map(|socket| ((our_row(socket).local, our_row(socket).remote), our_users(socket))).collect();
     let theirs = said.lines().filter(|line| line.starts_with("tcp") || line.starts_with("udp")).map(|line| {
         let parts: Vec<&str> = line.split_whitespace().collect();
         let (protocol, six) = parts[0].strip_suffix('6').map_or((parts[0], false), |protocol| (protocol, true));
@@ -244,7 +257,15 @@ fn beside_netstat(ours: &[Value], options: &str, protocols: &[&str]) {
         } else if options.contains('p') {
             assert!(pids[&(local.clone(), remote.clone())].is_empty(), "{line}");
         }
-        Row { protocol: protocol.to_owned(), six, state, queues: [parts[1], parts[2]].map(str::to_owned), local, remote, more: Vec::new() }
+        Row {
+            protocol: protocol.to_owned(),
+            six,
+            state,
+            queues: [parts[1], parts[2]].map(str::to_owned),
+            local,
+            remote,
+            more: Vec::new(),
+        }
     });
     let ours = ours.iter().filter(|socket| protocols.contains(&socket["protocol"].as_str().unwrap())).map(|socket| {
         let mut row = our_row(socket);
@@ -293,7 +314,13 @@ fn beside_lsof(ours: &[Value]) {
     let mut expected = Vec::new();
     for socket in ours {
         for user in our_users(socket) {
-            let mut row = Row { more: vec![user], ..our_row(socket) };
+            let (program, descriptor) = user.rsplit_once(' ').unwrap();
+            // Which has room for four digits.
+            let descriptor = match descriptor.parse::<u32>().unwrap() {
+                number @ 10_000.. => format!("*{:03}", number % 1000),
+                number => number.to_string(),
+            };
+            let mut row = Row { more: vec![format!("{program} {descriptor}")], ..our_row(socket) };
             if row.state == "LISTEN" {
                 row.queues[1] = "0".to_owned();
             }
@@ -339,7 +366,8 @@ fn the_same_rows_and_values_of_ten_thousand_sockets() {
 
 #[test]
 fn ends_are_compared_without_their_notation() {
-    let ends = ["[::ffff:127.0.0.1]:80", "127.0.0.1:80", "*:80", ":::80", "[::]:80", "0.0.0.0:*", "127.0.0.1%lo:80", "::1:80"];
+    let ends =
+        ["[::ffff:127.0.0.1]:80", "127.0.0.1:80", "*:80", ":::80", "[::]:80", "0.0.0.0:*", "127.0.0.1%lo:80", "::1:80"];
     let shown = ends.map(|text| end(text).0);
     assert_eq!(shown, ["127.0.0.1:80", "127.0.0.1:80", "*:80", "*:80", "*:80", "*:*", "127.0.0.1:80", "::1:80"]);
     assert_eq!("[::1]:80".parse::<SocketAddr>().map(|address| end(&address.to_string())), Ok(("::1:80".into(), true)));

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use netlab::io::sockets;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
@@ -47,7 +48,9 @@ impl Crowd {
         // A socket for both families, and one for IPv6 alone.
         let both = listener("[::]:8002".parse().unwrap(), false);
         let six = listener("[::]:8003".parse().unwrap(), true);
-        for (listener, to) in [(&any, "127.0.0.1:8001"), (&both, "127.0.0.1:8002"), (&both, "[::1]:8002"), (&six, "[::1]:8003")] {
+        for (listener, to) in
+            [(&any, "127.0.0.1:8001"), (&both, "127.0.0.1:8002"), (&both, "[::1]:8002"), (&six, "[::1]:8003")]
+        {
             let mut client = TcpStream::connect(to).unwrap();
             let (server, _) = listener.accept().unwrap();
             client.write_all(b"unread").unwrap();
@@ -101,6 +104,16 @@ impl Crowd {
             }
         }
         self.keep([listener]);
+        // What was under way when the window closed is taken back only after a while.
+        let probes = || {
+            let sockets = sockets::list(&[sockets::Protocol::Tcp], false).unwrap();
+            let waits =
+                |socket: &&sockets::Socket| socket.timer.is_some_and(|timer| timer.what == sockets::Waits::Probe);
+            sockets.iter().filter(waits).count()
+        };
+        while probes() < 2 {
+            std::thread::yield_now();
+        }
         let full = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
         full.bind(&"127.0.0.1:8022".parse::<SocketAddr>().unwrap().into()).unwrap();
         full.listen(0).unwrap();
