@@ -13,6 +13,7 @@ pub mod fields;
 mod icmp;
 pub mod key;
 pub mod matching;
+pub mod multicast;
 mod programs;
 pub mod state;
 pub mod stats;

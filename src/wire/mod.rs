@@ -30,7 +30,7 @@ pub mod ppp;
 mod protocol;
 pub mod reader;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 pub mod sll;
 pub mod tags;
 pub mod tcp;
