@@ -1,23 +1,54 @@
-//! `netlab groups`: who joined which multicast group: on this machine, its bridges, and its LANs.
+//! `netlab groups`: who joined which multicast group: on this machine, its bridges, and its LANs, as their IGMP and MLD
+//! messages tell; live or from files.
+//!
+//! The order is the point: listen (which needs a privilege), look at the machine (which may need another), give up what
+//! is not needed, and only then read what strangers send.
 
+mod changes;
 mod json;
+mod lan;
 mod machine;
 mod show;
+mod watching;
 
 use std::io::Write;
+use std::time::Duration;
 
-use super::Exit;
+use anyhow::Context;
+
+use super::input::Input;
 use super::output::{Color, stdout};
-use crate::io::sockets;
+use super::{Exit, args};
+use crate::io::{privilege, sockets};
+use crate::quantity;
+use crate::view::multicast;
 use crate::view::style::Palette;
+use lan::Ears;
 use machine::Machine;
 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = KEYS)]
 pub struct Args {
-    /// Only of this interface or bridge (repeatable)
+    #[command(flatten)]
+    input: Input,
+    /// Only of this interface or bridge (repeatable); a bridge's port is listened to only if it is named
     #[arg(short, long, value_name = "IF")]
     interface: Vec<String>,
+    /// How long to listen to the LAN; 0s: not at all. To be sure that there is no querier takes 255s
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = quantity::duration)]
+    listen: Duration,
+    /// Tell what changes, until Ctrl-C: joined, left, expired, another querier; of files: what happened
+    #[arg(long)]
+    watch: bool,
+    /// Time between two looks at this machine with --watch; the LAN is heard all the time
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = quantity::duration, requires = "watch")]
+    interval: Duration,
+    /// Stop watching after this time, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, requires = "watch")]
+    duration: Option<Duration>,
+    /// Say READY on standard error once every change is told
+    #[arg(long, requires = "watch")]
+    ready: bool,
     /// Also the addresses of the link layer that stand for a group
     #[arg(short, long)]
     verbose: bool,
@@ -43,29 +74,66 @@ const KEYS: &str = "Objects of --json, by their key kind: \
     bridge (bridge, index, snooping, querier, igmp_version, mld_version, membership_interval, query_interval, \
     querier_ipv4 and querier_ipv6 with _port and _left); \
     mdb, one for each group of each port (bridge, port, group, source, vlan, permanent, blocked, mode, sources: source, \
-    left; left: seconds until it is forgotten); router_port (bridge, port).";
+    left; left: seconds until it is forgotten); router_port (bridge, port). \
+    Of the LAN: querier, one for IGMP and one for MLD (interface, vlan, family, elected, address, version, tells, \
+    measured_interval, expires_in; proxy and sure where none is elected; interval, robustness, response_interval, \
+    forgets_after, heard_for, in seconds); host (interface, vlan, family, group, host, version, mode, sources, \
+    others_silent, reported, expires_in). \
+    --watch adds time and event: joined, left, changed of membership, socket, mdb and lan; of interface and bridge \
+    changed; of lan also expired, addressed, elected, speaks, gone, asked (within), full.";
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
-    match &args.netns {
-        Some(name) => sockets::inside(name, || look(&args))?,
-        None => look(&args),
+    if !args.input.is_empty() {
+        return lan::replay(&args);
+    }
+    if let Some(name) = &args.netns {
+        sockets::enter(name)?;
+    }
+    if args.watch { watching::run(&args) } else { once(&args) }
+}
+
+impl Args {
+    fn palette(&self) -> Palette {
+        Palette::new(self.color.on_stdout())
+    }
+
+    /// How LANs are shown whose interfaces have these names.
+    fn look<'a>(
+        &self,
+        name: &'a dyn Fn(crate::flow::multicast::Place) -> Option<String>,
+        silent: bool,
+    ) -> multicast::Look<'a> {
+        multicast::Look { palette: self.palette(), width: args::width(), name, silent }
     }
 }
 
-fn look(args: &Args) -> anyhow::Result<Exit> {
+fn once(args: &Args) -> anyhow::Result<Exit> {
+    let ears = if args.listen.is_zero() { Ok(None) } else { Ears::open(&args.interface).map(Some) };
     let machine = Machine::read(&args.interface)?;
     let mut out = Vec::new();
     if args.json {
         json::machine(&machine, &mut out);
     } else {
-        let look = show::Look { palette: Palette::new(args.color.on_stdout()), verbose: args.verbose };
+        let look = show::Look { palette: args.palette(), verbose: args.verbose };
         show::machine(&machine, look, &mut out)?;
     }
     stdout()?.write_all(&out)?;
+    let (mut heard, mut deaf) = (false, None);
+    match ears {
+        Ok(Some(ears)) if !ears.is_empty() => {
+            privilege::give_up().context("cannot give up privileges")?;
+            heard = lan::listen(args, ears)?;
+        }
+        Ok(_) => {}
+        Err(error) => deaf = Some(error),
+    }
     if !args.json {
         for words in show::last_words(&machine) {
             eprintln!("{words}");
         }
+        if let Some(error) = deaf {
+            eprintln!("{}", lan::deaf(&error));
+        }
     }
-    Ok(if machine.is_empty() { Exit::No } else { Exit::Done })
+    Ok(if machine.is_empty() && !heard { Exit::No } else { Exit::Done })
 }

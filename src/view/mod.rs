@@ -14,6 +14,7 @@ pub mod ladder;
 pub mod lines;
 pub mod markdown;
 pub mod models;
+pub mod multicast;
 pub mod object;
 pub mod stats;
 pub mod stop;

@@ -20,19 +20,31 @@ pub struct Machine {
 impl Machine {
     /// Of these interfaces; of all where none is named.
     pub fn read(wanted: &[String]) -> Result<Self, Error> {
-        let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
         let interfaces = groups::interfaces()?;
-        let mut machine = Self { sockets: sockets::members(&interfaces)?, interfaces, bridges: bridge::bridges()? };
-        machine.interfaces.retain(|interface| wants(&interface.name));
-        machine
-            .bridges
-            .retain(|bridge| wants(&bridge.name) || bridge.entries.iter().any(|entry| wants(&entry.port.name)));
-        let interfaces = &machine.interfaces;
-        machine.sockets.members.retain_mut(|member| {
+        let sockets = sockets::members(&interfaces)?;
+        Ok(Self { interfaces, sockets, bridges: bridge::bridges()? }.of(wanted))
+    }
+
+    /// Looks again. The sockets, which take longest, are asked where an interface's groups differ, or where `all` is.
+    pub fn again(&self, wanted: &[String], all: bool) -> Result<Self, Error> {
+        let interfaces = groups::interfaces()?;
+        let fresh = Self { interfaces: interfaces.clone(), bridges: bridge::bridges()?, ..Self::default() }.of(wanted);
+        let same = all_groups(&fresh).eq(all_groups(self));
+        let sockets = if same && !all { self.sockets.clone() } else { sockets::members(&interfaces)? };
+        Ok(Self { sockets, ..fresh }.of(wanted))
+    }
+
+    /// Only what is of these interfaces.
+    fn of(mut self, wanted: &[String]) -> Self {
+        let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+        self.interfaces.retain(|interface| wants(&interface.name));
+        self.bridges.retain(|bridge| wants(&bridge.name) || bridge.entries.iter().any(|entry| wants(&entry.port.name)));
+        let interfaces = &self.interfaces;
+        self.sockets.members.retain_mut(|member| {
             member.joined.retain(|join| interfaces.iter().any(|interface| interface.index == join.interface));
             !member.joined.is_empty()
         });
-        Ok(machine)
+        self
     }
 
     pub fn is_empty(&self) -> bool {
@@ -50,6 +62,14 @@ impl Machine {
         let found = self.interfaces.iter().find(|interface| interface.index == index);
         found.map_or_else(|| index.to_string(), |interface| interface.name.clone())
     }
+}
+
+/// What of the interfaces does not change by itself.
+fn all_groups(machine: &Machine) -> impl Iterator<Item = (u32, IpAddr, u32, &[groups::Source])> {
+    machine.interfaces.iter().flat_map(|interface| {
+        let each = interface.groups.iter();
+        each.map(|group| (interface.index, group.group, group.users, group.sources.as_slice()))
+    })
 }
 
 /// Names of users, asked for once each.

@@ -11,6 +11,7 @@ use crate::io::groups::bridge::{Bridge, Elected, Entry};
 use crate::io::groups::sockets::{Join, Member};
 use crate::io::groups::{Interface, LinkAddress, Membership, Version, Why};
 use crate::view::escape;
+use crate::view::multicast::{ANY, sources, span, wrapped};
 use crate::view::style::{Palette, Role};
 use crate::view::table::{Align, Table};
 
@@ -40,12 +41,9 @@ fn heading(text: &str, look: Look, out: &mut Vec<u8>) {
 }
 
 /// A time as a person says it.
-pub fn left(time: Duration) -> String {
-    if time < Duration::from_secs(10) {
-        format!("{:.1} s", time.as_secs_f64())
-    } else {
-        format!("{:.0} s", time.as_secs_f64())
-    }
+fn left(time: Duration) -> String {
+    let tenths = i64::try_from(time.as_millis() / 100).unwrap_or(i64::MAX);
+    span(tenths.saturating_mul(100_000_000))
 }
 
 fn interfaces(machine: &Machine, look: Look, out: &mut Vec<u8>) -> io::Result<()> {
@@ -87,8 +85,7 @@ fn interfaces(machine: &Machine, look: Look, out: &mut Vec<u8>) -> io::Result<()
     for interface in &machine.interfaces {
         for (protocol, version) in [("IGMP", interface.igmp), ("MLD", interface.mld)] {
             if let Some(note) = version.and_then(|version| version_note(protocol, version)) {
-                escape::write(format!("{}: {note}", interface.name).as_bytes(), out);
-                out.push(b'\n');
+                wrapped(&format!("{}: {note}", interface.name), args::width(), out);
             }
         }
     }
@@ -166,6 +163,13 @@ fn wanted_by(machine: &Machine, interface: &Interface, membership: &Membership, 
 
 /// A socket's process, and the sources that it takes.
 fn holder(member: &Member, join: &Join, users: &mut Users) -> String {
+    let text = process(member, users);
+    let filter = sources(join.excludes, &join.sources);
+    if filter != ANY { format!("{text}: {filter}") } else { text }
+}
+
+/// A socket's processes and user.
+pub fn process(member: &Member, users: &mut Users) -> String {
     let mut text = String::new();
     for same in member.holders.chunk_by(|a, b| a.pid == b.pid) {
         let Some(first) = same.first() else { continue };
@@ -176,26 +180,7 @@ fn holder(member: &Member, join: &Join, users: &mut Users) -> String {
     if let Some(uid) = member.uid {
         let _ = write!(text, " ({})", users.name(uid));
     }
-    let filter = sources(join.excludes, join.sources.iter().map(IpAddr::to_string));
-    if filter != ANY { format!("{text}: {filter}") } else { text }
-}
-
-const ANY: &str = "any source";
-
-/// A source filter in words.
-pub fn sources(excludes: bool, sources: impl Iterator<Item = String>) -> String {
-    const LISTED: usize = 8;
-    let sources: Vec<String> = sources.collect();
-    let mut list = sources.iter().take(LISTED).cloned().collect::<Vec<_>>().join(", ");
-    if sources.len() > LISTED {
-        let _ = write!(list, " and {} more", sources.len() - LISTED);
-    }
-    match (excludes, sources.is_empty()) {
-        (true, true) => ANY.to_owned(),
-        (true, false) => format!("all but {list}"),
-        (false, true) => "no source".to_owned(),
-        (false, false) => format!("only {list}"),
-    }
+    text
 }
 
 /// An address of the link layer as people write it.
@@ -221,36 +206,11 @@ fn stands_for_group(address: &LinkAddress, interface: &Interface) -> bool {
 /// What one bridge snooped.
 fn snooped(bridge: &Bridge, look: Look, out: &mut Vec<u8>) -> io::Result<()> {
     heading(&format!("Snooped by the bridge {}", bridge.name), look, out);
-    let mut say = |text: String| {
-        escape::write(text.as_bytes(), out);
-        out.push(b'\n');
-    };
+    for line in standing(bridge) {
+        wrapped(&line, args::width(), out);
+    }
     if !bridge.snooping {
-        say("snooping is off: it sends every group to every port".to_owned());
         return Ok(());
-    }
-    let forgets = bridge.membership_interval.unwrap_or(Duration::from_secs(260)).as_secs_f64();
-    match &bridge.elected {
-        [None, None] => say(format!(
-            "no querier: a snooping switch will forget this group after about {forgets:.0} s (this bridge does not ask: \
-             mcast_querier 0)"
-        )),
-        elected => {
-            for (family, elected) in ["IPv4", "IPv6"].into_iter().zip(elected) {
-                say(match elected {
-                    Some(elected) => format!("{family} querier: {}", querier(elected)),
-                    None => {
-                        format!(
-                            "{family}: no querier: a snooping switch will forget this group after about {forgets:.0} s"
-                        )
-                    }
-                });
-            }
-        }
-    }
-    if !bridge.routers.is_empty() {
-        let ports: Vec<&str> = bridge.routers.iter().map(|port| port.name.as_str()).collect();
-        say(format!("multicast routers behind {}: those ports get every group", ports.join(", ")));
     }
     let has_vlans = bridge.entries.iter().any(|entry| entry.vlan != 0);
     let columns = [
@@ -273,10 +233,36 @@ fn snooped(bridge: &Bridge, look: Look, out: &mut Vec<u8>) -> io::Result<()> {
         ]);
     }
     if bridge.entries.is_empty() {
-        say("no group was reported to it".to_owned());
+        wrapped("no group was reported to it", args::width(), out);
         return Ok(());
     }
     table.write(out)
+}
+
+/// Whether a bridge snoops, who queries, and where routers are: a sentence each.
+pub fn standing(bridge: &Bridge) -> Vec<String> {
+    if !bridge.snooping {
+        return vec!["snooping is off: it sends every group to every port".to_owned()];
+    }
+    let forgets = left(bridge.membership_interval.unwrap_or(Duration::from_secs(260)));
+    let none = format!("no querier: a snooping switch will forget this group after about {forgets}");
+    let mut said = Vec::new();
+    match &bridge.elected {
+        [None, None] => said.push(format!("{none} (this bridge does not ask: mcast_querier 0)")),
+        elected => {
+            for (family, elected) in ["IPv4", "IPv6"].into_iter().zip(elected) {
+                said.push(match elected {
+                    Some(elected) => format!("{family} querier: {}", querier(elected)),
+                    None => format!("{family}: {none}"),
+                });
+            }
+        }
+    }
+    if !bridge.routers.is_empty() {
+        let ports: Vec<&str> = bridge.routers.iter().map(|port| port.name.as_str()).collect();
+        said.push(format!("multicast routers behind {}: those ports get every group", ports.join(", ")));
+    }
+    said
 }
 
 fn querier(elected: &Elected) -> String {
@@ -293,20 +279,21 @@ fn querier(elected: &Elected) -> String {
 }
 
 /// Whether it is the kernel's copy of a source that the group's own entry lists.
-fn is_told_elsewhere(entry: &Entry, bridge: &Bridge) -> bool {
+pub fn is_told_elsewhere(entry: &Entry, bridge: &Bridge) -> bool {
     let Some(source) = entry.source else { return false };
     let same = |other: &&Entry| (&other.port, other.group, other.vlan) == (&entry.port, entry.group, entry.vlan);
     let lists = |other: &Entry| other.source.is_none() && other.sources.iter().any(|(listed, _)| *listed == source);
     bridge.entries.iter().filter(same).any(lists)
 }
 
-fn wanted(entry: &Entry) -> String {
+/// The sources that an entry lets through.
+pub fn wanted(entry: &Entry) -> String {
     if let Some(source) = entry.source {
         return if entry.blocked { format!("not {source}") } else { format!("only {source}") };
     }
     match entry.excludes {
         None => ANY.to_owned(),
-        Some(excludes) => sources(excludes, entry.sources.iter().map(|(source, _)| source.to_string())),
+        Some(excludes) => sources(excludes, &entry.sources.iter().map(|(source, _)| *source).collect::<Vec<_>>()),
     }
 }
 

@@ -65,6 +65,8 @@ pub struct Message {
     pub time: Timestamp,
     pub place: Place,
     pub sender: Host,
+    /// The sender's link address, where the capture has it.
+    pub hardware: Option<[u8; 6]>,
     pub family: Family,
     pub version: u8,
     pub says: Says,
@@ -171,11 +173,12 @@ pub fn read(packet: &Packet<'_>) -> Heard {
         Address::V4(bytes) => IpAddr::from(bytes),
         Address::V6(bytes) => IpAddr::from(bytes),
     };
-    let hardware = if address.is_unspecified() { hardware(packet) } else { None };
+    let hardware = hardware(packet);
     Heard::Message(Message {
         time: packet.frame.time.unwrap_or_default(),
         place: place(packet, at.index),
-        sender: Host { address, hardware },
+        sender: Host { address, hardware: hardware.filter(|_| address.is_unspecified()) },
+        hardware,
         family,
         version,
         says,

@@ -66,6 +66,13 @@ pub struct State {
     pub groups: BTreeMap<IpAddr, BTreeMap<Host, Membership>>,
 }
 
+impl State {
+    /// Whether nothing was ever heard, or all is over.
+    pub fn is_silent(&self) -> bool {
+        self.groups.is_empty() && self.election.querier.is_none() && self.election.proxy.is_none()
+    }
+}
+
 /// One LAN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lan {
@@ -135,6 +142,12 @@ pub enum What {
         wants: Wants,
     },
     Left {
+        host: Host,
+        group: IpAddr,
+    },
+    /// A host that had no address when it joined has one now.
+    Addressed {
+        before: Host,
         host: Host,
         group: IpAddr,
     },
@@ -260,6 +273,11 @@ impl Lans {
         let room = self.memberships < MOST_MEMBERSHIPS && self.sources + record.sources.len() <= MOST_SOURCES;
         let state = self.lans.entry(message.place).or_default().of_mut(message.family);
         let until = after(now, state.election.timers.membership());
+        let before = rename(state, message, record.group);
+        if let Some(before) = before {
+            let what = What::Addressed { before, host: message.sender, group: record.group };
+            events.push(Event { time: now, place: message.place, family: message.family, what });
+        }
         let crowd = state.groups.get(&record.group).map_or(0, BTreeMap::len);
         let known = state.groups.get_mut(&record.group).and_then(|hosts| hosts.get_mut(&message.sender));
         let is_known = known.is_some();
@@ -368,6 +386,24 @@ impl Lans {
         self.advance(now, events);
         self.search(events);
     }
+}
+
+/// Gives what a host wanted before it had an address (RFC 3810 §5.2.13, RFC 3376 §4.2.13) to the same host by its
+/// address. Tells what it was known by.
+fn rename(state: &mut State, message: &Message, group: IpAddr) -> Option<Host> {
+    let without = match message.sender.address {
+        address if address.is_unspecified() => return None,
+        IpAddr::V4(_) => IpAddr::from([0; 4]),
+        IpAddr::V6(_) => IpAddr::from([0; 16]),
+    };
+    let before = Host { address: without, hardware: Some(message.hardware?) };
+    let hosts = state.groups.get_mut(&group)?;
+    if hosts.contains_key(&message.sender) {
+        return None;
+    }
+    let membership = hosts.remove(&before)?;
+    hosts.insert(message.sender, membership);
+    Some(before)
 }
 
 const NEVER: Timestamp = Timestamp(i64::MAX);

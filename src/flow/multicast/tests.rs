@@ -18,7 +18,8 @@ fn host(last: u8) -> Host {
 
 fn message(seconds: i64, sender: u8, version: u8, says: Says) -> Message {
     let sender = if sender == 0 { Host { address: [0; 4].into(), hardware: None } } else { host(sender) };
-    Message { time: at(seconds), place: Place::default(), sender, family: Family::Igmp, version, says }
+    let place = Place::default();
+    Message { time: at(seconds), place, sender, hardware: None, family: Family::Igmp, version, says }
 }
 
 fn general(version: u8) -> Query {
@@ -217,6 +218,18 @@ fn leaving_everything_is_told_once() {
 }
 
 #[test]
+fn a_host_that_gets_an_address_stays_the_same_host() {
+    let hardware = Some([2, 0, 0, 0, 0, 7]);
+    let before = Host { address: [0; 4].into(), hardware };
+    let without = Message { sender: before, hardware, ..joins(0, 7, 3) };
+    let with = Message { hardware, ..joins(1, 7, 3) };
+    let [first, second] = told(&[without, with.clone(), with], 5).try_into().unwrap();
+    let wants = Wants { version: 3, excludes: true, sources: Vec::new() };
+    assert_eq!(first, (0, What::Joined { host: before, group: GROUP, wants }));
+    assert_eq!(second, (1, What::Addressed { before, host: host(7), group: GROUP }));
+}
+
+#[test]
 fn one_that_joins_again_after_its_time_is_told_to_have_ended_before() {
     // Less than a tenth of a second after the end: nobody has searched since.
     let mut again = joins(260, 7, 3);
@@ -283,7 +296,13 @@ fn any_message() -> impl Strategy<Value = Message> {
     ];
     // Clocks jump, also back.
     let time = prop_oneof![8 => -5..400i64, 1 => Just(i64::MAX / SECOND - 1_700_000_000), 1 => Just(-1_700_000_000)];
-    (time, 0..5u8, 1..4u8, says).prop_map(|(time, sender, version, says)| message(time, sender, version, says))
+    (time, 0..5u8, 1..4u8, says).prop_map(|(time, sender, version, says)| {
+        let mut message = message(time, sender, version, says);
+        // One of them has no address at times.
+        message.hardware = Some([2, 0, 0, 0, 0, sender.max(1)]);
+        message.sender.hardware = message.hardware.filter(|_| sender == 0);
+        message
+    })
 }
 
 proptest! {
@@ -299,6 +318,9 @@ proptest! {
                     What::Joined { host, group, .. } => prop_assert!(members.insert((host, group))),
                     What::Left { host, group } | What::Expired { host, group } => {
                         prop_assert!(members.remove(&(host, group)));
+                    }
+                    What::Addressed { before, host, group } => {
+                        prop_assert!(members.remove(&(before, group)) && members.insert((host, group)));
                     }
                     What::Changed { host, group, .. } => prop_assert!(members.contains(&(host, group))),
                     _ => {}

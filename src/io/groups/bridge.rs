@@ -121,6 +121,18 @@ pub fn bridges() -> Result<Vec<Bridge>, Error> {
     Ok(bridges.into_values().collect())
 }
 
+/// The names of the interfaces that are a bridge's ports: what they hear, the bridge hears.
+pub fn ports() -> Result<Vec<String>, Error> {
+    const IFLA_MASTER: u16 = 10;
+    let failed = |source| Error::Failed { operation: "ask the kernel for its bridges (rtnetlink)", source };
+    let links = Route::open().and_then(|mut route| route.dump(RTM_GETLINK, &[0; 16])).map_err(failed)?;
+    let bridges: Vec<u32> =
+        links.iter().filter_map(|link| Some(bridge(link, &named(link).into_iter().collect())?.index)).collect();
+    let master = |link: &[u8]| Attributes(link.get(16..)?).find(IFLA_MASTER).and_then(|index| u32_at(index, 0));
+    let is_port = |link: &&Vec<u8>| master(link).is_some_and(|index| bridges.contains(&index));
+    Ok(links.iter().filter(is_port).filter_map(|link| Some(named(link)?.1)).collect())
+}
+
 fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
     message.extend(u16::try_from(4 + value.len()).unwrap_or(u16::MAX).to_ne_bytes());
     message.extend(kind.to_ne_bytes());

@@ -264,8 +264,8 @@ pub fn ask_options(sockets: &mut [Socket], holders: &processes::Holders) {
     options::ask(sockets, holders);
 }
 
-/// Runs `work` in the network namespace of that name (`ip netns`), or of the process with that number.
-pub fn inside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
+/// Takes the calling thread into the network namespace of that name (`ip netns`), or of the process with that number.
+pub fn enter(name: &str) -> Result<(), Error> {
     let path = if name.bytes().all(|byte| byte.is_ascii_digit()) {
         format!("/proc/{name}/ns/net")
     } else {
@@ -273,14 +273,19 @@ pub fn inside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> Result<T,
     };
     let failed = |source: io::Error| Error::Namespace { name: name.to_owned(), source };
     let namespace = std::fs::File::open(path).map_err(failed)?;
+    nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).map_err(|errno| failed(errno.into()))
+}
+
+/// Runs `work` in the network namespace of that name (`ip netns`), or of the process with that number.
+pub fn inside<T: Send>(name: &str, work: impl FnOnce() -> T + Send) -> Result<T, Error> {
     // A namespace belongs to a thread: the one that enters ends with the work.
     std::thread::scope(|scope| {
         let entered = scope.spawn(move || {
-            nix::sched::setns(namespace, nix::sched::CloneFlags::CLONE_NEWNET).map_err(io::Error::from)?;
+            enter(name)?;
             Ok(work())
         });
         match entered.join() {
-            Ok(done) => done.map_err(failed),
+            Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic),
         }
     })

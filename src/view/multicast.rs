@@ -1,0 +1,407 @@
+//! The groups and queriers of LANs for a person and as JSON, and what changes in them, a line each.
+
+use std::fmt::Write as _;
+use std::io;
+use std::net::IpAddr;
+
+use super::escape;
+use super::lines::clock;
+use super::object::Object;
+use super::style::{Palette, Role};
+use super::table::{Align, Table};
+use crate::flow::multicast::message::Family;
+use crate::flow::multicast::querier::{Election, Querier};
+use crate::flow::multicast::wants::Filter;
+use crate::flow::multicast::{Event, Host, Lan, Lans, Membership, Place, State, Wants, What};
+use crate::frame::Timestamp;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// How the LANs are shown.
+pub struct Look<'a> {
+    pub palette: Palette,
+    pub width: usize,
+    /// The name of a LAN's interface; `None` where the capture does not say.
+    pub name: &'a dyn Fn(Place) -> Option<String>,
+    /// LANs of which nothing was heard are told of, too.
+    pub silent: bool,
+}
+
+impl Look<'_> {
+    /// The name of a LAN, escaped.
+    fn label(&self, place: Place) -> String {
+        let mut text = (self.name)(place).map_or_else(|| "the LAN".to_owned(), |name| escape::text(&name));
+        for vlan in place.vlans.iter().filter(|vlan| **vlan != 0) {
+            let _ = write!(text, " VLAN {vlan}");
+        }
+        text
+    }
+}
+
+/// A span of nanoseconds as a person says it.
+pub fn span(time: i64) -> String {
+    let seconds = time as f64 / SECOND as f64;
+    if time.abs() < 10 * SECOND && time % SECOND != 0 { format!("{seconds:.1} s") } else { format!("{seconds:.0} s") }
+}
+
+/// A source filter in words.
+pub fn sources(excludes: bool, sources: &[IpAddr]) -> String {
+    const LISTED: usize = 8;
+    let mut list = sources.iter().take(LISTED).map(IpAddr::to_string).collect::<Vec<_>>().join(", ");
+    if sources.len() > LISTED {
+        let _ = write!(list, " and {} more", sources.len() - LISTED);
+    }
+    match (excludes, sources.is_empty()) {
+        (true, true) => ANY.to_owned(),
+        (true, false) => format!("all but {list}"),
+        (false, true) => "no source".to_owned(),
+        (false, false) => format!("only {list}"),
+    }
+}
+
+/// What a filter without sources takes.
+pub const ANY: &str = "any source";
+
+/// Every LAN: who queries, and a table of who wants what.
+pub fn lans(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    let (from, now) = lans.heard();
+    for (place, lan) in lans.each() {
+        if is_silent(lan) && !look.silent {
+            continue;
+        }
+        if !matches!(out.as_slice(), b"" | b"\n" | [.., b'\n', b'\n']) {
+            out.push(b'\n');
+        }
+        let mut heading = format!("Heard on {} in {}", look.label(place), span(now.since(from)));
+        if is_silent(lan) {
+            heading.push_str(": nothing");
+        }
+        look.palette.begin(Role::Heading, out);
+        out.extend_from_slice(heading.as_bytes());
+        look.palette.end(Role::Heading, out);
+        out.push(b'\n');
+        for family in Family::ALL {
+            let state = lan.of(family);
+            if !state.is_silent() || is_silent(lan) && family == Family::Igmp {
+                wrapped(&format!("{}: {}", family.name(), election(state, family, from, now)), look.width, out);
+            }
+        }
+        members(lan, now, look, out)?;
+    }
+    if lans.refused > 0 {
+        let text = format!("{} reports found no room: more is going on here than is shown", lans.refused);
+        wrapped(&text, look.width, out);
+    }
+    Ok(())
+}
+
+/// A text, escaped, in lines of at most `width`, each but the first set in by two.
+pub fn wrapped(text: &str, width: usize, out: &mut Vec<u8>) {
+    let (text, mut column) = (escape::text(text), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if column > 0 && column + 1 + length > width {
+            out.extend_from_slice(b"\n ");
+            column = 1;
+        }
+        if column > 0 {
+            out.push(b' ');
+            column += 1;
+        }
+        out.extend_from_slice(word.as_bytes());
+        column += length;
+    }
+    out.push(b'\n');
+}
+
+fn is_silent(lan: &Lan) -> bool {
+    Family::ALL.iter().all(|family| lan.of(*family).is_silent())
+}
+
+/// Who queries, or what it means that nobody does.
+fn election(state: &State, family: Family, from: Timestamp, now: Timestamp) -> String {
+    let election = &state.election;
+    if let Some(querier) = election.querier {
+        return self::querier(&querier, election, now);
+    }
+    if election.is_asked_by_proxy(now) {
+        return format!(
+            "no querier elected, but a switch asks as {}: groups that are reported are kept, each for {}",
+            if family == Family::Igmp { "0.0.0.0" } else { "::" },
+            span(election.timers.membership())
+        );
+    }
+    let forgets = span(election.timers.membership());
+    let text = format!("no querier: a snooping switch will forget this group after about {forgets}");
+    if is_sure(election, from, now) {
+        return text;
+    }
+    let (time, rhythm) = (span(now.since(from)), span(election.timers.interval));
+    format!("so far {text} (listened for {time}, and most queriers ask every {rhythm})")
+}
+
+/// Whether somebody would have been heard, if there were somebody.
+fn is_sure(election: &Election, from: Timestamp, now: Timestamp) -> bool {
+    now.since(from) >= election.timers.other_querier()
+}
+
+fn querier(querier: &Querier, election: &Election, now: Timestamp) -> String {
+    let timers = election.timers;
+    let mut text = format!("querier {}, version {}", querier.address, querier.version);
+    let says = if querier.tells { "says that it asks" } else { "does not say how often it asks, as a rule" };
+    let _ = write!(text, "; it {says} every {}", span(timers.interval));
+    if let Some(measured) = querier.measured.filter(|measured| (measured - timers.interval).abs() > SECOND) {
+        let _ = write!(text, " (measured: {})", span(measured));
+    }
+    let _ = write!(text, ", robustness {}", timers.robustness);
+    let _ = write!(text, "; answers within {}", span(timers.response));
+    let _ = write!(text, "; another takes over {} from now, if it stays silent", span(querier.expires.since(now)));
+    text
+}
+
+fn members(lan: &Lan, now: Timestamp, look: &Look<'_>, out: &mut Vec<u8>) -> io::Result<()> {
+    let columns = [
+        ("group", Align::Left),
+        ("host", Align::Left),
+        ("version", Align::Left),
+        ("sources", Align::Left),
+        ("expires in", Align::Right),
+    ];
+    let mut table = Table::new(&columns, look.width, look.palette);
+    let (mut rows, mut quiet) = (0, Vec::new());
+    for family in Family::ALL {
+        let state = lan.of(family);
+        for (group, hosts) in &state.groups {
+            let mut name = group.to_string();
+            for (host, membership) in hosts {
+                let version = format!("{}v{}", family.name(), membership.version);
+                if family.suppresses(membership.version) && !quiet.contains(&version) {
+                    quiet.push(version.clone());
+                }
+                let wants = membership.wants();
+                table.row([
+                    (std::mem::take(&mut name).as_str(), Role::Heading),
+                    (self::host(host).as_str(), Role::Plain),
+                    (version.as_str(), Role::Faint),
+                    (sources(wants.excludes, &wants.sources).as_str(), Role::Plain),
+                    (span(membership.filter.expires().since(now)).as_str(), Role::Plain),
+                ]);
+                rows += 1;
+            }
+        }
+    }
+    if rows == 0 {
+        return Ok(());
+    }
+    table.write(out)?;
+    if !quiet.is_empty() {
+        let text = format!(
+            "Hosts that speak {} keep silent where another one reports the group: there may be more members.",
+            quiet.join(" or ")
+        );
+        wrapped(&text, look.width, out);
+    }
+    Ok(())
+}
+
+/// A host as it is known.
+fn host(host: &Host) -> String {
+    match host.hardware {
+        Some([a, b, c, d, e, f]) => format!("{} ({a:02x}:{b:02x}:{c:02x}:{d:02x}:{e:02x}:{f:02x})", host.address),
+        None => host.address.to_string(),
+    }
+}
+
+/// A change as a line, or as a JSON object.
+pub fn event(event: &Event, look: &Look<'_>, east: i64, json: bool, out: &mut Vec<u8>) {
+    if json {
+        return event_object(event, look, out);
+    }
+    clock(event.time, east, 3, out);
+    let (role, what) = described(event);
+    out.extend_from_slice(format!("  {:<8} {:<4} ", look.label(event.place), event.family.name()).as_bytes());
+    look.palette.begin(role, out);
+    escape::write(what.as_bytes(), out);
+    look.palette.end(role, out);
+    out.push(b'\n');
+}
+
+fn described(event: &Event) -> (Role, String) {
+    let wanted = |wants: &Wants| format!("{} (version {})", sources(wants.excludes, &wants.sources), wants.version);
+    match &event.what {
+        What::Elected { querier, version, before: None } => {
+            (Role::Heading, format!("{querier} is the querier, version {version}"))
+        }
+        What::Elected { querier, version, before: Some(before) } => {
+            (Role::Heading, format!("{querier} is the querier, version {version}: lower than {before}"))
+        }
+        What::Speaks { querier, version, before } => {
+            (Role::Heading, format!("the querier {querier} speaks version {version} now, before {before}"))
+        }
+        What::Gone { querier } => (Role::Trouble, format!("the querier {querier} is gone: silent for too long")),
+        What::Asked { group, sources, within } if sources.is_empty() => {
+            (Role::Faint, format!("{group}: who still wants it? forgotten in {} otherwise", span(*within)))
+        }
+        What::Asked { group, sources: asked, within } => {
+            let list = sources(false, asked);
+            (Role::Faint, format!("{group}, {list}: who still wants it? forgotten in {} otherwise", span(*within)))
+        }
+        What::Joined { host, group, wants } => {
+            (Role::Opening, format!("{} joins {group}: {}", self::host(host), wanted(wants)))
+        }
+        What::Changed { host, group, wants } => {
+            (Role::Data, format!("{} changes {group}: {}", self::host(host), wanted(wants)))
+        }
+        What::Addressed { before, host, group } => {
+            (Role::Data, format!("{} has the address {} now, in {group}", self::host(before), host.address))
+        }
+        What::Left { host, group } => (Role::Closing, format!("{} leaves {group}", self::host(host))),
+        What::Expired { host, group } => {
+            (Role::Trouble, format!("{} reports {group} no longer: forgotten", self::host(host)))
+        }
+        What::Full => (Role::Trouble, "no room for more hosts, groups or sources: what follows is not all".to_owned()),
+    }
+}
+
+fn place_keys(place: Place, look: &Look<'_>, object: &mut Object<'_>) {
+    if let Some(name) = (look.name)(place) {
+        object.string("interface", &name);
+    }
+    let vlans: Vec<String> = place.vlans.iter().filter(|vlan| **vlan != 0).map(u16::to_string).collect();
+    if !vlans.is_empty() {
+        object.string("vlan", &vlans.join("."));
+    }
+}
+
+fn wants_keys(wants: &Wants, object: &mut Object<'_>) {
+    object.number("version", wants.version.into());
+    object.string("mode", if wants.excludes { "exclude" } else { "include" });
+    object.strings("sources", wants.sources.iter().map(IpAddr::to_string));
+}
+
+fn event_object(event: &Event, look: &Look<'_>, out: &mut Vec<u8>) {
+    let mut object = Object::new(out);
+    object.seconds("time", event.time.0, 6);
+    object.string(
+        "event",
+        match event.what {
+            What::Elected { .. } => "elected",
+            What::Speaks { .. } => "speaks",
+            What::Gone { .. } => "gone",
+            What::Asked { .. } => "asked",
+            What::Joined { .. } => "joined",
+            What::Changed { .. } => "changed",
+            What::Addressed { .. } => "addressed",
+            What::Left { .. } => "left",
+            What::Expired { .. } => "expired",
+            What::Full => "full",
+        },
+    );
+    object.string("kind", "lan");
+    place_keys(event.place, look, &mut object);
+    object.string("family", event.family.name());
+    let mut who = |host: &Host, group: &IpAddr| {
+        object.string("host", &self::host(host));
+        object.string("group", &group.to_string());
+    };
+    match &event.what {
+        What::Elected { querier, version, before } => {
+            object.string("querier", &querier.to_string());
+            object.number("version", (*version).into());
+            if let Some(before) = before {
+                object.string("before", &before.to_string());
+            }
+        }
+        What::Speaks { querier, version, before } => {
+            object.string("querier", &querier.to_string());
+            object.number("version", (*version).into());
+            object.string("before", &before.to_string());
+        }
+        What::Gone { querier } => object.string("querier", &querier.to_string()),
+        What::Asked { group, sources, within } => {
+            object.string("group", &group.to_string());
+            object.strings("sources", sources.iter().map(IpAddr::to_string));
+            object.seconds("within", *within, 3);
+        }
+        What::Joined { host, group, wants } | What::Changed { host, group, wants } => {
+            who(host, group);
+            wants_keys(wants, &mut object);
+        }
+        What::Addressed { before, host, group } => {
+            who(host, group);
+            object.string("before", &self::host(before));
+        }
+        What::Left { host, group } | What::Expired { host, group } => who(host, group),
+        What::Full => {}
+    }
+    object.end();
+}
+
+/// Every LAN as JSON objects: of kind `querier` one for IGMP and one for MLD, of kind `host` one for each membership.
+pub fn objects(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) {
+    let (from, now) = lans.heard();
+    for (place, lan) in lans.each() {
+        for family in Family::ALL {
+            let state = lan.of(family);
+            if state.is_silent() && !look.silent {
+                continue;
+            }
+            let mut object = Object::new(out);
+            object.string("kind", "querier");
+            place_keys(place, look, &mut object);
+            object.string("family", family.name());
+            querier_keys(&state.election, from, now, &mut object);
+            object.end();
+            for (group, hosts) in &state.groups {
+                for (host, membership) in hosts {
+                    let mut object = Object::new(out);
+                    object.string("kind", "host");
+                    place_keys(place, look, &mut object);
+                    object.string("family", family.name());
+                    object.string("group", &group.to_string());
+                    object.string("host", &self::host(host));
+                    membership_keys(membership, family, now, &mut object);
+                    object.end();
+                }
+            }
+        }
+    }
+}
+
+fn querier_keys(election: &Election, from: Timestamp, now: Timestamp, object: &mut Object<'_>) {
+    object.truth("elected", election.querier.is_some());
+    if let Some(querier) = election.querier {
+        object.string("address", &querier.address.to_string());
+        object.number("version", querier.version.into());
+        object.truth("tells", querier.tells);
+        if let Some(measured) = querier.measured {
+            object.seconds("measured_interval", measured, 3);
+        }
+        object.seconds("expires_in", querier.expires.since(now), 3);
+    } else {
+        object.truth("proxy", election.is_asked_by_proxy(now));
+        object.truth("sure", is_sure(election, from, now));
+    }
+    object.seconds("interval", election.timers.interval, 3);
+    object.number("robustness", election.timers.robustness.unsigned_abs());
+    object.seconds("response_interval", election.timers.response, 3);
+    object.seconds("forgets_after", election.timers.membership(), 3);
+    object.seconds("heard_for", now.since(from), 3);
+}
+
+fn membership_keys(membership: &Membership, family: Family, now: Timestamp, object: &mut Object<'_>) {
+    object.number("version", membership.version.into());
+    object.string("mode", if membership.filter.excludes() { "exclude" } else { "include" });
+    match &membership.filter {
+        Filter::Include(sources) => object.list("sources", sources, |(source, expires), object| {
+            object.string("source", &source.to_string());
+            object.seconds("expires_in", expires.since(now), 3);
+        }),
+        Filter::Exclude(sources, _) => {
+            object.list("sources", sources, |source, object| object.string("source", &source.to_string()));
+        }
+    }
+    object.truth("others_silent", family.suppresses(membership.version));
+    object.seconds("reported", membership.reported.0, 6);
+    object.seconds("expires_in", membership.filter.expires().since(now), 3);
+}
