@@ -98,12 +98,8 @@ impl Args {
     }
 
     /// How LANs are shown whose interfaces have these names.
-    fn look<'a>(
-        &self,
-        name: &'a dyn Fn(crate::flow::multicast::Place) -> Option<String>,
-        silent: bool,
-    ) -> multicast::Look<'a> {
-        multicast::Look { palette: self.palette(), width: args::width(), name, silent }
+    fn look<'a>(&self, name: &'a dyn Fn(crate::flow::multicast::Place) -> Option<String>) -> multicast::Look<'a> {
+        multicast::Look { palette: self.palette(), width: args::width(), name }
     }
 }
 

@@ -23,8 +23,6 @@ pub struct Look<'a> {
     pub width: usize,
     /// The name of a LAN's interface; `None` where the capture does not say.
     pub name: &'a dyn Fn(Place) -> Option<String>,
-    /// LANs of which nothing was heard are told of, too.
-    pub silent: bool,
 }
 
 impl Look<'_> {
@@ -66,15 +64,14 @@ pub const ANY: &str = "any source";
 pub fn lans(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) -> io::Result<()> {
     let (from, now) = lans.heard();
     for (place, lan) in lans.each() {
-        if is_silent(lan) && !look.silent {
-            continue;
-        }
         if !matches!(out.as_slice(), b"" | b"\n" | [.., b'\n', b'\n']) {
             out.push(b'\n');
         }
         let mut heading = format!("Heard on {} in {}", look.label(place), span(now.since(from)));
-        if is_silent(lan) {
+        if lan.messages == 0 {
             heading.push_str(": nothing");
+        } else if is_silent(lan) {
+            heading.push_str(": every group was left");
         }
         look.palette.begin(Role::Heading, out);
         out.extend_from_slice(heading.as_bytes());
@@ -343,9 +340,6 @@ pub fn objects(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) {
     for (place, lan) in lans.each() {
         for family in Family::ALL {
             let state = lan.of(family);
-            if state.is_silent() && !look.silent {
-                continue;
-            }
             let mut object = Object::new(out);
             object.string("kind", "querier");
             place_keys(place, look, &mut object);

@@ -189,7 +189,7 @@ pub fn listen(args: &Args, ears: Ears) -> anyhow::Result<bool> {
     waiting.end();
     lans.finish(clock::now(), &mut events);
     let name = |place| name(&names, place);
-    let look = args.look(&name, true);
+    let look = args.look(&name);
     let mut out = Vec::new();
     if args.json {
         multicast::objects(&lans, &look, &mut out);
@@ -240,7 +240,7 @@ pub fn replay(args: &Args) -> anyhow::Result<Exit> {
     }
     tell(args, source.interfaces(), &events, &mut out)?;
     let name = |place| file_name(source.interfaces(), place);
-    let look = args.look(&name, false);
+    let look = args.look(&name);
     match (args.json, args.watch) {
         (true, true) => {}
         (true, false) => multicast::objects(&lans, &look, &mut out),
@@ -279,7 +279,7 @@ fn tell(args: &Args, interfaces: &[Interface], events: &[Event], out: &mut Vec<u
         return Ok(());
     }
     let name = |place| file_name(interfaces, place);
-    let look = args.look(&name, false);
+    let look = args.look(&name);
     for event in events {
         multicast::event(event, &look, clock::zone_offset(event.time), args.json, out);
     }

@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 
 fn heard(args: &Args, names: &[String], events: &[crate::flow::multicast::Event], out: &mut Vec<u8>) {
     let name = |place: Place| lan::name(names, place);
-    let look = args.look(&name, false);
+    let look = args.look(&name);
     for event in events {
         multicast::event(event, &look, clock::zone_offset(event.time), args.json, out);
     }
@@ -81,7 +81,7 @@ fn last_state(args: &Args, names: &[String], lans: &mut Lans) -> anyhow::Result<
     let (mut out, mut events) = (b"\n".to_vec(), Vec::new());
     lans.finish(clock::now(), &mut events);
     let name = |place: Place| lan::name(names, place);
-    multicast::lans(lans, &args.look(&name, true), &mut out)?;
+    multicast::lans(lans, &args.look(&name), &mut out)?;
     Ok(out)
 }
 
@@ -94,8 +94,7 @@ fn tell(args: &Args, before: &Machine, now: &Machine, out: &mut Vec<u8>) {
         let explained = |interface: u32, group, how: How| {
             changes.iter().any(|other| match other {
                 Change::Socket(other, _, join) => {
-                    *other == how && (join.interface, join.group) == (interface, group)
-                        || how == How::Changed && (join.interface, join.group) == (interface, group)
+                    (join.interface, join.group) == (interface, group) && (how == How::Changed || *other == how)
                 }
                 _ => false,
             })

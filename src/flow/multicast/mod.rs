@@ -76,6 +76,8 @@ impl State {
 /// One LAN.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lan {
+    /// How many were heard here.
+    pub messages: u64,
     states: [State; 2],
 }
 
@@ -212,6 +214,8 @@ impl Lans {
         if !self.lans.contains_key(&message.place) && self.lans.len() >= MOST_LANS {
             return self.refuse(message, events);
         }
+        let lan = self.lans.entry(message.place).or_default();
+        lan.messages = lan.messages.saturating_add(1);
         match &message.says {
             Says::Query(query) => self.query(message, query, events),
             Says::Report(records) => {
