@@ -77,7 +77,14 @@ pub fn lans(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) -> io::Result<()> {
         out.extend_from_slice(heading.as_bytes());
         look.palette.end(Role::Heading, out);
         out.push(b'\n');
-        for family in Family::ALL {
+        if lan.messages == 0 {
+            wrapped(
+                &format!("IGMP and MLD: {}", election(lan.of(Family::Igmp), Family::Igmp, from, now)),
+                look.width,
+                out,
+            );
+        }
+        for family in Family::ALL.into_iter().filter(|_| lan.messages > 0) {
             let state = lan.of(family);
             if !state.is_silent() || is_silent(lan) && family == Family::Igmp {
                 wrapped(&format!("{}: {}", family.name(), election(state, family, from, now)), look.width, out);

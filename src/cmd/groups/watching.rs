@@ -4,6 +4,8 @@ use std::io::Write;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
 use super::super::Exit;
 use super::super::output::stdout;
 use super::changes::{Change, How, between};
@@ -11,7 +13,7 @@ use super::lan::{self, Ears, News, Waiting};
 use super::machine::{Machine, Users};
 use super::{Args, json, show};
 use crate::flow::multicast::{Lans, Place};
-use crate::io::clock;
+use crate::io::{clock, privilege};
 use crate::view::style::Role;
 use crate::view::{escape, lines, multicast};
 
@@ -25,6 +27,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     };
     let names = ears.as_ref().map(|ears| ears.names.clone()).unwrap_or_default();
     let mut machine = Machine::read(&args.interface)?;
+    // To look again at whose sockets they are takes two capabilities; what strangers send is read with no others.
+    privilege::give_up_but(privilege::LOOK_INTO_PROCESSES).context("cannot give up privileges")?;
     let waiting = Waiting::begin(ears)?;
     if let Some(error) = deaf {
         eprintln!("{}", lan::deaf(&error));
