@@ -2,6 +2,7 @@
 
 mod captures;
 mod counters;
+mod firewalls;
 mod healthy;
 mod lab;
 mod listeners;

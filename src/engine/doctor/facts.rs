@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
+use super::firewall::Firewall;
+
 /// What is to be reached, or seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Question {
@@ -310,6 +312,8 @@ pub struct Facts {
     pub after: BTreeMap<String, u64>,
     /// Values below /proc/sys, with dots (`net.ipv4.conf.all.rp_filter`).
     pub settings: BTreeMap<String, String>,
+    /// The packet filter's rules, where there is something to be held against them.
+    pub firewall: Firewall,
     /// What bind(2) to the port answers while nobody listens on it: errno, 0 where it works.
     pub bind: Option<Bind>,
     /// Whether this user may capture; asked where a capture is wanted.

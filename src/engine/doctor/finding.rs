@@ -20,10 +20,11 @@ pub enum Fault {
     Capability,
     Offloads,
     NoMulticast,
+    Firewall,
 }
 
 impl Fault {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::UnknownName,
         Self::InterfaceDown,
         Self::NoRoute,
@@ -41,6 +42,7 @@ impl Fault {
         Self::Capability,
         Self::Offloads,
         Self::NoMulticast,
+        Self::Firewall,
     ];
 
     /// A word for programs that read, and for people who search.
@@ -63,6 +65,7 @@ impl Fault {
             Self::Capability => "capability",
             Self::Offloads => "offloads",
             Self::NoMulticast => "no-multicast",
+            Self::Firewall => "firewall",
         }
     }
 }

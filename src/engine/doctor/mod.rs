@@ -7,6 +7,7 @@
 pub mod checks;
 pub mod facts;
 pub mod finding;
+pub mod firewall;
 pub mod steps;
 
 #[cfg(test)]

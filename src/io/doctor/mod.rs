@@ -5,6 +5,7 @@
 
 mod counters;
 mod error_queue;
+mod firewall;
 mod probe;
 mod routes;
 mod trials;
@@ -18,6 +19,7 @@ use super::sockets::processes::Holders;
 use super::sockets::{self, Endpoint, Protocol};
 use super::{groups, link, pcap, resolver};
 use crate::engine::doctor::facts::{self, Facts, Path, Question, Route, State, Transport};
+use crate::engine::doctor::firewall::Firewall;
 
 /// Addresses of a target that are examined; a name may have any number.
 const MOST_ADDRESSES: usize = 4;
@@ -56,6 +58,8 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
             }
         },
     };
+    let rules =
+        if facts.question.target.is_some() || facts.question.port.is_some() { Some(firewall::read()) } else { None };
     facts.before = counters::read();
     if facts.question.target.is_some() {
         facts.paths = paths(&facts.question, &addresses, waiting);
@@ -66,6 +70,11 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
         std::thread::sleep(time);
     }
     facts.after = counters::read();
+    facts.firewall = match rules {
+        None => Firewall::Unasked,
+        Some(Err(why)) => Firewall::Unreadable(why),
+        Some(Ok(before)) => Firewall::Rules { after: firewall::read().unwrap_or_else(|_| before.clone()), before },
+    };
     // After the probes: they may be what fills a queue, and a carrier may have gone while they waited.
     facts.interfaces = interfaces()?;
     facts.sockets = listeners(facts.question.port)?;

@@ -7,6 +7,7 @@ mod backlog_full;
 mod capability;
 mod capture_interface;
 mod conntrack_full;
+mod firewall;
 mod interface_down;
 mod loopback_only;
 mod no_answer;
@@ -41,6 +42,7 @@ pub const CHECKS: &[Check] = &[
     Check { fault: Fault::NoMulticast, find: no_multicast::find, follows_from: &[] },
     Check { fault: Fault::ReversePath, find: rp_filter::find, follows_from: &[] },
     Check { fault: Fault::ConntrackFull, find: conntrack_full::find, follows_from: &[] },
+    Check { fault: Fault::Firewall, find: firewall::find, follows_from: &[Fault::InterfaceDown] },
     Check { fault: Fault::LoopbackOnly, find: loopback_only::find, follows_from: &[Fault::PortHeld] },
     Check { fault: Fault::AddressFamily, find: address_family::find, follows_from: &[Fault::LoopbackOnly] },
     Check { fault: Fault::PortHeld, find: port_held::find, follows_from: &[] },
@@ -50,7 +52,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         fault: Fault::NothingListens,
         find: nothing_listens::find,
-        follows_from: &[Fault::LoopbackOnly, Fault::AddressFamily, Fault::PortHeld, Fault::TimeWait],
+        follows_from: &[Fault::LoopbackOnly, Fault::AddressFamily, Fault::PortHeld, Fault::TimeWait, Fault::Firewall],
     },
     Check {
         fault: Fault::NoAnswer,
@@ -59,6 +61,7 @@ pub const CHECKS: &[Check] = &[
             Fault::InterfaceDown,
             Fault::NoRoute,
             Fault::ReversePath,
+            Fault::Firewall,
             Fault::ConntrackFull,
             Fault::BacklogFull,
         ],
