@@ -35,7 +35,7 @@ pub struct Args {
     #[arg(short, long, value_name = "IF")]
     interface: Vec<String>,
     /// How long to listen to the LAN; 0s: not at all. To be sure that there is no querier takes 255s
-    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = quantity::duration)]
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = while_or_not)]
     listen: Duration,
     /// Tell what changes, until Ctrl-C: joined, left, expired, another querier; of files: what happened
     #[arg(long)]
@@ -82,6 +82,11 @@ const KEYS: &str = "Objects of --json, by their key kind: \
     --watch adds time and event: joined, left, changed of membership, socket, mdb and lan; of interface and bridge \
     changed; of lan also expired, addressed, elected, speaks, gone, asked (within), full.";
 
+/// A time, or none.
+fn while_or_not(text: &str) -> Result<Duration, String> {
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { quantity::duration(text) }
+}
+
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     if !args.input.is_empty() {
         return lan::replay(&args);
@@ -99,7 +104,7 @@ impl Args {
 
     /// How LANs are shown whose interfaces have these names.
     fn look<'a>(&self, name: &'a dyn Fn(crate::flow::multicast::Place) -> Option<String>) -> multicast::Look<'a> {
-        multicast::Look { palette: self.palette(), width: args::width(), name }
+        multicast::Look { palette: self.palette(), width: args::width(), from: None, name }
     }
 }
 

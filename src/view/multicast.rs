@@ -21,6 +21,8 @@ const SECOND: i64 = 1_000_000_000;
 pub struct Look<'a> {
     pub palette: Palette,
     pub width: usize,
+    /// Times are told from here on; where this is `None`, those of the clock.
+    pub from: Option<Timestamp>,
     /// The name of a LAN's interface; `None` where the capture does not say.
     pub name: &'a dyn Fn(Place) -> Option<String>,
 }
@@ -221,7 +223,11 @@ pub fn event(event: &Event, look: &Look<'_>, east: i64, json: bool, out: &mut Ve
     if json {
         return event_object(event, look, out);
     }
-    clock(event.time, east, 3, out);
+    match look.from {
+        // Also before its beginning: times of a file may go back.
+        Some(from) => out.extend_from_slice(format!("{:>10.6}", event.time.since(from) as f64 / 1e9).as_bytes()),
+        None => clock(event.time, east, 3, out),
+    }
     let (role, what) = described(event);
     out.extend_from_slice(format!("  {:<8} {:<4} ", look.label(event.place), event.family.name()).as_bytes());
     look.palette.begin(role, out);

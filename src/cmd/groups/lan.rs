@@ -13,7 +13,7 @@ use super::super::progress::Progress;
 use super::Args;
 use crate::flow::multicast::message::{Heard, read};
 use crate::flow::multicast::{Event, Lans, Message, Place};
-use crate::frame::{Error, Interface, LinkType, Source};
+use crate::frame::{Error, Interface, LinkType, Source, Timestamp};
 use crate::io::bpf::Selection;
 use crate::io::groups::bridge;
 use crate::io::interrupt::Interrupt;
@@ -230,7 +230,7 @@ pub fn replay(args: &Args) -> anyhow::Result<Exit> {
             _ => {}
         }
         if !events.is_empty() {
-            tell(args, source.interfaces(), &events, &mut out)?;
+            tell(args, source.interfaces(), lans.heard().0, &events, &mut out)?;
             events.clear();
         }
     };
@@ -238,7 +238,7 @@ pub fn replay(args: &Args) -> anyhow::Result<Exit> {
     if let Some(last) = last {
         lans.finish(last, &mut events);
     }
-    tell(args, source.interfaces(), &events, &mut out)?;
+    tell(args, source.interfaces(), lans.heard().0, &events, &mut out)?;
     let name = |place| file_name(source.interfaces(), place);
     let look = args.look(&name);
     match (args.json, args.watch) {
@@ -274,14 +274,20 @@ fn file_name(interfaces: &[Interface], place: Place) -> Option<String> {
 }
 
 /// What happened, for --watch.
-fn tell(args: &Args, interfaces: &[Interface], events: &[Event], out: &mut Vec<u8>) -> anyhow::Result<()> {
+fn tell(
+    args: &Args,
+    interfaces: &[Interface],
+    from: Timestamp,
+    events: &[Event],
+    out: &mut Vec<u8>,
+) -> anyhow::Result<()> {
     if !args.watch {
         return Ok(());
     }
     let name = |place| file_name(interfaces, place);
-    let look = args.look(&name);
+    let look = multicast::Look { from: Some(from), ..args.look(&name) };
     for event in events {
-        multicast::event(event, &look, clock::zone_offset(event.time), args.json, out);
+        multicast::event(event, &look, 0, args.json, out);
     }
     if out.len() > 1 << 16 {
         stdout()?.write_all(out)?;
