@@ -34,9 +34,12 @@ pub struct Args {
     /// Over TCP
     #[arg(short, long, requires = "port")]
     tcp: bool,
-    /// The program that should have the port: its name begins so
-    #[arg(long, value_name = "NAME", requires = "port")]
+    /// The program that should have the port, or that sends to the group: its name begins so
+    #[arg(long, value_name = "NAME")]
     process: Option<String>,
+    /// Where the target is a multicast group: who should receive what goes to it
+    #[arg(long, value_name = "HOST", requires = "target")]
+    receiver: Option<String>,
     /// A capture on this interface does not show it: is it the right one, may this user, what makes it look odd
     #[arg(short, long, value_name = "NAME")]
     interface: Option<String>,
@@ -71,6 +74,7 @@ impl Args {
             interface: self.interface.clone(),
             capture: self.capture,
             process: self.process.clone(),
+            receiver: self.receiver.clone(),
         }
     }
 }

@@ -384,3 +384,18 @@ pub fn namespace_of(socket: BorrowedFd<'_>) -> io::Result<u64> {
     };
     if result == 0 { Ok(cookie) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Sets a socket option that takes a number (setsockopt(2)) and that safe crates do not offer.
+pub fn set_number(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io::Result<()> {
+    // SAFETY: the kernel reads one int, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_fd().as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            size_of::<i32>() as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

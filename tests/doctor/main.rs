@@ -7,6 +7,7 @@ mod healthy;
 mod lab;
 mod listeners;
 mod ports;
+mod sizes;
 mod ways;
 
 #[path = "../support/mod.rs"]

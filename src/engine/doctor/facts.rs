@@ -20,8 +20,10 @@ pub struct Question {
     pub interface: Option<String>,
     /// A capture is wanted.
     pub capture: bool,
-    /// The program that should hold the port: its name begins so.
+    /// The program that should hold the port, or sends: its name begins so.
     pub process: Option<String>,
+    /// Who should receive what goes to the target, a multicast group.
+    pub receiver: Option<String>,
 }
 
 impl Question {
@@ -121,6 +123,10 @@ pub struct Socket {
     pub left: Option<u32>,
     /// Who holds it: name and process number, as far as that may be seen.
     pub holders: Vec<(String, i32)>,
+    /// The TTL that it sends with (IP_TTL, IPV6_UNICAST_HOPS), where it was asked and may be.
+    pub ttl: Option<u8>,
+    /// The same for multicast (IP_MULTICAST_TTL, IPV6_MULTICAST_HOPS).
+    pub multicast_ttl: Option<u8>,
 }
 
 impl Socket {
@@ -158,6 +164,19 @@ pub struct Path {
     pub knock: Option<Answer>,
     /// What an echo request met.
     pub echo: Option<Answer>,
+    /// Which sizes pass undivided.
+    pub sizes: Option<Sizes>,
+}
+
+/// Echo requests with Don't Fragment, by the bytes of the whole IP packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizes {
+    /// The largest that was answered.
+    pub passed: u32,
+    /// The smallest that was not answered, although it was sent more than once.
+    pub lost: Option<u32>,
+    /// What a router, or this kernel, says that the way takes.
+    pub told: Option<u32>,
 }
 
 impl Path {
@@ -186,6 +205,8 @@ pub enum Route {
         source: Option<IpAddr>,
         /// It ends on this machine.
         local: bool,
+        /// The largest packet, where the route says more than its interface.
+        mtu: Option<u32>,
     },
     /// The error's number (errno).
     Refused(i32),
@@ -318,6 +339,8 @@ pub struct Facts {
     pub bind: Option<Bind>,
     /// Whether this user may capture; asked where a capture is wanted.
     pub capture: Option<Capture>,
+    /// The route to whoever should receive what goes to the group.
+    pub receiver: Option<(IpAddr, Route)>,
     /// Multicast groups that were joined on this machine, with the interface (by index).
     pub joined: Vec<(IpAddr, u32)>,
 }

@@ -21,10 +21,12 @@ pub enum Fault {
     Offloads,
     NoMulticast,
     Firewall,
+    MtuBlackHole,
+    TimeToLive,
 }
 
 impl Fault {
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::UnknownName,
         Self::InterfaceDown,
         Self::NoRoute,
@@ -43,6 +45,8 @@ impl Fault {
         Self::Offloads,
         Self::NoMulticast,
         Self::Firewall,
+        Self::MtuBlackHole,
+        Self::TimeToLive,
     ];
 
     /// A word for programs that read, and for people who search.
@@ -66,6 +70,8 @@ impl Fault {
             Self::Offloads => "offloads",
             Self::NoMulticast => "no-multicast",
             Self::Firewall => "firewall",
+            Self::MtuBlackHole => "mtu-black-hole",
+            Self::TimeToLive => "time-to-live",
         }
     }
 }

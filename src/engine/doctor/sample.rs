@@ -45,6 +45,8 @@ pub fn socket(state: State, local: &str) -> Socket {
         queue: (0, 128),
         left: None,
         holders: vec![("server".to_owned(), 4711)],
+        ttl: None,
+        multicast_ttl: None,
     }
 }
 
@@ -74,10 +76,12 @@ pub fn path(address: &str) -> Path {
             gateway: Some(ip("10.0.1.254")),
             source: Some(ip("10.0.1.1")),
             local: false,
+            mtu: None,
         },
         neighbour: Some(Neighbour { address: ip("10.0.1.254"), state: 0x02 }),
         knock: Some(Answer::Came(0.4)),
         echo: Some(Answer::Came(0.3)),
+        sizes: Some(Sizes { passed: 1500, lost: None, told: None }),
     }
 }
 

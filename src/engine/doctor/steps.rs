@@ -1,6 +1,6 @@
 //! What was looked at, in the order of the way: said also where nothing is wrong.
 
-use super::facts::{Facts, Path, Route, State};
+use super::facts::{Facts, Path, Route, Sizes, State};
 
 /// A thing that was looked at, and what was seen. Escape both before a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,14 @@ fn way(facts: &Facts, path: &Path, steps: &mut Vec<Step>) {
     if let Some(echo) = &path.echo {
         steps.push(step("echo request", echo.words()));
     }
+    if let Some(sizes) = path.sizes {
+        let seen = match sizes {
+            Sizes { told: Some(mtu), .. } => format!("the way takes {mtu} bytes, and says so"),
+            Sizes { lost: None, passed, .. } => format!("{passed} bytes pass undivided"),
+            Sizes { lost: Some(lost), passed, .. } => format!("{passed} bytes pass undivided, {lost} do not"),
+        };
+        steps.push(step("largest packet", seen));
+    }
     if let (Some(knock), Some(port)) = (&path.knock, facts.question.port) {
         steps.push(step(format!("{} port {port}", facts.transport().name()), knock.words()));
     }
@@ -67,7 +75,12 @@ mod tests {
         let seen: Vec<String> = steps(&sample::client()).into_iter().map(|step| step.seen).collect();
         assert_eq!(
             seen,
-            ["eth0, through the router 10.0.1.254, from 10.0.1.1", "answered after 0.3 ms", "answered after 0.4 ms"]
+            [
+                "eth0, through the router 10.0.1.254, from 10.0.1.1",
+                "answered after 0.3 ms",
+                "1500 bytes pass undivided",
+                "answered after 0.4 ms"
+            ]
         );
         let seen: Vec<String> = steps(&sample::server()).into_iter().map(|step| step.seen).collect();
         assert_eq!(seen, ["server 4711 on 0.0.0.0:80"]);

@@ -53,7 +53,10 @@ pub fn settings<'a>(interfaces: impl Iterator<Item = &'a str>) -> BTreeMap<Strin
     ]
     .map(str::to_owned)
     .into();
-    paths.extend(interfaces.map(|name| format!("net/ipv4/conf/{name}/rp_filter")));
+    for name in interfaces {
+        paths.push(format!("net/ipv4/conf/{name}/rp_filter"));
+        paths.push(format!("net/ipv6/conf/{name}/hop_limit"));
+    }
     let value = |path: String| {
         let text = fs::read_to_string(format!("/proc/sys/{path}")).ok()?;
         Some((path.replace('/', "."), text.trim().to_owned()))

@@ -8,6 +8,7 @@ mod error_queue;
 mod firewall;
 mod probe;
 mod routes;
+mod sizes;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use std::time::Duration;
 use super::sockets::processes::Holders;
 use super::sockets::{self, Endpoint, Protocol};
 use super::{groups, link, pcap, resolver};
-use crate::engine::doctor::facts::{self, Facts, Path, Question, Route, State, Transport};
+use crate::engine::doctor::facts::{self, Answer, Facts, Path, Question, Route, State, Transport};
 use crate::engine::doctor::firewall::Firewall;
 
 /// Addresses of a target that are examined; a name may have any number.
@@ -62,7 +63,7 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
         if facts.question.target.is_some() || facts.question.port.is_some() { Some(firewall::read()) } else { None };
     facts.before = counters::read();
     if facts.question.target.is_some() {
-        facts.paths = paths(&facts.question, &addresses, waiting);
+        facts.paths = paths(&facts.question, &addresses, &facts.interfaces, waiting);
     } else {
         if time > Duration::from_secs(1) {
             waiting(&format!("counters that rise, for {} s", time.as_secs()));
@@ -77,7 +78,12 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     };
     // After the probes: they may be what fills a queue, and a carrier may have gone while they waited.
     facts.interfaces = interfaces()?;
-    facts.sockets = listeners(facts.question.port)?;
+    facts.sockets = sockets_of(&facts.question, &addresses)?;
+    if let Some(receiver) = &facts.question.receiver
+        && let Some(address) = resolve(receiver, waiting).unwrap_or_default().first()
+    {
+        facts.receiver = routes::to(*address).ok().map(|route| (*address, route));
+    }
     let members = groups::interfaces().unwrap_or_default();
     let joined = members.iter().flat_map(|one| one.groups.iter().map(|membership| (membership.group, one.index)));
     facts.joined = joined.collect();
@@ -137,7 +143,12 @@ fn resolve(target: &str, waiting: &mut dyn FnMut(&str)) -> Result<Vec<IpAddr>, S
     Ok(addresses)
 }
 
-fn paths(question: &Question, addresses: &[IpAddr], waiting: &mut dyn FnMut(&str)) -> Vec<Path> {
+fn paths(
+    question: &Question,
+    addresses: &[IpAddr],
+    interfaces: &[facts::Interface],
+    waiting: &mut dyn FnMut(&str),
+) -> Vec<Path> {
     let mut probes = probe::Probes::default();
     let mut paths: Vec<Path> = Vec::new();
     for address in addresses {
@@ -146,7 +157,7 @@ fn paths(question: &Question, addresses: &[IpAddr], waiting: &mut dyn FnMut(&str
             Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
         };
         let group = address.is_multicast();
-        paths.push(Path { address: *address, route, neighbour: None, knock: None, echo: None });
+        paths.push(Path { address: *address, route, neighbour: None, knock: None, echo: None, sizes: None });
         // Whoever is in a group need not answer, and should not be woken.
         if group {
             continue;
@@ -164,22 +175,50 @@ fn paths(question: &Question, addresses: &[IpAddr], waiting: &mut dyn FnMut(&str
         }
     }
     for path in &mut paths {
-        let Route::Found { interface, gateway, local: false, .. } = &path.route else { continue };
+        let Route::Found { interface, gateway, mtu, local: false, .. } = &path.route else { continue };
         let next = gateway.unwrap_or(path.address);
         path.neighbour = routes::neighbour(*interface, next).ok().flatten();
+        let link = interfaces.iter().find(|one| one.index == *interface).and_then(|one| one.mtu);
+        if let (Some(Answer::Came(time)), Some(largest)) = (&path.echo, mtu.or(link)) {
+            let answered = Duration::from_secs_f64(time.clamp(0.0, 10_000.0) / 1000.0);
+            path.sizes = sizes::probe(path.address, largest, answered, waiting);
+        }
     }
     paths
 }
 
-/// The sockets of this port; all that listen where there is none.
-fn listeners(port: Option<u16>) -> Result<Vec<facts::Socket>, Error> {
+/// The sockets of this port, of the named program, or with the target at their other end; where there is neither a port
+/// nor a target, all that listen.
+fn sockets_of(question: &Question, addresses: &[IpAddr]) -> Result<Vec<facts::Socket>, Error> {
     let all = sockets::list(&[Protocol::Tcp, Protocol::Udp], false)?;
-    let wanted = |socket: &&sockets::Socket| match port {
-        Some(port) => socket.local_port() == port,
-        None => socket.is_listening(),
-    };
     let holders = Holders::read();
-    Ok(all.iter().filter(wanted).filter_map(|socket| listener(socket, &holders)).collect())
+    let wanted = |socket: &&sockets::Socket| {
+        let of_target = match socket.remote {
+            Endpoint::Address(remote) => addresses.contains(&remote.ip().to_canonical()),
+            _ => false,
+        };
+        // Who sends to a group need not be connected to it.
+        let sends = question.receiver.is_some()
+            && socket.protocol == Protocol::Udp
+            && question.process.as_ref().is_some_and(|name| {
+                holders.of(socket.inode).iter().any(|holder| holder.process.starts_with(name.as_str()))
+            });
+        let of_question = match question.port {
+            Some(port) => socket.local_port() == port,
+            None => question.target.is_none() && socket.is_listening(),
+        };
+        of_question || of_target || sends
+    };
+    let mut found = Vec::new();
+    for socket in all.iter().filter(wanted) {
+        let Some(mut one) = listener(socket, &holders) else { continue };
+        if let (Some(holder), true) = (holders.of(socket.inode).first(), question.target.is_some()) {
+            let [ttl, multicast] = trials::times_to_live(holder.pid, holder.descriptor, one.local.is_ipv6());
+            (one.ttl, one.multicast_ttl) = (ttl, multicast);
+        }
+        found.push(one);
+    }
+    Ok(found)
 }
 
 /// TCP_BOUND_INACTIVE of include/net/tcp_states.h.
@@ -204,6 +243,8 @@ fn listener(socket: &sockets::Socket, holders: &Holders) -> Option<facts::Socket
         queue: (socket.receive_queue, socket.send_queue),
         left: socket.timer.map(|timer| timer.left),
         holders: holders.of(socket.inode).iter().map(|holder| (holder.process.to_string(), holder.pid)).collect(),
+        ttl: None,
+        multicast_ttl: None,
     })
 }
 
@@ -212,7 +253,6 @@ mod tests {
     use std::net::TcpListener;
 
     use super::*;
-    use crate::engine::doctor::facts::Answer;
 
     #[test]
     fn a_listener_of_this_process_is_found_and_answers() {

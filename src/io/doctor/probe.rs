@@ -159,7 +159,7 @@ impl Probe {
         let Some(socket) = &self.socket else { return Ok(()) };
         let six = self.address.is_ipv6();
         let bytes = match self.means {
-            Means::Ping | Means::Raw => echo_request(six, identifier()),
+            Means::Ping | Means::Raw => echo_request(six, identifier(), 1, 24),
             // An empty line: what a server of text expects least to be hurt by.
             _ => b"\n".to_vec(),
         };
@@ -227,7 +227,7 @@ impl Probe {
     fn is_answer(&self, bytes: &[u8]) -> bool {
         match self.means {
             // The kernel hands on what belongs to this socket only.
-            Means::Raw => is_echo_reply(self.address.is_ipv6(), bytes, identifier()),
+            Means::Raw => echoed(self.address.is_ipv6(), true, bytes).is_some(),
             _ => true,
         }
     }
@@ -243,16 +243,17 @@ impl Probe {
 }
 
 /// What tells this process's echo requests from others'.
-fn identifier() -> u16 {
+pub fn identifier() -> u16 {
     std::process::id() as u16
 }
 
-/// An echo request (RFC 792; RFC 4443 §4.1). The kernel fills in the checksum where it is IPv6 or a ping socket.
-fn echo_request(six: bool, identifier: u16) -> Vec<u8> {
+/// An echo request (RFC 792; RFC 4443 §4.1), as many bytes long and at least 8. The kernel fills in the checksum where it
+/// is IPv6 or a ping socket.
+pub fn echo_request(six: bool, identifier: u16, sequence: u16, length: usize) -> Vec<u8> {
     let mut bytes = vec![if six { 128 } else { 8 }, 0, 0, 0];
     bytes.extend_from_slice(&identifier.to_be_bytes());
-    bytes.extend_from_slice(&[0, 1]);
-    bytes.extend_from_slice(b"netlab doctor   ");
+    bytes.extend_from_slice(&sequence.to_be_bytes());
+    bytes.extend(b"netlab doctor   ".iter().cycle().take(length.saturating_sub(8)));
     if !six {
         let sum = checksum(&bytes);
         bytes.splice(2..4, sum.to_be_bytes());
@@ -260,21 +261,25 @@ fn echo_request(six: bool, identifier: u16) -> Vec<u8> {
     bytes
 }
 
-/// RFC 1071, over an even number of bytes.
+/// RFC 1071; the last one of an odd number of bytes counts as if a zero followed.
 fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 = bytes.chunks_exact(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair[1])).sum();
+    let mut sum: u32 =
+        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum();
     while sum >> 16 != 0 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     !(sum as u16)
 }
 
-/// Whether a raw socket's bytes are the answer to ours; IPv4's come with their header (raw(7)).
-fn is_echo_reply(six: bool, bytes: &[u8], identifier: u16) -> bool {
-    let header = if six { 0 } else { bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4) };
-    let message = bytes.get(header..).unwrap_or_default();
+/// The sequence number of an answer to ours; `None` for anything else. A raw socket sees the answers to others, too, and
+/// IPv4's with their header (raw(7)).
+pub fn echoed(six: bool, raw: bool, bytes: &[u8]) -> Option<u16> {
+    let header = if six || !raw { 0 } else { bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4) };
+    let message = bytes.get(header..)?;
     let kind = if six { 129 } else { 0 };
-    message.first() == Some(&kind) && message.get(4..6) == Some(&identifier.to_be_bytes())
+    let ours = !raw || message.get(4..6) == Some(&identifier().to_be_bytes());
+    let sequence = message.get(6..8)?.first_chunk()?;
+    (message.first() == Some(&kind) && ours).then(|| u16::from_be_bytes(*sequence))
 }
 
 #[cfg(test)]
@@ -323,15 +328,20 @@ mod tests {
 
     #[test]
     fn an_echo_request_has_a_checksum_and_its_reply_is_known() {
-        let request = echo_request(false, 0x1234);
-        assert_eq!(checksum(&request), 0);
-        let mut reply = [vec![0x45; 20], request].concat();
+        for length in [8, 24, 25, 1473] {
+            let request = echo_request(false, identifier(), 3, length);
+            assert_eq!((checksum(&request), request.len()), (0, length));
+        }
+        let mut reply = [vec![0x45; 20], echo_request(false, identifier(), 3, 24)].concat();
+        assert_eq!(echoed(false, true, &reply), None, "our own request, on loopback");
         reply[20] = 0;
-        assert!(is_echo_reply(false, &reply, 0x1234));
-        assert!(!is_echo_reply(false, &reply, 0x1235) && !is_echo_reply(false, &reply[..24], 0x1234));
-        let mut six = echo_request(true, 7);
-        assert!(!is_echo_reply(true, &six, 7), "our own request, on loopback");
+        assert_eq!(echoed(false, true, &reply), Some(3));
+        assert_eq!(echoed(false, true, &reply[..24]), None);
+        assert_eq!(echoed(false, false, &reply[20..]), Some(3));
+        reply[24] ^= 1;
+        assert_eq!(echoed(false, true, &reply), None, "another process's");
+        let mut six = echo_request(true, identifier(), 4, 24);
         six[0] = 129;
-        assert!(is_echo_reply(true, &six, 7));
+        assert_eq!(echoed(true, true, &six), Some(4));
     }
 }

@@ -30,6 +30,8 @@ pub fn to(address: IpAddr) -> io::Result<Route> {
     const RTA_OIF: u16 = 4;
     const RTA_GATEWAY: u16 = 5;
     const RTA_PREFSRC: u16 = 7;
+    const RTA_METRICS: u16 = 8;
+    const RTAX_MTU: u16 = 2;
     const RTA_VIA: u16 = 18;
     const RTN_LOCAL: u8 = 2;
     let bytes = octets(address);
@@ -48,6 +50,10 @@ pub fn to(address: IpAddr) -> io::Result<Route> {
             gateway: attributes.find(RTA_GATEWAY).and_then(ip).or(via),
             source: attributes.find(RTA_PREFSRC).and_then(ip),
             local: *kind == RTN_LOCAL,
+            mtu: attributes
+                .find(RTA_METRICS)
+                .and_then(|all| Attributes(all).find(RTAX_MTU))
+                .and_then(|mtu| u32_at(mtu, 0)),
         });
     })?;
     route.ok_or_else(|| Errno::ENETUNREACH.into())

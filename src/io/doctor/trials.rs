@@ -7,7 +7,7 @@ use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrStorage, bind, setsockopt, socket, sockopt};
 
 use crate::engine::doctor::facts::{Bind, Capture, Transport};
-use crate::io::link;
+use crate::io::{link, sys};
 
 fn number(result: nix::Result<()>) -> i32 {
     result.err().map_or(0, |errno: Errno| errno as i32)
@@ -31,6 +31,19 @@ pub fn capture() -> Capture {
     Capture { socket: number(trial.map(|_| ())), capabilities: effective(&status), program: link::program() }
 }
 
+/// The TTL of a process's socket, and the one for multicast, asked by a copy of its descriptor (pidfd_getfd(2)).
+pub fn times_to_live(pid: i32, descriptor: i32, six: bool) -> [Option<u8>; 2] {
+    let copy = sys::process(pid).and_then(|process| sys::descriptor_of(&process, descriptor));
+    let Ok(copy) = copy else { return [None; 2] };
+    let copy = socket2::Socket::from(copy);
+    let small = |value: std::io::Result<u32>| value.ok().and_then(|value| u8::try_from(value).ok());
+    if six {
+        [small(copy.unicast_hops_v6()), small(copy.multicast_hops_v6())]
+    } else {
+        [small(copy.ttl_v4()), small(copy.multicast_ttl_v4())]
+    }
+}
+
 /// `CapEff:` of proc_pid_status(5).
 fn effective(status: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
@@ -50,6 +63,15 @@ mod tests {
         assert_eq!(bound(port, Transport::Tcp), Bind { plain: 98, reusing: 98 });
         drop(listener);
         assert_eq!(bound(port, Transport::Tcp), Bind { plain: 0, reusing: 0 });
+    }
+
+    #[test]
+    fn times_to_live_are_those_of_the_socket() {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        socket.set_ttl(7).unwrap();
+        let own = std::process::id().cast_signed();
+        let asked = times_to_live(own, socket.as_raw_fd(), false);
+        assert!(asked == [Some(7), Some(1)] || asked == [None; 2], "{asked:?}");
     }
 
     #[test]

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn what_stays_on_this_machine_passes_loopback() {
         let mut facts = captured_on("eth0");
-        facts.paths[0].route = Route::Found { interface: 2, gateway: None, source: None, local: true };
+        facts.paths[0].route = Route::Found { interface: 2, gateway: None, source: None, local: true, mtu: None };
         assert!(sample::only(&facts).mend.contains("-i lo "));
     }
 }

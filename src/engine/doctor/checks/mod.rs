@@ -10,6 +10,7 @@ mod conntrack_full;
 mod firewall;
 mod interface_down;
 mod loopback_only;
+mod mtu_black_hole;
 mod no_answer;
 mod no_multicast;
 mod no_route;
@@ -18,6 +19,7 @@ mod offloads;
 mod port_held;
 mod reused_port;
 mod rp_filter;
+mod time_to_live;
 mod time_wait;
 mod unknown_name;
 
@@ -42,6 +44,8 @@ pub const CHECKS: &[Check] = &[
     Check { fault: Fault::NoMulticast, find: no_multicast::find, follows_from: &[] },
     Check { fault: Fault::ReversePath, find: rp_filter::find, follows_from: &[] },
     Check { fault: Fault::ConntrackFull, find: conntrack_full::find, follows_from: &[] },
+    Check { fault: Fault::TimeToLive, find: time_to_live::find, follows_from: &[Fault::InterfaceDown, Fault::NoRoute] },
+    Check { fault: Fault::MtuBlackHole, find: mtu_black_hole::find, follows_from: &[] },
     Check { fault: Fault::Firewall, find: firewall::find, follows_from: &[Fault::InterfaceDown] },
     Check { fault: Fault::LoopbackOnly, find: loopback_only::find, follows_from: &[Fault::PortHeld] },
     Check { fault: Fault::AddressFamily, find: address_family::find, follows_from: &[Fault::LoopbackOnly] },
@@ -60,6 +64,7 @@ pub const CHECKS: &[Check] = &[
         follows_from: &[
             Fault::InterfaceDown,
             Fault::NoRoute,
+            Fault::TimeToLive,
             Fault::ReversePath,
             Fault::Firewall,
             Fault::ConntrackFull,
