@@ -372,3 +372,47 @@ fn ends_are_compared_without_their_notation() {
     assert_eq!(shown, ["127.0.0.1:80", "127.0.0.1:80", "*:80", "*:80", "*:80", "*:*", "127.0.0.1:80", "::1:80"]);
     assert_eq!("[::1]:80".parse::<SocketAddr>().map(|address| end(&address.to_string())), Ok(("::1:80".into(), true)));
 }
+
+/// Ends of what `ss` lists with these options, and of what netlab lists with those.
+#[track_caller]
+fn same_choice(theirs: &[&str], ours: &[&str]) {
+    let Some(said) = said("ss", &[&["-HOn"], theirs].concat()) else { return };
+    let ends = |line: &str| {
+        let parts: Vec<&str> = line.split_whitespace().collect();
+        // Where one protocol was asked for, ss leaves its column out; where one state was, that one.
+        let first = parts.iter().position(|part| part.contains(':')).unwrap_or_else(|| panic!("{line}"));
+        format!("{} {}", end(parts[first]).0, end(parts[first + 1]).0)
+    };
+    let mut theirs: Vec<String> = said.lines().map(ends).collect();
+    let output = netlab(ours).arg("--json").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let mut shown: Vec<String> = text
+        .lines()
+        .map(|line| our_row(&serde_json::from_str(line).unwrap()))
+        .map(|row| format!("{} {}", row.local, row.remote))
+        .collect();
+    theirs.sort();
+    shown.sort();
+    assert_eq!(shown, theirs, "{ours:?}");
+    assert!(!shown.is_empty(), "{ours:?}");
+}
+
+#[test]
+fn options_choose_what_those_of_ss_choose() {
+    alone("beside::options_choose_what_those_of_ss_choose", || {
+        let _crowd = Crowd::of_every_sort();
+        same_choice(&["-tl"], &["-t", "-l"]);
+        same_choice(&["-ul"], &["--udp", "--listening"]);
+        same_choice(&["-tul"], &["-tul"]);
+        same_choice(&["-t", "state", "time-wait"], &["-t", "--state", "time-wait"]);
+        same_choice(
+            &["-t", "state", "fin-wait-1", "state", "close-wait"],
+            &["--state", "FIN_WAIT1", "--state", "CLOSE-WAIT"],
+        );
+        same_choice(&["-ta", "sport", "=", ":8001", "or", "dport", "=", ":8001"], &["--tcp", "--port", "8001"]);
+        same_choice(&["-tl", "sport", "=", ":8001"], &["--tcp", "--port", "8001", "-l"]);
+        same_choice(&["-ua", "sport", "=", ":8041"], &["--process", "sleep"]);
+        let us = std::process::id().to_string();
+        same_choice(&["-ua", "sport", "=", ":8041"], &["--udp", "--pid", &us, "--port", "8041"]);
+    });
+}

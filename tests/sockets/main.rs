@@ -3,8 +3,10 @@
 mod alone;
 mod beside;
 mod crowd;
+mod places;
 #[path = "../support/mod.rs"]
 mod support;
+mod watching;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};

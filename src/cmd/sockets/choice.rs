@@ -28,7 +28,7 @@ pub struct Choice {
     #[arg(short = '0', long)]
     packet: bool,
     /// Only those that this process holds
-    #[arg(long, value_name = "P")]
+    #[arg(long, value_name = "P", value_parser = pid)]
     pid: Option<i32>,
     /// Only those of processes whose name begins so
     #[arg(long, value_name = "NAME")]
@@ -53,12 +53,24 @@ impl Choice {
         let port = self.port.is_none_or(|port| socket.local_port() == port || socket.remote_port() == port);
         let holds = |holder: &Holder| {
             self.pid.is_none_or(|pid| holder.pid == pid)
-                && self.process.as_ref().is_none_or(|name| holder.process.starts_with(name.as_str()))
+                && self.process.as_ref().is_none_or(|name| begins(&holder.process, name))
         };
         port && (!self.listening || socket.is_listening())
             && (self.state.is_empty() || self.state.contains(&word(socket.protocol, socket.state)))
             && (self.pid.is_none() && self.process.is_none() || holders.iter().any(holds))
     }
+}
+
+/// Whether a process's name begins so. The kernel keeps 15 bytes of a name: of a longer one, the rest is not known.
+fn begins(process: &str, name: &str) -> bool {
+    process.starts_with(name) || process.len() == 15 && name.starts_with(process)
+}
+
+/// A process's number.
+fn pid(text: &str) -> Result<i32, String> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number
+        .ok_or_else(|| "a process has a number from 1 on, as `pgrep NAME` prints it (--process takes names)".to_owned())
 }
 
 /// The kernel's number of a state in RFC 9293's words; datagrams have no states, but may be connected to one peer.
@@ -122,5 +134,15 @@ mod tests {
             assert_eq!(state(text), Ok(expected), "{text}");
         }
         assert!(state("asleep").unwrap_err().contains("LAST-ACK"));
+    }
+
+    #[test]
+    fn a_name_longer_than_the_kernel_keeps_is_found_all_the_same() {
+        assert!(begins("python3", "python3") && begins("python3", "py") && !begins("py", "python3"));
+        assert!(begins("netlab-measures", "netlab-measures-10000") && !begins("netlab-measures", "netlab-measured"));
+        assert_eq!(pid("1"), Ok(1));
+        for wrong in ["0", "-1", "nginx", "99999999999"] {
+            assert!(pid(wrong).unwrap_err().contains("--process"), "{wrong}");
+        }
     }
 }

@@ -214,8 +214,14 @@ pub fn last_words(sockets: &[Socket], holders: &Holders) -> String {
         number => format!("{number} sockets"),
     };
     let unknown = sockets.iter().filter(|socket| socket.inode != 0 && holders.of(socket.inode).is_empty()).count();
-    if holders.hidden == 0 || unknown == 0 {
-        return total;
+    match (unknown, holders.hidden) {
+        (0, _) => total,
+        (_, 0) => format!(
+            "{total}; {unknown} without a process: the kernel's own, closed meanwhile, or of a process that this PID \
+             namespace does not show"
+        ),
+        _ => {
+            format!("{total}; {unknown} without a process, because it is another user's: sudo netlab sockets shows it")
+        }
     }
-    format!("{total}; {unknown} without a process, because it is another user's: sudo netlab sockets shows it")
 }
