@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use netlab::field::{self, Resolved};
 use netlab::filter::Filter;
+use netlab::flow::multicast::{Lans, message};
 use netlab::flow::{FlowTable, Known};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::io::file::Capture;
@@ -19,6 +20,7 @@ use netlab::view::hex::Hex;
 use netlab::view::json::Json;
 use netlab::view::ladder::{Ladder, Look};
 use netlab::view::lines::{self, Lines};
+use netlab::view::multicast;
 use netlab::view::style::Palette;
 use netlab::view::tree::Tree;
 use netlab::view::values::Values;
@@ -30,7 +32,7 @@ pub use streams::streams;
 const MOST_FRAMES: u64 = 256;
 
 /// How many views there are to choose from.
-pub const VIEWS: u8 = 10;
+pub const VIEWS: u8 = 11;
 
 /// Every link type through decode, the flow table and all views.
 ///
@@ -75,6 +77,38 @@ impl Sink for Both {
             assert_ne!(taken, negation.matches(packet, known.facts), "packet {} and the negation", self.packets);
         }
         Ok(if self.packets == MOST_FRAMES { Next::Stop } else { Next::GoOn })
+    }
+}
+
+/// The groups of LANs, as they come and at the end.
+struct Heard {
+    lans: Lans,
+    palette: Palette,
+    page: Page,
+}
+
+impl Sink for Heard {
+    fn packet(&mut self, packet: &Packet<'_>, _known: &Known<'_>) -> io::Result<Next> {
+        let (mut events, mut text) = (Vec::new(), Vec::new());
+        if let message::Heard::Message(message) = message::read(packet) {
+            self.lans.hear(&message, &mut events);
+        }
+        self.lans.advance(packet.frame.time.unwrap_or_default(), &mut events);
+        let look = multicast::Look { palette: self.palette, width: 80, from: None, name: &|_| Some("\x1b[2J".into()) };
+        events.iter().for_each(|event| multicast::event(event, &look, 0, false, &mut text));
+        self.page.write_all(&text)?;
+        Ok(Next::GoOn)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let look = multicast::Look { palette: self.palette, width: 80, from: None, name: &|_| Some("\x1b[2J".into()) };
+        let (mut text, mut json) = (Vec::new(), Vec::new());
+        multicast::lans(&self.lans, &look, &mut text)?;
+        multicast::objects(&self.lans, &look, &mut json);
+        self.page.write_all(&text)?;
+        self.page.flush()?;
+        let mut objects = Page { colored: false, width: None, json: true, text: json };
+        objects.flush()
     }
 }
 
@@ -159,7 +193,8 @@ fn show(source: &mut dyn Source, view: u8) {
         6 => Box::new(Explained { page: page(Some(100)), options: explained(palette, 100, true) }),
         7 => Box::new(Told { story: Ladder::default(), page: page(Some(80)), look: charted(palette) }),
         8 => Box::new(Lines::new(page(Some(100)), options(palette, Some(100), lines::Time::Epoch))),
-        _ => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
+        9 => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
+        _ => Box::new(Heard { lans: Lans::new(), palette, page: page(None) }),
     };
     let mut first = First { view, packets: 0 };
     // Writing to a Page cannot fail, and a source that ends early is no fault here.

@@ -19,10 +19,10 @@ use anyhow::Context;
 use super::input::Input;
 use super::output::{Color, stdout};
 use super::{Exit, args};
-use crate::io::{privilege, sockets};
+use crate::io::{membership, privilege, sockets};
 use crate::quantity;
-use crate::view::multicast;
 use crate::view::style::Palette;
+use crate::view::{escape, multicast};
 use lan::Ears;
 use machine::Machine;
 
@@ -93,6 +93,10 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
     if let Some(name) = &args.netns {
         sockets::enter(name)?;
+    }
+    for name in &args.interface {
+        let known = membership::interface(name).is_some_and(|known| known.name == *name);
+        anyhow::ensure!(known, "there is no interface {}; netlab interfaces lists them", escape::text(name));
     }
     if args.watch { watching::run(&args) } else { once(&args) }
 }

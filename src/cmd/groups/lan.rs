@@ -13,7 +13,7 @@ use super::super::progress::Progress;
 use super::Args;
 use crate::flow::multicast::message::{Heard, read};
 use crate::flow::multicast::{Event, Lans, Message, Place};
-use crate::frame::{Error, Interface, LinkType, Source, Timestamp};
+use crate::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::io::bpf::Selection;
 use crate::io::groups::bridge;
 use crate::io::interrupt::Interrupt;
@@ -35,13 +35,14 @@ const QUEUE: usize = 4096;
 
 /// Interfaces that are listened to, nobody reading yet.
 pub struct Ears {
-    /// `None` where there is no interface to listen to.
-    opened: Option<Opened>,
+    /// A capture each: one interface that vanishes must not end the others.
+    opened: Vec<Opened>,
     pub names: Vec<String>,
 }
 
 impl Ears {
-    /// Those of the Ethernet interfaces that are up and do multicast; only those that are wanted, where some are.
+    /// Those of the Ethernet interfaces that are up and do multicast; only those that are wanted, where some are. An
+    /// error where there are some and none can be listened to.
     ///
     /// All that they hear is taken: a card lets no report of other hosts through by itself, as those go to groups that
     /// nobody here joined (224.0.0.22).
@@ -49,22 +50,26 @@ impl Ears {
         // A port is listened to where it is named: all that it hears is heard on the bridge.
         let ports = bridge::ports().unwrap_or_default();
         let wants = |name: &String| if wanted.is_empty() { !ports.contains(name) } else { wanted.contains(name) };
-        let links = link::links()?.into_iter();
-        let on = links.filter(|link| link.up && link.multicast && !link.loopback);
-        let names: Vec<String> =
-            on.filter(|link| link.link == Some(LinkType::ETHERNET)).map(|link| link.name).filter(wants).collect();
-        let options = pcap::Options {
-            interfaces: names.clone(),
-            selection: Selection { expression: Some(FILTER.to_owned()), ..Selection::default() },
-            buffer: BUFFER,
-            promiscuous: true,
-            snap_length: SNAP_LENGTH,
-        };
-        // No name would stand for all interfaces.
-        if names.is_empty() {
-            return Ok(Self { opened: None, names });
+        let on = link::links()?.into_iter().filter(|link| link.up && link.multicast && !link.loopback);
+        let ethernet = on.filter(|link| link.link == Some(LinkType::ETHERNET)).map(|link| link.name);
+        let (mut ears, mut failure) = (Self { opened: Vec::new(), names: Vec::new() }, None);
+        for name in ethernet.filter(wants) {
+            let options = pcap::Options {
+                interfaces: vec![name.clone()],
+                selection: Selection { expression: Some(FILTER.to_owned()), ..Selection::default() },
+                buffer: BUFFER,
+                promiscuous: true,
+                snap_length: SNAP_LENGTH,
+            };
+            match pcap::open(&options) {
+                Ok(opened) => {
+                    ears.opened.push(opened);
+                    ears.names.push(name);
+                }
+                Err(error) => failure = failure.or(Some(error)),
+            }
         }
-        Ok(Self { opened: Some(pcap::open(&options)?), names })
+        failure.filter(|_| ears.is_empty()).map_or(Ok(ears), Err)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -84,7 +89,7 @@ pub enum News {
 /// Everything that may happen, in one queue.
 pub struct Waiting {
     pub news: Receiver<News>,
-    ears: Option<(StopHandle, JoinHandle<()>)>,
+    ears: Vec<(StopHandle, JoinHandle<()>)>,
 }
 
 impl Waiting {
@@ -101,37 +106,36 @@ impl Waiting {
             // Open as long as somebody may write.
             drop(ring);
         })?;
-        let ears = match ears.and_then(|ears| ears.opened) {
-            Some(opened) => {
-                let stop = pcap::Stop::new().context("cannot make a pipe")?;
-                let mut live = opened.start(stop, None)?;
-                let handle = live.stop_handle().context("cannot make a pipe")?;
-                let thread = thread::Builder::new().name("lan".to_owned()).spawn(move || hear(&mut live, &to))?;
-                Some((handle, thread))
-            }
-            None => None,
-        };
-        Ok(Self { news, ears })
+        let mut listening = Vec::new();
+        for (interface, opened) in (0..).zip(ears.map(|ears| ears.opened).unwrap_or_default()) {
+            let stop = pcap::Stop::new().context("cannot make a pipe")?;
+            let mut live = opened.start(stop, None)?;
+            let (handle, to) = (live.stop_handle().context("cannot make a pipe")?, to.clone());
+            let thread = thread::Builder::new().name("lan".to_owned());
+            listening.push((handle, thread.spawn(move || hear(&mut live, interface, &to))?));
+        }
+        Ok(Self { news, ears: listening })
     }
 
     /// Ends the capture.
     pub fn end(self) {
         let Self { news, ears } = self;
         drop(news);
-        if let Some((stop, thread)) = ears {
-            stop.stop();
+        ears.iter().for_each(|(stop, _)| stop.stop());
+        for (_, thread) in ears {
             let _ = thread.join();
         }
     }
 }
 
-/// Hands every message on, until the capture or the one that listens ends.
-fn hear(live: &mut dyn Source, to: &SyncSender<News>) {
+/// Hands every message of an interface on, until its capture or the one that listens ends.
+fn hear(live: &mut dyn Source, interface: u32, to: &SyncSender<News>) {
     let mut layers = Layers::new();
     loop {
         match live.advance() {
             Ok(Some(_)) => {
-                if let Heard::Message(message) = read(&decode(live.frame(), &mut layers))
+                let frame = Frame { interface, ..live.frame() };
+                if let Heard::Message(message) = read(&decode(frame, &mut layers))
                     && to.send(News::Heard(message)).is_err()
                 {
                     return;
@@ -146,9 +150,9 @@ fn hear(live: &mut dyn Source, to: &SyncSender<News>) {
     }
 }
 
-/// Why the LAN is not heard, in a sentence.
+/// Why a LAN is not heard, or no longer, in a sentence.
 pub fn deaf(error: &Error) -> String {
-    format!("the LAN is not listened to: {error}")
+    format!("not listening to the LAN: {error}")
 }
 
 /// All LANs of these interfaces, quiet ones too.
