@@ -1,18 +1,18 @@
 //! The groups and queriers of LANs for a person and as JSON, and what changes in them, a line each.
 
+mod json;
+
 use std::fmt::Write as _;
 use std::io;
 use std::net::IpAddr;
 
 use super::escape;
 use super::lines::clock;
-use super::object::Object;
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
 use crate::flow::multicast::message::Family;
 use crate::flow::multicast::querier::{Election, Querier};
-use crate::flow::multicast::wants::Filter;
-use crate::flow::multicast::{Event, Host, Lan, Lans, Membership, Place, State, Wants, What};
+use crate::flow::multicast::{Event, Host, Lan, Lans, Place, State, Wants, What};
 use crate::frame::Timestamp;
 
 const SECOND: i64 = 1_000_000_000;
@@ -58,6 +58,8 @@ pub fn sources(excludes: bool, sources: &[IpAddr]) -> String {
         (false, false) => format!("only {list}"),
     }
 }
+
+pub use json::objects;
 
 /// What a filter without sources takes.
 pub const ANY: &str = "any source";
@@ -221,7 +223,7 @@ fn host(host: &Host) -> String {
 /// A change as a line, or as a JSON object.
 pub fn event(event: &Event, look: &Look<'_>, east: i64, json: bool, out: &mut Vec<u8>) {
     if json {
-        return event_object(event, look, out);
+        return json::event(event, look, out);
     }
     match look.from {
         // Also before its beginning: times of a file may go back.
@@ -273,142 +275,77 @@ fn described(event: &Event) -> (Role, String) {
     }
 }
 
-fn place_keys(place: Place, look: &Look<'_>, object: &mut Object<'_>) {
-    if let Some(name) = (look.name)(place) {
-        object.string("interface", &name);
-    }
-    let vlans: Vec<String> = place.vlans.iter().filter(|vlan| **vlan != 0).map(u16::to_string).collect();
-    if !vlans.is_empty() {
-        object.string("vlan", &vlans.join("."));
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::multicast::Message;
+    use crate::flow::multicast::message::{Query, Record, RecordKind, Says};
 
-fn wants_keys(wants: &Wants, object: &mut Object<'_>) {
-    object.number("version", wants.version.into());
-    object.string("mode", if wants.excludes { "exclude" } else { "include" });
-    object.strings("sources", wants.sources.iter().map(IpAddr::to_string));
-}
-
-fn event_object(event: &Event, look: &Look<'_>, out: &mut Vec<u8>) {
-    let mut object = Object::new(out);
-    object.seconds("time", event.time.0, 6);
-    object.string(
-        "event",
-        match event.what {
-            What::Elected { .. } => "elected",
-            What::Speaks { .. } => "speaks",
-            What::Gone { .. } => "gone",
-            What::Asked { .. } => "asked",
-            What::Joined { .. } => "joined",
-            What::Changed { .. } => "changed",
-            What::Addressed { .. } => "addressed",
-            What::Left { .. } => "left",
-            What::Expired { .. } => "expired",
-            What::Full => "full",
-        },
-    );
-    object.string("kind", "lan");
-    place_keys(event.place, look, &mut object);
-    object.string("family", event.family.name());
-    let mut who = |host: &Host, group: &IpAddr| {
-        object.string("host", &self::host(host));
-        object.string("group", &group.to_string());
-    };
-    match &event.what {
-        What::Elected { querier, version, before } => {
-            object.string("querier", &querier.to_string());
-            object.number("version", (*version).into());
-            if let Some(before) = before {
-                object.string("before", &before.to_string());
-            }
-        }
-        What::Speaks { querier, version, before } => {
-            object.string("querier", &querier.to_string());
-            object.number("version", (*version).into());
-            object.string("before", &before.to_string());
-        }
-        What::Gone { querier } => object.string("querier", &querier.to_string()),
-        What::Asked { group, sources, within } => {
-            object.string("group", &group.to_string());
-            object.strings("sources", sources.iter().map(IpAddr::to_string));
-            object.seconds("within", *within, 3);
-        }
-        What::Joined { host, group, wants } | What::Changed { host, group, wants } => {
-            who(host, group);
-            wants_keys(wants, &mut object);
-        }
-        What::Addressed { before, host, group } => {
-            who(host, group);
-            object.string("before", &self::host(before));
-        }
-        What::Left { host, group } | What::Expired { host, group } => who(host, group),
-        What::Full => {}
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(seconds * SECOND)
     }
-    object.end();
-}
 
-/// Every LAN as JSON objects: of kind `querier` one for IGMP and one for MLD, of kind `host` one for each membership.
-pub fn objects(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) {
-    let (from, now) = lans.heard();
-    for (place, lan) in lans.each() {
-        for family in Family::ALL {
-            let state = lan.of(family);
-            let mut object = Object::new(out);
-            object.string("kind", "querier");
-            place_keys(place, look, &mut object);
-            object.string("family", family.name());
-            querier_keys(&state.election, from, now, &mut object);
-            object.end();
-            for (group, hosts) in &state.groups {
-                for (host, membership) in hosts {
-                    let mut object = Object::new(out);
-                    object.string("kind", "host");
-                    place_keys(place, look, &mut object);
-                    object.string("family", family.name());
-                    object.string("group", &group.to_string());
-                    object.string("host", &self::host(host));
-                    membership_keys(membership, family, now, &mut object);
-                    object.end();
-                }
-            }
-        }
+    fn message(seconds: i64, last: u8, version: u8, says: Says) -> Message {
+        let sender = Host { address: [10, 0, 0, last].into(), hardware: None };
+        let family = Family::Igmp;
+        Message { time: at(seconds), place: Place::default(), sender, hardware: None, family, version, says }
     }
-}
 
-fn querier_keys(election: &Election, from: Timestamp, now: Timestamp, object: &mut Object<'_>) {
-    object.truth("elected", election.querier.is_some());
-    if let Some(querier) = election.querier {
-        object.string("address", &querier.address.to_string());
-        object.number("version", querier.version.into());
-        object.truth("tells", querier.tells);
-        if let Some(measured) = querier.measured {
-            object.seconds("measured_interval", measured, 3);
-        }
-        object.seconds("expires_in", querier.expires.since(now), 3);
-    } else {
-        object.truth("proxy", election.is_asked_by_proxy(now));
-        object.truth("sure", is_sure(election, from, now));
+    fn joins(seconds: i64, last: u8) -> Message {
+        let record = Record { kind: RecordKind::IsExclude, group: [239, 1, 2, 3].into(), sources: Vec::new() };
+        message(seconds, last, 2, Says::Report(vec![record]))
     }
-    object.seconds("interval", election.timers.interval, 3);
-    object.number("robustness", election.timers.robustness.unsigned_abs());
-    object.seconds("response_interval", election.timers.response, 3);
-    object.seconds("forgets_after", election.timers.membership(), 3);
-    object.seconds("heard_for", now.since(from), 3);
-}
 
-fn membership_keys(membership: &Membership, family: Family, now: Timestamp, object: &mut Object<'_>) {
-    object.number("version", membership.version.into());
-    object.string("mode", if membership.filter.excludes() { "exclude" } else { "include" });
-    match &membership.filter {
-        Filter::Include(sources) => object.list("sources", sources, |(source, expires), object| {
-            object.string("source", &source.to_string());
-            object.seconds("expires_in", expires.since(now), 3);
-        }),
-        Filter::Exclude(sources, _) => {
-            object.list("sources", sources, |source, object| object.string("source", &source.to_string()));
-        }
+    /// What is shown at that second, in one line.
+    fn shown(messages: &[Message], seconds: i64) -> String {
+        let (mut all, mut events, mut out) = (Lans::new(), Vec::new(), Vec::new());
+        all.advance(at(0), &mut events);
+        all.watch(Place::default());
+        messages.iter().for_each(|message| all.hear(message, &mut events));
+        all.finish(at(seconds), &mut events);
+        let name = |_| Some("evil\x1b[2J".to_owned());
+        let look = Look { palette: Palette::new(false), width: 80, from: None, name: &name };
+        lans(&all, &look, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
-    object.truth("others_silent", family.suppresses(membership.version));
-    object.seconds("reported", membership.reported.0, 6);
-    object.seconds("expires_in", membership.filter.expires().since(now), 3);
+
+    #[test]
+    fn that_nobody_queries_is_sure_once_a_querier_would_have_been_heard() {
+        let none = "IGMP: no querier: a snooping switch will forget this group after about 260 s group host";
+        assert!(shown(&[joins(1, 7)], 255).contains(none), "{}", shown(&[joins(1, 7)], 255));
+        let early = shown(&[joins(1, 7)], 254);
+        assert!(
+            early.contains("so far no querier: a snooping switch") && early.contains("listened for 254 s"),
+            "{early}"
+        );
+        assert!(shown(&[], 5).contains("nothing IGMP and MLD: so far no querier"));
+    }
+
+    #[test]
+    fn a_querier_is_told_with_its_timers_and_hosts_that_may_be_silent() {
+        let query = Query {
+            group: None,
+            sources: Vec::new(),
+            suppress: false,
+            response: 10 * SECOND,
+            robustness: None,
+            interval: None,
+        };
+        let asks = |seconds| message(seconds, 1, 2, Says::Query(query.clone()));
+        let text = shown(&[asks(0), joins(1, 7), asks(30)], 40);
+        assert!(
+            text.contains(
+                "querier 10.0.0.1, version 2; it does not say how often it asks, as a rule every 125 s (measured: 30 s)"
+            ),
+            "{text}"
+        );
+        assert!(text.contains("another takes over 245 s from now"), "{text}");
+        assert!(
+            text.contains("239.1.2.3 10.0.0.7 IGMPv2 any source 221 s Hosts that speak IGMPv2 keep silent"),
+            "{text}"
+        );
+        assert!(text.contains(r"Heard on evil\x1b[2J in 40 s"), "{text}");
+    }
 }

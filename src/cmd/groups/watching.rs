@@ -17,8 +17,10 @@ use crate::io::{clock, privilege};
 use crate::view::style::Role;
 use crate::view::{escape, lines, multicast};
 
-/// The sockets are asked at least so often; where an interface's groups change, at once.
+/// The sockets are asked so often, where an interface's groups change at once.
 const SOCKETS: Duration = Duration::from_secs(2);
+/// Of many sockets less often: looking takes at most this part of the time.
+const SHARE: u32 = 20;
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (ears, deaf) = match Ears::open(&args.interface) {
@@ -50,13 +52,14 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             Err(RecvTimeoutError::Timeout) => lans.advance(clock::now(), &mut events),
         }
         if Instant::now() >= look {
-            let all = Instant::now() >= sockets;
+            let begun = Instant::now();
+            let all = begun >= sockets;
             let now = machine.again(&args.interface, all)?;
             tell(args, &machine, &now, &mut text);
             machine = now;
             look = Instant::now() + args.interval;
             if all {
-                sockets = Instant::now() + SOCKETS;
+                sockets = Instant::now() + SOCKETS.max(begun.elapsed() * SHARE);
             }
         }
         heard(args, &names, &events, &mut text);
