@@ -80,7 +80,7 @@ const KEYS: &str = "Objects of --json, by their key kind: \
     forgets_after, heard_for, in seconds); host (interface, vlan, family, group, host, version, mode, sources, \
     others_silent, reported, expires_in). \
     --watch adds time and event: joined, left, changed of membership, socket, mdb and lan; of interface and bridge \
-    changed; of lan also expired, addressed, elected, speaks, gone, asked (within), full.";
+    changed; of membership also brief (joined and left between two looks); of lan also expired, addressed, elected, speaks, gone, asked (within), full.";
 
 /// A time, or none.
 fn while_or_not(text: &str) -> Result<Duration, String> {

@@ -4,7 +4,7 @@
 //! changed while it was told is marked (NLM_F_DUMP_INTR) and may lack entries or have some twice; it is asked for again.
 
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 
 use nix::errno::Errno;
 use nix::sys::socket::{self, AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType};
@@ -44,6 +44,22 @@ impl Route {
             }
             attempt += 1;
         }
+    }
+
+    /// From now on hears of what happens in this group (RTNLGRP_*). An error where the kernel has no such group.
+    pub fn hear(&mut self, group: u32) -> io::Result<()> {
+        super::sys::hear_netlink(self.socket.as_fd(), group)
+    }
+
+    /// Waits for notices: types and bodies. Nothing where the kernel had more to tell than there was room for.
+    pub fn notices(&mut self) -> io::Result<Vec<(u16, Vec<u8>)>> {
+        let bytes = match socket::recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
+            Err(Errno::EINTR | Errno::ENOBUFS) => 0,
+            received => received?,
+        };
+        let mut rest = self.buffer.get(..bytes).unwrap_or_default();
+        let next = || next_message(&mut rest).map(|message| (message.kind, message.body.to_vec()));
+        Ok(std::iter::from_fn(next).collect())
     }
 
     /// Whether nothing changed meanwhile, and the bodies.

@@ -399,3 +399,19 @@ pub fn set_number(socket: &impl AsFd, level: i32, option: i32, value: i32) -> io
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Has a netlink socket hear of what happens in a group of the kernel's (RTNLGRP_* of linux/rtnetlink.h; netlink(7)).
+pub fn hear_netlink(socket: BorrowedFd<'_>, group: u32) -> io::Result<()> {
+    let length = size_of::<u32>() as libc::socklen_t;
+    // SAFETY: the kernel reads one number, which outlives the call.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            libc::SOL_NETLINK,
+            libc::NETLINK_ADD_MEMBERSHIP,
+            (&raw const group).cast(),
+            length,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

@@ -16,6 +16,7 @@ use crate::flow::multicast::{Event, Lans, Message, Place};
 use crate::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::io::bpf::Selection;
 use crate::io::groups::bridge;
+use crate::io::groups::notices::{Notice, Notices};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Opened, StopHandle};
 use crate::io::{clock, link};
@@ -80,6 +81,8 @@ impl Ears {
 /// What the one that watches is told.
 pub enum News {
     Heard(Message),
+    /// Something happened on this machine: it is worth a look.
+    Noticed(Vec<Notice>),
     /// The capture ended by itself.
     Deaf(Error),
     /// Ctrl-C, or its like.
@@ -94,7 +97,7 @@ pub struct Waiting {
 
 impl Waiting {
     /// Begins to listen. Ctrl-C is told from now on.
-    pub fn begin(ears: Option<Ears>) -> anyhow::Result<Self> {
+    pub fn begin(ears: Option<Ears>, notices: Option<Notices>) -> anyhow::Result<Self> {
         let (to, news) = sync_channel(QUEUE);
         let (mut asked, ring) = io::pipe().context("cannot make a pipe")?;
         Interrupt::install(|| Ok(ring.try_clone()?.into())).context("cannot listen for Ctrl-C")?;
@@ -106,6 +109,10 @@ impl Waiting {
             // Open as long as somebody may write.
             drop(ring);
         })?;
+        if let Some(notices) = notices {
+            let to = to.clone();
+            thread::Builder::new().name("notices".to_owned()).spawn(move || notice(notices, &to))?;
+        }
         let mut listening = Vec::new();
         for (interface, opened) in (0..).zip(ears.map(|ears| ears.opened).unwrap_or_default()) {
             let stop = pcap::Stop::new().context("cannot make a pipe")?;
@@ -124,6 +131,16 @@ impl Waiting {
         ears.iter().for_each(|(stop, _)| stop.stop());
         for (_, thread) in ears {
             let _ = thread.join();
+        }
+    }
+}
+
+/// Hands the kernel's notices of this machine's groups on, to the end.
+fn notice(mut notices: Notices, to: &SyncSender<News>) {
+    // What is lost is found by looking now and then.
+    while let Ok(noticed) = notices.wait() {
+        if to.send(News::Noticed(noticed)).is_err() {
+            return;
         }
     }
 }
@@ -174,7 +191,7 @@ pub fn name(names: &[String], place: Place) -> Option<String> {
 pub fn listen(args: &Args, ears: Ears) -> anyhow::Result<bool> {
     let names = ears.names.clone();
     let mut lans = watched(&names);
-    let waiting = Waiting::begin(Some(ears))?;
+    let waiting = Waiting::begin(Some(ears), None)?;
     if !args.json {
         eprintln!("listening to the LAN for {}; Ctrl-C ends", multicast::span(nanoseconds(args.listen)));
     }
@@ -183,6 +200,7 @@ pub fn listen(args: &Args, ears: Ears) -> anyhow::Result<bool> {
         match waiting.news.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(News::Heard(message)) => lans.hear(&message, &mut events),
             Ok(News::Deaf(error)) => eprintln!("{}", deaf(&error)),
+            Ok(News::Noticed(_)) => {}
             Ok(News::Stop) | Err(_) => break,
         }
         events.clear();

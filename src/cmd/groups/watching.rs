@@ -1,6 +1,7 @@
 //! `netlab groups --watch`: a line for each change, on this machine and on its LANs.
 
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
@@ -13,6 +14,9 @@ use super::lan::{self, Ears, News, Waiting};
 use super::machine::{Machine, Users};
 use super::{Args, json, show};
 use crate::flow::multicast::{Lans, Place};
+use crate::frame::Timestamp;
+use crate::io::groups::Interface;
+use crate::io::groups::notices::{Notice, Notices};
 use crate::io::{clock, privilege};
 use crate::view::style::Role;
 use crate::view::{escape, lines, multicast};
@@ -21,6 +25,12 @@ use crate::view::{escape, lines, multicast};
 const SOCKETS: Duration = Duration::from_secs(2);
 /// Of many sockets less often: looking takes at most this part of the time.
 const SHARE: u32 = 20;
+/// After a notice of the kernel's, so long is waited for others of the same moment.
+const MOMENT: Duration = Duration::from_millis(20);
+/// A look is followed by so many times its own length without another.
+const REST: u32 = 4;
+/// Notices kept between two looks.
+const MOST_NOTICES: usize = 10_000;
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let (ears, deaf) = match Ears::open(&args.interface) {
@@ -28,10 +38,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         Err(error) => (None, Some(error)),
     };
     let names = ears.as_ref().map(|ears| ears.names.clone()).unwrap_or_default();
+    // Before the first look: nothing falls between.
+    let notices = Notices::open().ok();
     let mut machine = Machine::read(&args.interface)?;
     // To look again at whose sockets they are takes two capabilities; what strangers send is read with no others.
     privilege::give_up_but(privilege::LOOK_INTO_PROCESSES).context("cannot give up privileges")?;
-    let waiting = Waiting::begin(ears)?;
+    let waiting = Waiting::begin(ears, notices)?;
     if let Some(error) = deaf {
         eprintln!("{}", lan::deaf(&error));
     }
@@ -39,6 +51,8 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let mut lans = lan::watched(&names);
     let end = args.duration.map(|duration| Instant::now() + duration);
     let (mut look, mut sockets) = (Instant::now() + args.interval, Instant::now() + SOCKETS);
+    // What the kernel told of since the last look, and when the next look may be.
+    let (mut noticed, mut earliest) = (Vec::new(), Instant::now());
     if args.ready {
         eprintln!("READY");
     }
@@ -47,6 +61,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         let (mut text, mut events) = (Vec::new(), Vec::new());
         match waiting.news.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(News::Heard(message)) => lans.hear(&message, &mut events),
+            Ok(News::Noticed(more)) => {
+                // Others of the same moment are on their way.
+                look = look.min(earliest.max(Instant::now() + MOMENT));
+                noticed.extend(more);
+                noticed.truncate(MOST_NOTICES);
+            }
             Ok(News::Deaf(error)) => eprintln!("{}", lan::deaf(&error)),
             Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => lans.advance(clock::now(), &mut events),
@@ -56,7 +76,12 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             let all = begun >= sockets;
             let now = machine.again(&args.interface, all)?;
             tell(args, &machine, &now, &mut text);
+            for (interface, group) in brief(&noticed, &machine, &now) {
+                told_briefly(args, interface, group, &mut text);
+            }
+            noticed.clear();
             machine = now;
+            earliest = Instant::now() + begun.elapsed() * REST;
             look = Instant::now() + args.interval;
             if all {
                 sockets = Instant::now() + SOCKETS.max(begun.elapsed() * SHARE);
@@ -73,6 +98,44 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
         out.write_all(&last_state(args, &names, &mut lans)?)?;
     }
     Ok(Exit::Done)
+}
+
+/// The groups that were joined and left between two looks: on which interface.
+fn brief<'a>(noticed: &[Notice], before: &Machine, now: &'a Machine) -> Vec<(&'a Interface, IpAddr)> {
+    let is_there = |machine: &Machine, index: u32, group: IpAddr| {
+        let mut of = machine.interfaces.iter().filter(|interface| interface.index == index);
+        of.any(|interface| interface.groups.iter().any(|membership| membership.group == group))
+    };
+    let mut found: Vec<(&Interface, IpAddr)> = Vec::new();
+    for notice in noticed {
+        let Notice::Joined(index, group) = *notice else { continue };
+        if is_there(before, index, group) || is_there(now, index, group) {
+            continue;
+        }
+        let interface = now.interfaces.iter().find(|interface| interface.index == index);
+        if let Some(interface) =
+            interface.filter(|one| !found.iter().any(|(seen, of)| (seen.index, *of) == (one.index, group)))
+        {
+            found.push((interface, group));
+        }
+    }
+    found
+}
+
+/// A group that was joined and left between two looks.
+fn told_briefly(args: &Args, interface: &Interface, group: IpAddr, out: &mut Vec<u8>) {
+    let now = clock::now();
+    if args.json {
+        return json::line("membership", out, |object| {
+            object.seconds("time", now.0, 6);
+            object.string("event", "brief");
+            object.string("interface", &interface.name);
+            object.number("index", interface.index.into());
+            object.string("group", &group.to_string());
+        });
+    }
+    let text = format!("joined {group} and left it at once");
+    written(args, now, &interface.name, Role::Closing, &text, out);
 }
 
 fn heard(args: &Args, names: &[String], events: &[crate::flow::multicast::Event], out: &mut Vec<u8>) {
@@ -137,10 +200,15 @@ fn object(change: &Change<'_>, machine: &Machine, users: &mut Users, out: &mut V
 }
 
 fn line(args: &Args, change: &Change<'_>, machine: &Machine, users: &mut Users, out: &mut Vec<u8>) {
-    let (now, palette) = (clock::now(), args.palette());
     let (role, place, text) = described(change, machine, users);
+    written(args, clock::now(), &place, role, &text, out);
+}
+
+/// A line: when, where, what.
+fn written(args: &Args, now: Timestamp, place: &str, role: Role, text: &str, out: &mut Vec<u8>) {
+    let palette = args.palette();
     lines::clock(now, clock::zone_offset(now), 3, out);
-    out.extend_from_slice(format!("  {:<13} ", escape::text(&place)).as_bytes());
+    out.extend_from_slice(format!("  {:<13} ", escape::text(place)).as_bytes());
     palette.begin(role, out);
     escape::write(text.as_bytes(), out);
     palette.end(role, out);

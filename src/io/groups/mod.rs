@@ -5,6 +5,7 @@
 //! Guarantee: nothing is joined, sent or changed by looking.
 
 pub mod bridge;
+pub mod notices;
 mod proc;
 pub mod sockets;
 
