@@ -7,6 +7,7 @@ mod healthy;
 mod lab;
 mod listeners;
 mod ports;
+mod reused;
 mod sizes;
 mod ways;
 

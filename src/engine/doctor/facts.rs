@@ -162,6 +162,8 @@ pub struct Path {
     pub neighbour: Option<Neighbour>,
     /// What a connection, or a datagram, to the port met.
     pub knock: Option<Answer>,
+    /// How many SYNs were sent again before the connection came.
+    pub repeated: u32,
     /// What an echo request met.
     pub echo: Option<Answer>,
     /// Which sizes pass undivided.

@@ -80,6 +80,7 @@ pub fn path(address: &str) -> Path {
         },
         neighbour: Some(Neighbour { address: ip("10.0.1.254"), state: 0x02 }),
         knock: Some(Answer::Came(0.4)),
+        repeated: 0,
         echo: Some(Answer::Came(0.3)),
         sizes: Some(Sizes { passed: 1500, lost: None, told: None }),
     }

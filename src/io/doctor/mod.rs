@@ -157,7 +157,15 @@ fn paths(
             Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
         };
         let group = address.is_multicast();
-        paths.push(Path { address: *address, route, neighbour: None, knock: None, echo: None, sizes: None });
+        paths.push(Path {
+            address: *address,
+            route,
+            neighbour: None,
+            knock: None,
+            repeated: 0,
+            echo: None,
+            sizes: None,
+        });
         // Whoever is in a group need not answer, and should not be woken.
         if group {
             continue;
@@ -167,10 +175,10 @@ fn paths(
         }
         probes.echo(*address);
     }
-    for (address, what, answer) in probes.run(waiting) {
+    for probe::Outcome { address, what, answer, repeated } in probes.run(waiting) {
         let Some(path) = paths.iter_mut().find(|path| path.address == address) else { continue };
         match what {
-            probe::What::Knock => path.knock = Some(answer),
+            probe::What::Knock => (path.knock, path.repeated) = (Some(answer), repeated),
             probe::What::Echo => path.echo = Some(answer),
         }
     }

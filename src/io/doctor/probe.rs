@@ -16,6 +16,7 @@ use nix::sys::socket::{
 
 use super::error_queue::{self, Entry};
 use crate::engine::doctor::facts::{Answer, Icmp, Transport};
+use crate::io::tcp_info;
 
 /// Long enough for a second SYN, which follows the first after a second (RFC 6298 §2.1).
 const LONGEST: Duration = Duration::from_millis(2300);
@@ -52,7 +53,19 @@ struct Probe {
     socket: Option<OwnedFd>,
     begun: Instant,
     again: bool,
+    /// How often the kernel has sent the SYN again.
+    repeated: u32,
     answer: Option<Answer>,
+}
+
+/// What became of a probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    pub address: IpAddr,
+    pub what: What,
+    pub answer: Answer,
+    /// SYNs that were sent again before the connection came.
+    pub repeated: u32,
 }
 
 /// Probes to be sent together.
@@ -71,7 +84,7 @@ impl Probes {
     }
 
     /// Sends them and waits for the answers. `waiting` is told once what is waited for for more than a second.
-    pub fn run(self, waiting: &mut dyn FnMut(&str)) -> Vec<(IpAddr, What, Answer)> {
+    pub fn run(self, waiting: &mut dyn FnMut(&str)) -> Vec<Outcome> {
         let start = Instant::now();
         let wanted = self.wanted.iter();
         let mut probes: Vec<Probe> = wanted
@@ -97,7 +110,11 @@ impl Probes {
             }
             wait(open());
         }
-        probes.into_iter().filter_map(|probe| Some((probe.address, probe.what, probe.answer?))).collect()
+        let outcome = |probe: Probe| {
+            let Probe { address, what, repeated, .. } = probe;
+            Some(Outcome { address, what, answer: probe.answer?, repeated })
+        };
+        probes.into_iter().filter_map(outcome).collect()
     }
 }
 
@@ -125,7 +142,7 @@ impl Probe {
 
     fn begin(address: IpAddr, port: u16, what: What, means: Means) -> Self {
         let begun = Instant::now();
-        let mut probe = Self { address, what, means, socket: None, begun, again: false, answer: None };
+        let mut probe = Self { address, what, means, socket: None, begun, again: false, repeated: 0, answer: None };
         if let Err(errno) = probe.open(port) {
             probe.answer = Some(Answer::Refused(errno as i32));
         }
@@ -172,6 +189,9 @@ impl Probe {
             return;
         }
         self.answer = self.look();
+        if let (Some(Answer::Came(_)), Means::Connection, Some(socket)) = (&self.answer, self.means, &self.socket) {
+            self.repeated = tcp_info::of(socket).map_or(0, |info| info.retransmitted);
+        }
         let passed = now.saturating_duration_since(self.begun);
         let (longest, after) = match self.means {
             Means::Datagram => (DATAGRAM, Answer::Taken),
@@ -291,7 +311,7 @@ mod tests {
     fn asked(fill: impl FnOnce(&mut Probes)) -> Vec<Answer> {
         let mut probes = Probes::default();
         fill(&mut probes);
-        probes.run(&mut |_| ()).into_iter().map(|(_, _, answer)| answer).collect()
+        probes.run(&mut |_| ()).into_iter().map(|outcome| outcome.answer).collect()
     }
 
     #[test]

@@ -1,15 +1,12 @@
 //! A new connection comes from an address and port whose old connection the server still keeps in TIME-WAIT: behind a NAT
 //! that gives a port to another client too soon. The server answers with an old ACK instead of a SYN+ACK (RFC 9293 §3.6.1,
-//! RFC 6191), the client resets, and the connection comes a second late, or never.
+//! RFC 6191), the client resets, and the connection comes late, or never.
 //!
 //! Seen on the server by the counters of TIME-WAIT's refusals (PAWS, RFC 7323 §5), on the client by its own RST and by
 //! the second SYN that it took.
 
 use crate::engine::doctor::facts::{Answer, Facts, State};
 use crate::engine::doctor::finding::{Fault, Finding};
-
-/// The first SYN is sent again after a second (RFC 6298 §2.1).
-const SECOND_SYN: f64 = 950.0;
 
 pub fn find(facts: &Facts) -> Vec<Finding> {
     let finding = if facts.question.target.is_none() { on_the_server(facts) } else { on_the_client(facts) };
@@ -29,9 +26,14 @@ fn on_the_server(facts: &Facts) -> Option<Finding> {
     // Linux before 6.14 counts TIME-WAIT's refusals with those of open connections.
     const NAMES: [&str; 3] = ["TcpExt.PAWSTimewait", "TcpExt.PAWSEstab", "TcpExt.TCPACKSkippedTimeWait"];
     let (name, (before, after)) = NAMES.into_iter().find_map(|name| Some((name, facts.rose(name)?)))?;
-    let own = name != "TcpExt.PAWSEstab" || !facts.after.contains_key("TcpExt.PAWSTimewait");
     let waiting = facts.on_port(State::TimeWait).count();
-    if !own || facts.question.port.is_some() && waiting == 0 {
+    let own = match name {
+        // The client's RST may have ended the TIME-WAIT meanwhile.
+        "TcpExt.PAWSTimewait" => true,
+        "TcpExt.PAWSEstab" => !facts.after.contains_key("TcpExt.PAWSTimewait") && waiting > 0,
+        _ => waiting > 0 || facts.question.port.is_none(),
+    };
+    if !own {
         return None;
     }
     let finding = finding(
@@ -40,25 +42,30 @@ fn on_the_server(facts: &Facts) -> Option<Finding> {
     )
     .proved(format!("/proc/net/netstat, {name}"), format!("{before}, then {after}"));
     Some(match facts.question.port {
-        Some(port) => finding.proved("NETLINK_SOCK_DIAG", format!("{waiting} connections of port {port} in TIME-WAIT")),
-        None => finding,
+        Some(port) if waiting > 0 => {
+            finding.proved("NETLINK_SOCK_DIAG", format!("{waiting} connections of port {port} in TIME-WAIT"))
+        }
+        _ => finding,
     })
 }
 
 fn on_the_client(facts: &Facts) -> Option<Finding> {
     const RESETS: &str = "Tcp.OutRsts";
     let (before, after) = facts.rose(RESETS)?;
-    let late = facts.paths.iter().find_map(|path| match path.knock {
-        Some(Answer::Came(time)) if time >= SECOND_SYN => Some((path.address, time)),
+    // A SYN that is answered by an old ACK is sent again at once (Linux), or after a second (RFC 6298 §2.1).
+    let (address, time, repeated) = facts.paths.iter().find_map(|path| match path.knock {
+        Some(Answer::Came(time)) if path.repeated > 0 => Some((path.address, time, path.repeated)),
         _ => None,
-    });
-    let (address, time) = late?;
+    })?;
     Some(
         finding(format!(
             "{address} answered the first SYN with an ACK of an old connection: it still has one from this address and \
              port in TIME-WAIT"
         ))
-        .proved(format!("connection to {address}"), format!("came with the second SYN, after {time:.0} ms"))
+        .proved(
+            format!("connection to {address}"),
+            format!("came after {time:.0} ms; SYNs sent again: {repeated} (TCP_INFO)"),
+        )
         .proved(format!("/proc/net/snmp, {RESETS}"), format!("{before}, then {after}")),
     )
 }
@@ -82,8 +89,13 @@ mod tests {
         counted(&mut facts, "TcpExt.PAWSTimewait", 4, 6);
         let found = sample::only(&facts);
         assert_eq!((found.fault, found.proofs.len()), (Fault::ReusedPort, 2));
+        // An older kernel's counter tells of open connections, too.
+        let (before, after) = (facts.before.remove("TcpExt.PAWSTimewait"), facts.after.remove("TcpExt.PAWSTimewait"));
+        assert_eq!((before, after), (Some(4), Some(6)));
+        counted(&mut facts, "TcpExt.PAWSEstab", 4, 6);
+        assert_eq!(sample::only(&facts).fault, Fault::ReusedPort);
         facts.sockets.pop();
-        assert_eq!(diagnose(&facts), [], "not of this port");
+        assert_eq!(diagnose(&facts), []);
     }
 
     #[test]
@@ -91,7 +103,7 @@ mod tests {
         let mut facts = sample::client();
         counted(&mut facts, "Tcp.OutRsts", 1, 2);
         assert_eq!(diagnose(&facts), []);
-        facts.paths[0].knock = Some(Answer::Came(1024.0));
+        facts.paths[0].repeated = 1;
         assert_eq!(sample::only(&facts).fault, Fault::ReusedPort);
         counted(&mut facts, "Tcp.OutRsts", 2, 2);
         assert_eq!(diagnose(&facts), [], "a SYN was lost, which happens");
