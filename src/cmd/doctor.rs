@@ -103,5 +103,8 @@ fn tell(args: &Args, facts: &Facts) -> anyhow::Result<Exit> {
         }
     }
     stdout()?.write_all(&out)?;
+    for unseen in steps::unseen(facts) {
+        eprintln!("not seen: {}", escape::text(&unseen));
+    }
     Ok(if found.is_empty() { Exit::Done } else { Exit::No })
 }

@@ -33,6 +33,10 @@ fn a_healthy_network_has_no_finding_over_udp_and_ipv6() {
     lab.healthy("here", &["fd00:2::2", "--port", "8001"]);
     lab.healthy("here", &[THERE, "--port", "8001"]);
     lab.healthy("there", &["--port", "8001"]);
+    // An address of one link, with the link's name.
+    lab.sh("router", "ip -6 addr add fe80::77/64 dev r1 nodad");
+    lab.healthy("here", &["fe80::77%eth0"]);
+    assert_eq!(lab.doctor("here", &["fe80::77%eth9"]).status.code(), Some(2));
 }
 
 #[test]

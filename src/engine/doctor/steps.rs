@@ -1,6 +1,7 @@
 //! What was looked at, in the order of the way: said also where nothing is wrong.
 
-use super::facts::{Facts, Path, Route, Sizes, State};
+use super::facts::{Facts, Path, Route, Sizes, Socket, State};
+use super::firewall::Firewall;
 
 /// A thing that was looked at, and what was seen. Escape both before a terminal.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,8 +18,15 @@ fn step(what: impl Into<String>, seen: impl Into<String>) -> Step {
 pub fn steps(facts: &Facts) -> Vec<Step> {
     let mut steps = Vec::new();
     if facts.question.target.is_none() && facts.question.port.is_none() {
-        let up = facts.interfaces.iter().filter(|one| one.up).count();
-        steps.push(step("interfaces", format!("{up} of {} are up", facts.interfaces.len())));
+        for (what, up) in [("up", true), ("down", false)] {
+            let names: Vec<&str> =
+                facts.interfaces.iter().filter(|one| one.up == up).map(|one| one.name.as_str()).collect();
+            if !names.is_empty() {
+                steps.push(step(format!("interfaces {what}"), names.join(", ")));
+            }
+        }
+        let listeners = facts.sockets.iter().filter(|socket| socket.state == State::Listens).count();
+        steps.push(step("listeners", listeners.to_string()));
     }
     if let (Some(port), true) = (facts.question.port, facts.is_about_us()) {
         let listeners: Vec<String> =
@@ -30,6 +38,19 @@ pub fn steps(facts: &Facts) -> Vec<Step> {
         way(facts, path, &mut steps);
     }
     steps
+}
+
+/// What could not be looked at, and why: nothing found does not mean that nothing is there.
+pub fn unseen(facts: &Facts) -> Vec<String> {
+    let mut unseen = Vec::new();
+    if let Firewall::Unreadable(why) = &facts.firewall {
+        unseen.push(format!("the rules of this machine's firewall ({why})"));
+    }
+    let hidden = |socket: &&Socket| socket.state == State::Listens && socket.holders.is_empty();
+    if facts.on_port(State::Listens).any(|socket| hidden(&socket)) {
+        unseen.push("which program has the port (sudo shows those of other users)".to_owned());
+    }
+    unseen
 }
 
 fn way(facts: &Facts, path: &Path, steps: &mut Vec<Step>) {
@@ -84,5 +105,16 @@ mod tests {
         );
         let seen: Vec<String> = steps(&sample::server()).into_iter().map(|step| step.seen).collect();
         assert_eq!(seen, ["server 4711 on 0.0.0.0:80"]);
+        let seen: Vec<String> = steps(&sample::machine()).into_iter().map(|step| step.seen).collect();
+        assert_eq!(seen, ["lo, eth0", "0"]);
+    }
+
+    #[test]
+    fn what_was_not_looked_at_is_said() {
+        let mut facts = sample::server();
+        assert_eq!(unseen(&facts), Vec::<String>::new());
+        facts.firewall = Firewall::Unreadable("sudo only".to_owned());
+        facts.sockets[0].holders.clear();
+        assert_eq!(unseen(&facts).len(), 2);
     }
 }

@@ -49,7 +49,11 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     }
     let mut facts = Facts { question, interfaces: before, ..Facts::default() };
     facts.settings = counters::settings(facts.interfaces.iter().map(|one| one.name.as_str()));
-    let addresses = match &facts.question.target {
+    let (target, scope) = match facts.question.target.as_deref().map(scoped) {
+        Some((target, scope)) => (Some(target), scope?),
+        None => (None, 0),
+    };
+    let addresses = match &target {
         None => Vec::new(),
         Some(target) => match resolve(target, waiting) {
             Ok(addresses) => addresses,
@@ -63,7 +67,7 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
         if facts.question.target.is_some() || facts.question.port.is_some() { Some(firewall::read()) } else { None };
     facts.before = counters::read();
     if facts.question.target.is_some() {
-        facts.paths = paths(&facts.question, &addresses, &facts.interfaces, waiting);
+        facts.paths = paths(&facts.question, &addresses, scope, &facts.interfaces, waiting);
     } else {
         if time > Duration::from_secs(1) {
             waiting(&format!("counters that rise, for {} s", time.as_secs()));
@@ -82,7 +86,7 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     if let Some(receiver) = &facts.question.receiver
         && let Some(address) = resolve(receiver, waiting).unwrap_or_default().first()
     {
-        facts.receiver = routes::to(*address).ok().map(|route| (*address, route));
+        facts.receiver = routes::to(*address, 0).ok().map(|route| (*address, route));
     }
     let members = groups::interfaces().unwrap_or_default();
     let joined = members.iter().flat_map(|one| one.groups.iter().map(|membership| (membership.group, one.index)));
@@ -117,6 +121,17 @@ fn interfaces() -> Result<Vec<facts::Interface>, Error> {
     Ok(links.into_iter().map(interface).collect())
 }
 
+/// An address of one link with its interface, `fe80::1%eth0` (RFC 4007 §11): without it, and the interface's index.
+fn scoped(target: &str) -> (String, Result<u32, Error>) {
+    match target.split_once('%') {
+        Some((address, name)) if address.parse::<std::net::Ipv6Addr>().is_ok() => {
+            let index = nix::net::if_::if_nametoindex(name).map_err(|_| Error::NoSuchInterface(name.to_owned()));
+            (address.to_owned(), index.or_else(|error| name.parse().map_err(|_| error)))
+        }
+        _ => (target.to_owned(), Ok(0)),
+    }
+}
+
 /// The addresses of a name, in the order in which programs try them.
 fn resolve(target: &str, waiting: &mut dyn FnMut(&str)) -> Result<Vec<IpAddr>, String> {
     if let Ok(address) = target.parse() {
@@ -146,13 +161,14 @@ fn resolve(target: &str, waiting: &mut dyn FnMut(&str)) -> Result<Vec<IpAddr>, S
 fn paths(
     question: &Question,
     addresses: &[IpAddr],
+    scope: u32,
     interfaces: &[facts::Interface],
     waiting: &mut dyn FnMut(&str),
 ) -> Vec<Path> {
-    let mut probes = probe::Probes::default();
+    let mut probes = probe::Probes::on(scope);
     let mut paths: Vec<Path> = Vec::new();
     for address in addresses {
-        let route = match routes::to(*address) {
+        let route = match routes::to(*address, scope) {
             Ok(route) => route,
             Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
         };
@@ -189,7 +205,7 @@ fn paths(
         let link = interfaces.iter().find(|one| one.index == *interface).and_then(|one| one.mtu);
         if let (Some(Answer::Came(time)), Some(largest)) = (&path.echo, mtu.or(link)) {
             let answered = Duration::from_secs_f64(time.clamp(0.0, 10_000.0) / 1000.0);
-            path.sizes = sizes::probe(path.address, largest, answered, waiting);
+            path.sizes = sizes::probe(path.address, scope, largest, answered, waiting);
         }
     }
     paths
@@ -284,5 +300,9 @@ mod tests {
     fn an_address_is_not_asked_of_the_resolver() {
         assert_eq!(resolve("::1", &mut |_| ()), Ok(vec!["::1".parse().unwrap()]));
         assert!(resolve("no such name", &mut |_| ()).is_err());
+        assert!(matches!(scoped("fe80::1%no-such-link"), (_, Err(Error::NoSuchInterface(_)))));
+        let Ok(lo) = nix::net::if_::if_nametoindex("lo") else { return crate::support::skip("no lo") };
+        assert!(matches!(scoped("fe80::1%lo"), (address, Ok(index)) if address == "fe80::1" && index == lo));
+        assert!(matches!(scoped("100%name"), (name, Ok(0)) if name == "100%name"));
     }
 }

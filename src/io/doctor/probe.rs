@@ -4,7 +4,7 @@
 //! a raw one, else a datagram to a port that nobody has takes their place (RFC 1122 §4.1.3.1). Guarantee: it ends after
 //! [`LONGEST`], whatever does not answer.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -71,10 +71,16 @@ pub struct Outcome {
 /// Probes to be sent together.
 #[derive(Debug, Default)]
 pub struct Probes {
+    /// The interface of addresses that belong to one link, by index.
+    scope: u32,
     wanted: Vec<(IpAddr, u16, What, Transport)>,
 }
 
 impl Probes {
+    pub fn on(scope: u32) -> Self {
+        Self { scope, wanted: Vec::new() }
+    }
+
     pub fn knock(&mut self, address: IpAddr, port: u16, transport: Transport) {
         self.wanted.push((address, port, What::Knock, transport));
     }
@@ -89,9 +95,9 @@ impl Probes {
         let wanted = self.wanted.iter();
         let mut probes: Vec<Probe> = wanted
             .map(|(address, port, what, transport)| match (what, transport) {
-                (What::Echo, _) => Probe::echo(*address),
-                (_, Transport::Tcp) => Probe::begin(*address, *port, *what, Means::Connection),
-                (_, Transport::Udp) => Probe::begin(*address, *port, *what, Means::Datagram),
+                (What::Echo, _) => Probe::echo(*address, self.scope),
+                (_, Transport::Tcp) => Probe::begin((*address, *port, self.scope), *what, Means::Connection),
+                (_, Transport::Udp) => Probe::begin((*address, *port, self.scope), *what, Means::Datagram),
             })
             .collect();
         let mut told = false;
@@ -131,25 +137,25 @@ fn wait<'a>(probes: impl Iterator<Item = &'a Probe>) {
 }
 
 impl Probe {
-    fn echo(address: IpAddr) -> Self {
+    fn echo(address: IpAddr, scope: u32) -> Self {
         [Means::Ping, Means::Raw]
             .into_iter()
-            .map(|means| Self::begin(address, 0, What::Echo, means))
+            .map(|means| Self::begin((address, 0, scope), What::Echo, means))
             // EACCES, EPERM: this user may not; another means may do.
             .find(|probe| probe.socket.is_some() || !matches!(probe.answer, Some(Answer::Refused(1 | 13))))
-            .unwrap_or_else(|| Self::begin(address, UNUSED_PORT, What::Echo, Means::Refusal))
+            .unwrap_or_else(|| Self::begin((address, UNUSED_PORT, scope), What::Echo, Means::Refusal))
     }
 
-    fn begin(address: IpAddr, port: u16, what: What, means: Means) -> Self {
+    fn begin((address, port, scope): (IpAddr, u16, u32), what: What, means: Means) -> Self {
         let begun = Instant::now();
         let mut probe = Self { address, what, means, socket: None, begun, again: false, repeated: 0, answer: None };
-        if let Err(errno) = probe.open(port) {
+        if let Err(errno) = probe.open(port, scope) {
             probe.answer = Some(Answer::Refused(errno as i32));
         }
         probe
     }
 
-    fn open(&mut self, port: u16) -> nix::Result<()> {
+    fn open(&mut self, port: u16, scope: u32) -> nix::Result<()> {
         let six = self.address.is_ipv6();
         let family = if six { AddressFamily::Inet6 } else { AddressFamily::Inet };
         let icmp = if six { SockProtocol::IcmpV6 } else { SockProtocol::Icmp };
@@ -162,7 +168,7 @@ impl Probe {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
         let socket = socket::socket(family, kind, flags, protocol)?;
         error_queue::keep(&socket, six);
-        let peer = SockaddrStorage::from(SocketAddr::new(self.address, port));
+        let peer = end(self.address, port, scope);
         let connected = socket::connect(socket.as_raw_fd(), &peer);
         self.socket = Some(socket);
         match connected {
@@ -262,6 +268,14 @@ impl Probe {
     }
 }
 
+/// An address for connect(2), with its interface where it belongs to one link.
+pub fn end(address: IpAddr, port: u16, scope: u32) -> SockaddrStorage {
+    SockaddrStorage::from(match address {
+        IpAddr::V4(four) => SocketAddr::from((four, port)),
+        IpAddr::V6(six) => SocketAddr::V6(SocketAddrV6::new(six, port, 0, scope)),
+    })
+}
+
 /// What tells this process's echo requests from others'.
 pub fn identifier() -> u16 {
     std::process::id() as u16
@@ -338,7 +352,7 @@ mod tests {
     #[test]
     fn without_a_ping_socket_a_refused_datagram_is_an_answer() {
         let address: IpAddr = "127.0.0.1".parse().unwrap();
-        let mut probe = Probe::begin(address, UNUSED_PORT, What::Echo, Means::Refusal);
+        let mut probe = Probe::begin((address, UNUSED_PORT, 0), What::Echo, Means::Refusal);
         while probe.answer.is_none() {
             wait(std::iter::once(&probe));
             probe.pass(Instant::now());

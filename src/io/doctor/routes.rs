@@ -24,8 +24,8 @@ const REQUEST: u16 = 1;
 const DUMP: u16 = 0x300;
 const HEADER: usize = 16;
 
-/// The route that a packet to `address` takes; the error is the kernel's refusal (ENETUNREACH and others).
-pub fn to(address: IpAddr) -> io::Result<Route> {
+/// The route that a packet to `address` takes, over the interface `scope` where that is not 0; the error is the kernel's refusal (ENETUNREACH and others).
+pub fn to(address: IpAddr, scope: u32) -> io::Result<Route> {
     const RTA_DST: u16 = 1;
     const RTA_OIF: u16 = 4;
     const RTA_GATEWAY: u16 = 5;
@@ -39,6 +39,9 @@ pub fn to(address: IpAddr) -> io::Result<Route> {
     let mut body = vec![family(address), (bytes.len() * 8) as u8, 0, 0, 0, 0, 0, 0];
     body.extend_from_slice(&0u32.to_ne_bytes());
     attribute(&mut body, RTA_DST, &bytes);
+    if scope != 0 {
+        attribute(&mut body, RTA_OIF, &scope.to_ne_bytes());
+    }
     let mut route = None;
     ask(RTM_GETROUTE, REQUEST, &body, &mut |message| {
         let (Some(kind), Some(rest)) = (message.get(7), message.get(12..)) else { return };
@@ -172,7 +175,7 @@ mod tests {
     #[test]
     fn loopback_is_an_address_of_this_machine() {
         for address in ["127.0.0.1", "::1"] {
-            let route = to(address.parse().unwrap()).unwrap();
+            let route = to(address.parse().unwrap(), 0).unwrap();
             assert!(matches!(route, Route::Found { local: true, gateway: None, .. }), "{route:?}");
         }
         assert_eq!(neighbour(1, "127.0.0.1".parse().unwrap()).unwrap(), None);

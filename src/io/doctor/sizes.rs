@@ -3,17 +3,17 @@
 //!
 //! Guarantee: one packet where all is well; where large ones vanish, at most [`ROUNDS`] rounds of a few.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage};
+use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 
 use super::error_queue;
-use super::probe::{echo_request, echoed, identifier};
+use super::probe::{echo_request, echoed, end, identifier};
 use crate::engine::doctor::facts::{Icmp, Sizes};
 use crate::io::sys;
 
@@ -34,8 +34,14 @@ struct Echo {
 
 /// Tries the largest packet that the first link takes, and where it vanishes looks for what passes. `None` where this
 /// user may send no echo requests, or not even small ones are answered. `answered` is how long a small one took.
-pub fn probe(address: IpAddr, mtu: u32, answered: Duration, waiting: &mut dyn FnMut(&str)) -> Option<Sizes> {
-    let mut echo = Echo::open(address, answered)?;
+pub fn probe(
+    address: IpAddr,
+    scope: u32,
+    mtu: u32,
+    answered: Duration,
+    waiting: &mut dyn FnMut(&str),
+) -> Option<Sizes> {
+    let mut echo = Echo::open(address, scope, answered)?;
     let mut told = None;
     if echo.passed(&[mtu], &mut told).contains(&mtu) {
         return Some(Sizes { passed: mtu, lost: None, told: None });
@@ -65,7 +71,7 @@ pub fn probe(address: IpAddr, mtu: u32, answered: Duration, waiting: &mut dyn Fn
 }
 
 impl Echo {
-    fn open(address: IpAddr, answered: Duration) -> Option<Self> {
+    fn open(address: IpAddr, scope: u32, answered: Duration) -> Option<Self> {
         let six = address.is_ipv6();
         let family = if six { AddressFamily::Inet6 } else { AddressFamily::Inet };
         let protocol = if six { SockProtocol::IcmpV6 } else { SockProtocol::Icmp };
@@ -78,7 +84,7 @@ impl Echo {
             if six { (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER) } else { (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER) };
         sys::set_number(&socket, level, option, libc::IP_PMTUDISC_PROBE).ok()?;
         error_queue::keep(&socket, six);
-        socket::connect(socket.as_raw_fd(), &SockaddrStorage::from(SocketAddr::new(address, 0))).ok()?;
+        socket::connect(socket.as_raw_fd(), &end(address, 0, scope)).ok()?;
         let patience = (answered * 4).clamp(Duration::from_millis(250), Duration::from_millis(600));
         Some(Self { socket, raw, six, sequence: 0, patience })
     }
@@ -136,7 +142,7 @@ mod tests {
     fn loopback_takes_its_whole_mtu_and_says_what_is_too_much() {
         for local in ["127.0.0.1", "::1"] {
             let address = local.parse().unwrap();
-            let asked = |mtu| probe(address, mtu, Duration::ZERO, &mut |_| ());
+            let asked = |mtu| probe(address, 0, mtu, Duration::ZERO, &mut |_| ());
             let Some(sizes) = asked(1500) else { return crate::support::skip("no echo requests for this user") };
             assert_eq!(sizes, Sizes { passed: 1500, lost: None, told: None });
             let sizes = asked(65_530).unwrap();

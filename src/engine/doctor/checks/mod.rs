@@ -61,6 +61,7 @@ pub const CHECKS: &[Check] = &[
     Check {
         fault: Fault::NoAnswer,
         find: no_answer::find,
+        // Whatever explains that it fails.
         follows_from: &[
             Fault::InterfaceDown,
             Fault::NoRoute,
@@ -68,7 +69,12 @@ pub const CHECKS: &[Check] = &[
             Fault::ReversePath,
             Fault::Firewall,
             Fault::ConntrackFull,
+            Fault::LoopbackOnly,
+            Fault::AddressFamily,
+            Fault::PortHeld,
+            Fault::TimeWait,
             Fault::BacklogFull,
+            Fault::NothingListens,
         ],
     },
     Check { fault: Fault::CaptureInterface, find: capture_interface::find, follows_from: &[] },

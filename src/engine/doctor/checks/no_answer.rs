@@ -1,4 +1,5 @@
-//! Nothing comes back, and nothing else tells why: nobody has the address, or packets are dropped out of sight.
+//! It fails, and nothing else tells why: nobody has the address, packets are dropped out of sight, or the kernel has an
+//! error of its own. Guarantee: what fails is never called healthy.
 
 use crate::engine::doctor::facts::{Answer, Facts, Icmp, Path};
 use crate::engine::doctor::finding::{Fault, Finding};
@@ -7,21 +8,11 @@ use crate::engine::doctor::finding::{Fault, Finding};
 const UNANSWERED: u16 = 0x20 | 0x01;
 
 pub fn find(facts: &Facts) -> Vec<Finding> {
-    facts.failing().into_iter().filter_map(|path| told(facts, path)).take(1).collect()
+    facts.failing().into_iter().map(|path| told(facts, path)).take(1).collect()
 }
 
-fn told(facts: &Facts, path: &Path) -> Option<Finding> {
+fn told(facts: &Facts, path: &Path) -> Finding {
     let address = path.address;
-    let silent = |answer: &Option<Answer>| match answer {
-        // EHOSTUNREACH, which the kernel says itself when nobody answers for the next address.
-        Some(Answer::Silence(_) | Answer::Taken | Answer::Refused(113) | Answer::Icmp(Icmp::Host, _)) => true,
-        // Nobody asked.
-        None => true,
-        _ => false,
-    };
-    if !silent(&path.knock) || path.knock.is_none() && !silent(&path.echo) {
-        return None;
-    }
     if let Some(neighbour) = path.neighbour.as_ref().filter(|neighbour| neighbour.state & UNANSWERED != 0) {
         let asks = if neighbour.address.is_ipv4() { "ARP" } else { "neighbour discovery" };
         let finding = Finding::new(
@@ -29,10 +20,10 @@ fn told(facts: &Facts, path: &Path) -> Option<Finding> {
             format!("nobody has the address {}: {asks} is not answered", neighbour.address),
             format!("switch {0} on, or mend its address: on it, `ip address` must show {0}", neighbour.address),
         );
-        return Some(finding.proved(format!("ip neighbour show {}", neighbour.address), "FAILED"));
+        return finding.proved(format!("ip neighbour show {}", neighbour.address), "FAILED");
     }
     let mut finding = match (&path.knock, &path.echo) {
-        (Some(_), Some(Answer::Came(_))) => {
+        (Some(Answer::Silence(_)), Some(Answer::Came(_))) => {
             let (transport, port) = (facts.transport().name(), facts.question.port.unwrap_or_default());
             Finding::new(
                 Fault::NoAnswer,
@@ -43,6 +34,11 @@ fn told(facts: &Facts, path: &Path) -> Option<Finding> {
                 format!("on {address}: sudo netlab doctor --port {port}"),
             )
         }
+        (Some(answer), _) | (None, Some(answer)) if !is_silence(answer) => Finding::new(
+            Fault::NoAnswer,
+            format!("{address} cannot be reached: {}", answer.words()),
+            format!("`ip route get {address}` and `ip neighbour` show how this machine would reach it"),
+        ),
         _ => Finding::new(
             Fault::NoAnswer,
             format!("{address} does not answer: it is off, or everything to it or from it is dropped on the way"),
@@ -54,7 +50,12 @@ fn told(facts: &Facts, path: &Path) -> Option<Finding> {
             finding = finding.proved(format!("{name} {address}"), answer.words());
         }
     }
-    Some(finding)
+    finding
+}
+
+/// Nobody has said anything, or a router says that nobody is there.
+fn is_silence(answer: &Answer) -> bool {
+    matches!(answer, Answer::Silence(_) | Answer::Taken | Answer::Icmp(Icmp::Host, _))
 }
 
 /// The address that the target would answer to.
@@ -88,6 +89,16 @@ mod tests {
         let found = sample::only(&facts);
         assert_eq!((found.fault, found.proofs.len()), (Fault::NoAnswer, 2));
         assert!(found.what.contains("TCP port 80 is dropped"), "{found:?}");
+    }
+
+    #[test]
+    fn an_error_that_nothing_else_explains_is_told_as_it_is() {
+        let mut facts = sample::client();
+        (facts.paths[0].knock, facts.paths[0].echo) = (Some(Answer::Refused(22)), Some(Answer::Refused(22)));
+        assert_eq!(
+            sample::only(&facts).what,
+            "10.0.2.2 cannot be reached: refused by this machine (EINVAL: invalid argument)"
+        );
     }
 
     #[test]

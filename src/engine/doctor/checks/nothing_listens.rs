@@ -24,9 +24,17 @@ fn here(facts: &Facts, port: u16) -> Option<Finding> {
     let finding = Finding::new(
         Fault::NothingListens,
         format!("nothing listens on {which} port {port} of this machine"),
-        format!("start the server; for a try: netlab serve echo --port {port}"),
+        format!("start the server; for a try: netlab serve {} --port {port}", echo(facts.transport())),
     );
     Some(finding.proved("NETLINK_SOCK_DIAG", format!("no socket listens on {which} port {port}")))
+}
+
+/// An exercise whose server anybody may talk to.
+fn echo(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tcp => "echo",
+        Transport::Udp => "udp-reply",
+    }
 }
 
 fn there(facts: &Facts, port: u16) -> Option<Finding> {
