@@ -231,21 +231,30 @@ pub fn event(event: &Event, look: &Look<'_>, east: i64, json: bool, out: &mut Ve
         None => clock(event.time, east, 3, out),
     }
     let (role, what) = described(event);
-    out.extend_from_slice(format!("  {:<8} {:<4} ", look.label(event.place), event.family.name()).as_bytes());
+    out.extend_from_slice(format!("  {:<8} {:<6} ", look.label(event.place), spoken(event)).as_bytes());
     look.palette.begin(role, out);
     escape::write(what.as_bytes(), out);
     look.palette.end(role, out);
     out.push(b'\n');
 }
 
-fn described(event: &Event) -> (Role, String) {
-    let wanted = |wants: &Wants| format!("{} (version {})", sources(wants.excludes, &wants.sources), wants.version);
+/// The protocol, with its version where the message tells it.
+fn spoken(event: &Event) -> String {
     match &event.what {
-        What::Elected { querier, version, before: None } => {
-            (Role::Heading, format!("{querier} is the querier, version {version}"))
-        }
-        What::Elected { querier, version, before: Some(before) } => {
-            (Role::Heading, format!("{querier} is the querier, version {version}: lower than {before}"))
+        What::Joined { wants: Wants { version, .. }, .. }
+        | What::Changed { wants: Wants { version, .. }, .. }
+        | What::Elected { version, .. }
+        | What::Speaks { version, .. } => format!("{}v{version}", event.family.name()),
+        _ => event.family.name().to_owned(),
+    }
+}
+
+fn described(event: &Event) -> (Role, String) {
+    let wanted = |wants: &Wants| sources(wants.excludes, &wants.sources);
+    match &event.what {
+        What::Elected { querier, before: None, .. } => (Role::Heading, format!("{querier} is the querier")),
+        What::Elected { querier, before: Some(before), .. } => {
+            (Role::Heading, format!("{querier} is the querier: lower than {before}"))
         }
         What::Speaks { querier, version, before } => {
             (Role::Heading, format!("the querier {querier} speaks version {version} now, before {before}"))

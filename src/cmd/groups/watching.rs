@@ -208,7 +208,7 @@ fn line(args: &Args, change: &Change<'_>, machine: &Machine, users: &mut Users, 
 fn written(args: &Args, now: Timestamp, place: &str, role: Role, text: &str, out: &mut Vec<u8>) {
     let palette = args.palette();
     lines::clock(now, clock::zone_offset(now), 3, out);
-    out.extend_from_slice(format!("  {:<13} ", escape::text(place)).as_bytes());
+    out.extend_from_slice(format!("  {:<15} ", escape::text(place)).as_bytes());
     palette.begin(role, out);
     escape::write(text.as_bytes(), out);
     palette.end(role, out);
