@@ -1,112 +1,18 @@
 //! `netlab capture` and `netlab interfaces` on real interfaces, in network namespaces of their own.
 //!
-//! Each test drives a shell in its namespace: it waits for READY on standard error, never for time to pass.
+//! Each test drives a shell in its namespace (`support/shell.rs`).
 
+#[path = "support/shell.rs"]
+mod shell;
 mod support;
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process::{Command, Stdio};
 
+use shell::{NETLAB, Shell};
 use support::skip;
-
-const NETLAB: &str = env!("CARGO_BIN_EXE_netlab");
-
-/// A shell in namespaces of its own (network, users, mounts), and a directory for its files.
-struct Shell {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    stderr: BufReader<std::process::ChildStderr>,
-    said: String,
-    directory: PathBuf,
-}
-
-/// What a shell left behind.
-struct Left {
-    out: String,
-    talk: String,
-}
-
-impl Shell {
-    /// Starts one with `lo` up, and runs `setup` in it. `None`, with the reason told, where this machine cannot.
-    fn start(setup: &str) -> Option<Self> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("capture-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&directory).unwrap();
-        // Nothing here takes a minute: what hangs is ended, and fails.
-        let mut command = Command::new("timeout");
-        command.args(["-k", "5", "60", "unshare", "--map-root-user", "--net", "--mount", "bash", "-u"]);
-        command
-            .current_dir(&directory)
-            .env("NETLAB", NETLAB)
-            .env("NETLAB_LANG", "en")
-            .env_remove("SUDO_UID")
-            .env_remove("SUDO_GID");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                skip(&format!("cannot start timeout(1): {error}"));
-                return None;
-            }
-        };
-        let (stdin, stderr) = (child.stdin.take(), BufReader::new(child.stderr.take().unwrap()));
-        let mut shell = Self { child, stdin, stderr, said: String::new(), directory };
-        shell.run(&format!("set -e; ip link set lo up; {setup}\nset +e; echo BEGUN >&2"));
-        if shell.wait_for("BEGUN") {
-            shell.said.clear();
-            return Some(shell);
-        }
-        skip(&format!("no private network here: {}", shell.said.trim()));
-        None
-    }
-
-    fn run(&mut self, script: &str) {
-        // A shell that has ended says so by what it has not done.
-        let _ = writeln!(self.stdin.as_mut().unwrap(), "{script}");
-    }
-
-    /// Reads standard error up to a line; whether it came.
-    fn wait_for(&mut self, line: &str) -> bool {
-        loop {
-            let start = self.said.len();
-            if self.stderr.read_line(&mut self.said).unwrap() == 0 {
-                return false;
-            }
-            if self.said[start..].trim_end() == line {
-                return true;
-            }
-        }
-    }
-
-    /// Starts a capture in the background; on return it captures, and `$capture` is its process.
-    fn capture(&mut self, arguments: &str) {
-        self.run(&format!("$NETLAB capture --ready {arguments} & capture=$!"));
-        assert!(self.wait_for("READY"), "the capture did not start: {}", self.said);
-    }
-
-    /// Runs the rest, and takes all that was said.
-    fn end(mut self, script: &str) -> Left {
-        self.run(script);
-        drop(self.stdin.take());
-        let mut out = String::new();
-        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
-        self.stderr.read_to_string(&mut self.said).unwrap();
-        self.child.wait().unwrap();
-        Left { out, talk: std::mem::take(&mut self.said) }
-    }
-}
-
-impl Drop for Shell {
-    fn drop(&mut self) {
-        drop(self.stdin.take());
-        let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.directory);
-    }
-}
 
 /// A veth pair whose one end sends to a neighbour that only exists in the table.
 const VETH: &str = "ip link add va type veth peer name vb; \

@@ -245,6 +245,14 @@ impl Resolved {
                 Declared::Flow(field) => match field.read {
                     Read::Facts(read) => read(facts),
                     Read::FactsOrQuoted(read, _) if facts.tcp.is_some() => read(facts),
+                    Read::Each(read) => {
+                        let mut first = None;
+                        read(facts, &mut |value| {
+                            first = Some(value);
+                            false
+                        });
+                        first
+                    }
                     _ => {
                         let mut first = None;
                         let at = packet.find(*protocol)?;

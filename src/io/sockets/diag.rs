@@ -54,7 +54,9 @@ impl Diag {
             socket::socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)
                 .map_err(failed("open a socket to the kernel's list of sockets"))?;
         // As much as the kernel gives: a burst of notices must not be lost.
-        let _ = setsockopt(&socket, sockopt::RcvBuf, &(4 << 20));
+        if setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).is_err() {
+            let _ = setsockopt(&socket, sockopt::RcvBuf, &(4 << 20));
+        }
         socket::bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))
             .map_err(failed("listen to the kernel's notices of sockets"))?;
         Ok(Self { socket, buffer: vec![0; 256 << 10], asked: 0 })

@@ -24,15 +24,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use nix::time::{ClockId, clock_gettime};
+
 use super::diag::Diag;
 use super::processes::Holder;
-use super::{Endpoint, Error, State};
+use super::{Endpoint, Error, Socket, State};
 use crate::frame::Timestamp;
 use crate::process::{Certainty, End, Ends, Programs, Question, Sign, Transport};
 use listeners::{Claim, Listeners};
 use lookout::{Lookout, Sockets, plain};
 use recent::Recent;
-use scanner::Scanner;
+use scanner::{Scanner, Sought};
 
 /// Conversations remembered, in each half.
 const CONVERSATIONS: usize = 1 << 15;
@@ -44,8 +46,8 @@ const RENEWED: i64 = 1000;
 /// Of UDP: sockets change behind the same ports.
 const DATAGRAMS_RENEWED: i64 = 5;
 const MILLISECOND: i64 = 1_000_000;
-/// At most one look at all listeners in this time, and no more than a quarter of the time.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(2);
+/// Looks at all listeners take no more than a fifth of a core; several at once may run ahead of that by so much.
+const SEVERAL_LOOKS: Duration = Duration::from_millis(20);
 /// Questions about single sockets: so many in so much time of packets.
 const MOST_QUESTIONS: u32 = 1000;
 const WINDOW: i64 = 100 * MILLISECOND;
@@ -87,8 +89,24 @@ struct Side {
     /// On this machine.
     ours: bool,
     end: End,
-    /// Of the socket that is known to be it.
-    inode: u32,
+    socket: Own,
+}
+
+/// The socket of a connection at one side, by its inode.
+#[derive(Clone, Copy, Debug)]
+enum Own {
+    Unknown,
+    /// There was one at this moment; what ended before is not known yet.
+    Found(u32, Timestamp),
+    Sure(u32),
+    /// There may have been several, one after the other.
+    Doubtful,
+}
+
+impl Side {
+    fn is_sought(&self) -> bool {
+        self.ours && self.end.certainty != Certainty::Exact && !matches!(self.socket, Own::Doubtful)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -105,6 +123,15 @@ struct Conversation {
     sides: [Side; 2],
     next: Timestamp,
     tries: u8,
+}
+
+impl Conversation {
+    /// What is known, as this packet goes.
+    fn ends(&self, question: &Question) -> Ends {
+        let [first, second] = self.sides.map(|side| side.ours.then_some(side.end));
+        let ends = Ends { source: first, destination: second };
+        if question.source == self.first { ends } else { ends.reversed() }
+    }
 }
 
 /// The one who knows.
@@ -124,6 +151,14 @@ pub struct Owners {
 impl Programs for Owners {
     fn ends(&mut self, question: &Question) -> Ends {
         let key = (question.transport, question.stream);
+        // Most packets have nothing new to say.
+        if let Some(known) = self.conversations.at_hand(&key)
+            && question.time < known.next
+            && (known.taken || question.sign == Sign::None)
+            && !begins_again(known, question)
+        {
+            return known.ends(question);
+        }
         let known = self.conversations.take(&key).filter(|known| !begins_again(known, question));
         let mut conversation = match known {
             Some(known) => known,
@@ -137,11 +172,8 @@ impl Programs for Owners {
                 Transport::Udp => self.udp(&mut conversation, question),
             }
         }
-        let [first, second] = conversation.sides.map(|side| side.ours.then_some(side.end));
-        let ends = Ends { source: first, destination: second };
-        let ends = if question.source == conversation.first { ends } else { ends.reversed() };
         self.conversations.put(key, conversation);
-        ends
+        conversation.ends(question)
     }
 }
 
@@ -153,15 +185,18 @@ fn begins_again(known: &Conversation, question: &Question) -> bool {
 impl Owners {
     fn begin(&mut self, question: &Question) -> Conversation {
         self.look(question.time);
-        let side = |end: SocketAddr| Side { ours: self.is_ours(end.ip()), end: End::UNKNOWN, inode: 0 };
+        let side = |end: SocketAddr| Side { ours: self.is_ours(end.ip()), end: End::UNKNOWN, socket: Own::Unknown };
+        let sides = [side(question.source), side(question.destination)];
+        // Of two strangers there is never anything to say.
+        let next = if sides.iter().any(|side| side.ours) { question.time } else { Timestamp(i64::MAX) };
         Conversation {
             first: question.source,
             begun: question.time,
             asked: question.sign == Sign::Asks,
             taken: false,
             claim: Claim::Open,
-            sides: [side(question.source), side(question.destination)],
-            next: question.time,
+            sides,
+            next,
             tries: 0,
         }
     }
@@ -179,35 +214,27 @@ impl Owners {
         if self.listeners.known_until() >= time {
             return true;
         }
-        let begun = Instant::now();
-        if begun < self.next_look {
+        if Instant::now() + SEVERAL_LOOKS < self.next_look {
             return false;
         }
         let Some(look) = self.lookout.look() else { return false };
-        self.next_look = begun + (begun.elapsed() * 4).max(BETWEEN_LOOKS);
+        self.next_look = self.next_look.max(Instant::now()) + look.cost * 4;
         self.addresses.clone_from(&look.addresses);
         self.listeners.update(look);
         self.listeners.known_until() >= time
     }
 
     fn tcp(&mut self, conversation: &mut Conversation, question: &Question) {
-        let place = usize::from(question.source != conversation.first);
         let ends = [question.source, question.destination];
-        let [first, second] = if place == 0 { ends } else { [ends[1], ends[0]] };
+        let [first, second] = if question.source == conversation.first { ends } else { [ends[1], ends[0]] };
         let known = self.look(conversation.begun);
-        if known && conversation.tries < MOST_TRIES && conversation.sides.iter().any(is_sought) {
+        if known && conversation.tries < MOST_TRIES {
             for (at, (local, remote)) in [(0, (first, second)), (1, (second, first))] {
-                let side = conversation.sides[at];
-                if is_sought(&side) && self.may_ask(question.time) {
-                    self.seek(conversation, at, local, remote);
-                }
+                self.seek(conversation, at, local, remote, question.time);
             }
         }
-        if known
-            && conversation.asked
-            && conversation.sides[1].ours
-            && conversation.sides[1].end.certainty != Certainty::Exact
-        {
+        let asked = &conversation.sides[1];
+        if known && conversation.asked && asked.ours && asked.end.certainty != Certainty::Exact {
             if conversation.claim == Claim::Open {
                 conversation.claim = self.claim(conversation.begun, second, question);
             }
@@ -216,7 +243,7 @@ impl Owners {
             }
         }
         self.renew(conversation);
-        let wait = if conversation.sides.iter().any(is_sought) && conversation.tries < MOST_TRIES {
+        let wait = if conversation.sides.iter().any(Side::is_sought) && conversation.tries < MOST_TRIES {
             AGAIN << (2 * conversation.tries)
         } else {
             RENEWED
@@ -234,32 +261,50 @@ impl Owners {
         self.questions <= MOST_QUESTIONS
     }
 
-    /// Looks for the socket of a TCP connection at one of its sides.
-    fn seek(&mut self, conversation: &mut Conversation, at: usize, local: SocketAddr, remote: SocketAddr) {
-        let Ok(Some(socket)) = self.diag.tcp_between(local, remote) else { return };
-        let (Endpoint::Address(ours), Endpoint::Address(theirs)) = (&socket.local, &socket.remote) else { return };
-        // Else it is the listener that would take it.
-        if socket.state == State::LISTEN || plain(*ours) != local || plain(*theirs) != remote {
+    /// Looks for the socket of a TCP connection at one of its sides, and for who holds it.
+    fn seek(
+        &mut self,
+        conversation: &mut Conversation,
+        at: usize,
+        local: SocketAddr,
+        remote: SocketAddr,
+        time: Timestamp,
+    ) {
+        let mut side = conversation.sides[at];
+        if !side.is_sought() {
             return;
         }
-        if at == 1 {
-            conversation.taken = true;
+        if matches!(side.socket, Own::Unknown)
+            && self.may_ask(time)
+            && let Ok(Some(socket)) = self.diag.tcp_between(local, remote)
+            && is_between(&socket, local, remote)
+        {
+            conversation.taken |= at == 1;
+            if socket.inode != 0 {
+                side.socket = Own::Found(socket.inode, lookout::now());
+            }
         }
-        // What ended between these ends since the conversation began may have been its socket, and this the next.
-        if socket.inode == 0 || self.listeners.may_have_ended(local, remote, conversation.begun) {
-            return;
+        if let Own::Found(inode, found) = side.socket
+            && self.look(found)
+        {
+            // What ended between these ends since the conversation began may have been its socket, and this the next.
+            let doubtful = self.listeners.may_have_ended(local, remote, conversation.begun);
+            side.socket = if doubtful { Own::Doubtful } else { Own::Sure(inode) };
         }
-        if let Some(end) = self.holder(&[socket.inode], false, Certainty::Exact) {
-            conversation.sides[at] = Side { ours: true, end, inode: socket.inode };
+        if let Own::Sure(inode) = side.socket
+            && let Some(end) = self.holder(&[inode], false, Certainty::Exact)
+        {
+            side.end = end;
         }
+        conversation.sides[at] = side;
     }
 
     /// Compares what is known with who holds it now: a server may have handed its connection to a child.
     fn renew(&mut self, conversation: &mut Conversation) {
         for side in &mut conversation.sides {
-            if side.inode != 0
+            if let Own::Sure(inode) = side.socket
                 && let Some(known) = self.scanner.known()
-                && let Some(end) = program(known.of(side.inode).iter(), Certainty::Exact)
+                && let Some(end) = program(known.of(inode).iter(), Certainty::Exact)
             {
                 side.end = end;
             }
@@ -282,12 +327,12 @@ impl Owners {
             scanner.known().is_some_and(|known| inodes.iter().all(|inode| !known.of(*inode).is_empty()))
         };
         let mut known = all_known(&mut self.scanner);
-        let old = |scanner: &Scanner| scanner.looked().is_none_or(|looked| looked.elapsed() > HOLDERS_STAY);
-        if !known || (shared && old(&self.scanner)) {
-            let looked = self.scanner.look();
+        if !known || (shared && self.scanner.is_older(HOLDERS_STAY)) {
+            let sought = if shared { Sought::Listening } else { Sought::Own };
+            let looked = self.scanner.look(sought);
             known = all_known(&mut self.scanner);
             if looked {
-                self.scanner.found(known);
+                self.scanner.found(sought, known);
             }
         }
         let holders = self.scanner.known().filter(|_| known)?;
@@ -314,8 +359,15 @@ impl Owners {
     }
 }
 
-fn is_sought(side: &Side) -> bool {
-    side.ours && side.inode == 0
+/// Processor time of this thread.
+fn worked() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}
+
+/// Whether it is a connection's own socket; else it is the listener that would take it.
+fn is_between(socket: &Socket, local: SocketAddr, remote: SocketAddr) -> bool {
+    let same = |end: &Endpoint, asked| matches!(end, Endpoint::Address(address) if plain(*address) == asked);
+    socket.state != State::LISTEN && same(&socket.local, local) && same(&socket.remote, remote)
 }
 
 /// The one program that all of these are; its process where it is one alone.

@@ -4,13 +4,14 @@
 //! while this reads: one that has gone is left out.
 
 use std::fs;
+use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, readlinkat};
+use nix::fcntl::{OFlag, openat, readlinkat};
 use nix::sys::stat::Mode;
 
 use super::crew;
@@ -57,7 +58,21 @@ impl Holders {
             }));
         }
         let hidden = parts.iter().map(|part| part.hidden).sum();
-        let mut found: Vec<(u32, Holder)> = parts.into_iter().flat_map(|part| part.found).collect();
+        Self::sorted(parts.into_iter().flat_map(|part| part.found).collect(), hidden)
+    }
+
+    /// As [`read`](Self::read), in the calling thread alone: for who looks again and again beside other work.
+    pub fn read_alone() -> Self {
+        let number = |entry: fs::DirEntry| entry.file_name().to_str().and_then(|name| name.parse().ok());
+        let mut part = Part::default();
+        fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(number).for_each(|pid| part.process(pid));
+        for process in std::mem::take(&mut part.large) {
+            part.sockets(&process, &process.descriptors);
+        }
+        Self::sorted(part.found, part.hidden)
+    }
+
+    fn sorted(mut found: Vec<(u32, Holder)>, hidden: usize) -> Self {
         found.sort_unstable_by_key(|(inode, holder)| (*inode, holder.pid, holder.descriptor));
         let (inodes, holders) = found.into_iter().unzip();
         Self { inodes, holders, hidden }
@@ -103,10 +118,15 @@ impl Process {
         Ok(Self { pid, directory, descriptors, name: OnceLock::new() })
     }
 
-    /// Read once, and only of those that have sockets.
+    /// Read once, and only of those that have sockets; by way of the directory, so that it is this process's and not
+    /// that of another one with its number.
     fn name(&self) -> Arc<str> {
         let read = || {
-            let name = fs::read(format!("/proc/{}/comm", self.pid)).unwrap_or_default();
+            let flags = OFlag::O_RDONLY | OFlag::O_CLOEXEC;
+            let mut name = Vec::new();
+            if let Ok(file) = openat(&self.directory, "../comm", flags, Mode::empty()) {
+                let _ = fs::File::from(file).read_to_end(&mut name);
+            }
             String::from_utf8_lossy(name.strip_suffix(b"\n").unwrap_or(&name)).into()
         };
         self.name.get_or_init(read).clone()

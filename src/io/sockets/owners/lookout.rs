@@ -15,6 +15,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
 use super::super::diag::Diag;
 use super::super::{Endpoint, Error, Protocol, Socket, State};
+use super::worked;
 use crate::frame::Timestamp;
 use crate::process::Transport;
 
@@ -65,6 +66,8 @@ pub struct Look {
     pub ended: Vec<Ended>,
     /// Of what ended until then, some may not have been told.
     pub untold: Timestamp,
+    /// Processor time that it took.
+    pub cost: Duration,
     /// Addresses of this machine.
     pub addresses: HashSet<IpAddr>,
 }
@@ -134,13 +137,14 @@ impl Watcher {
                 if !matches!(asked.read(&mut byte), Ok(1)) {
                     return;
                 }
-                let begun = now();
+                let (begun, before) = (now(), worked());
                 let takers = self.list();
                 let listed = now();
                 // Behind the list: what ended before it has been told by now.
                 self.hear();
                 let (ended, untold) = (std::mem::take(&mut self.ended), self.untold);
-                let look = Look { begun, listed, takers, ended, untold, addresses: self.addresses.clone() };
+                let cost = worked().saturating_sub(before);
+                let look = Look { begun, listed, takers, ended, untold, cost, addresses: self.addresses.clone() };
                 if answer.send(look).is_err() {
                     return;
                 }
@@ -242,7 +246,7 @@ fn addresses() -> HashSet<IpAddr> {
 }
 
 /// The packets' clock.
-fn now() -> Timestamp {
+pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
 }

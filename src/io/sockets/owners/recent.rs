@@ -3,20 +3,28 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
+use foldhash::fast::RandomState;
+
 /// Two halves of at most `most` entries each.
 pub struct Recent<K, V> {
-    now: HashMap<K, V>,
-    before: HashMap<K, V>,
+    now: HashMap<K, V, RandomState>,
+    before: HashMap<K, V, RandomState>,
     most: usize,
 }
 
 impl<K: Hash + Eq, V> Recent<K, V> {
     pub fn new(most: usize) -> Self {
-        Self { now: HashMap::new(), before: HashMap::new(), most }
+        Self { now: HashMap::default(), before: HashMap::default(), most }
     }
 
     pub fn get(&self, key: &K) -> Option<&V> {
         self.now.get(key).or_else(|| self.before.get(key))
+    }
+
+    /// An entry that was met so lately that it need not be put back.
+    #[inline]
+    pub fn at_hand(&self, key: &K) -> Option<&V> {
+        self.now.get(key)
     }
 
     /// Takes an entry out, to be put back changed: so it counts as met now.
@@ -25,8 +33,8 @@ impl<K: Hash + Eq, V> Recent<K, V> {
     }
 
     /// Puts an entry in; those that are forgotten for it are handed back.
-    pub fn put(&mut self, key: K, value: V) -> HashMap<K, V> {
-        let mut gone = HashMap::new();
+    pub fn put(&mut self, key: K, value: V) -> HashMap<K, V, RandomState> {
+        let mut gone = HashMap::default();
         if self.now.len() >= self.most {
             gone = std::mem::replace(&mut self.before, std::mem::take(&mut self.now));
         }
