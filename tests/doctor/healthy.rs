@@ -53,3 +53,30 @@ fn the_way_is_told_and_the_exit_status_is_a_promise() {
     let there = lab.doctor("here", &["--netns", "there", "--port", "8000"]);
     assert!(String::from_utf8_lossy(&there.stdout).contains("0.0.0.0:8000"), "{there:?}");
 }
+
+#[test]
+fn a_user_without_any_capability_sees_the_way_and_is_told_what_was_not_seen() {
+    let Some(mut lab) = Lab::new() else { return };
+    lab.serve("there", "0.0.0.0", 8000);
+    let without = "setpriv --bounding-set=-all --inh-caps=-all";
+    if let Err(why) = lab.try_sh("here", &format!("{without} true")) {
+        return crate::support::skip(&format!("setpriv: {why}"));
+    }
+    let netlab = env!("CARGO_BIN_EXE_netlab");
+    for (port, status) in [("8000", 0), ("8001", 1)] {
+        let line = format!("exec {without} {netlab} doctor {THERE} --port {port}");
+        let output = lab.on("here", "sh", &["-c", &line]).output().unwrap();
+        let (text, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(status), "{text}{said}");
+        assert!(text.contains("echo request       answered after"), "by a datagram that is refused: {text}");
+        assert!(said.contains("not seen: the rules of this machine's firewall"), "{said}");
+    }
+    if lab.try_sh("here", "nft add table inet lab").is_err() {
+        return crate::support::skip("no nft");
+    }
+    lab.sh("here", "nft 'add chain inet lab output { type filter hook output priority 0; policy drop; }'");
+    let line = format!("exec {without} {netlab} doctor {THERE} --port 8000 --json");
+    let output = lab.on("here", "sh", &["-c", &line]).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.starts_with("{\"fault\":\"firewall\"") && text.lines().count() == 1, "sending is refused: {text}");
+}

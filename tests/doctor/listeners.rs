@@ -10,6 +10,9 @@ fn nothing_listens() {
     lab.finds_only("there", &[THERE, "--port", "8000"], "nothing-listens");
     let far = lab.finds_only("here", &[THERE, "--port", "8000"], "nothing-listens");
     assert_eq!(far["proof"][0]["value"], "RST");
+    if lab.try_sh("here", "ip -6 route get fd00:2::2").is_ok() {
+        lab.finds_only("here", &["fd00:2::2", "--port", "8000"], "nothing-listens");
+    }
     let far = lab.finds_only("here", &[THERE, "--port", "8000", "--udp"], "nothing-listens");
     assert_eq!(far["proof"][0]["value"], "ICMP port unreachable from 10.0.2.2");
 }

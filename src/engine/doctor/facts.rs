@@ -62,6 +62,8 @@ pub struct Interface {
     pub multicast: bool,
     /// The index of the bridge or bond it belongs to.
     pub master: Option<u32>,
+    /// The index of the interface that it stands on (a VLAN's), or of its other end.
+    pub parent: Option<u32>,
     /// Offloads that are on, in the words of `ethtool -K`.
     pub offloads: Vec<&'static str>,
 }
@@ -343,6 +345,8 @@ pub struct Facts {
     pub capture: Option<Capture>,
     /// The route to whoever should receive what goes to the group.
     pub receiver: Option<(IpAddr, Route)>,
+    /// The interfaces (by index) by which this machine reaches everybody else.
+    pub ways_out: Vec<u32>,
     /// Multicast groups that were joined on this machine, with the interface (by index).
     pub joined: Vec<(IpAddr, u32)>,
 }

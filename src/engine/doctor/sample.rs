@@ -19,6 +19,7 @@ pub fn interface(index: u32, name: &str, addresses: &[(&str, u8)]) -> Interface 
         loopback: name == "lo",
         multicast: name != "lo",
         master: None,
+        parent: None,
         offloads: Vec::new(),
     }
 }
@@ -29,7 +30,7 @@ pub fn machine() -> Facts {
         interface(1, "lo", &[("127.0.0.1", 8), ("::1", 128)]),
         interface(2, "eth0", &[("10.0.1.1", 24), ("fe80::1", 64)]),
     ];
-    Facts { interfaces, ..Facts::default() }
+    Facts { interfaces, ways_out: vec![2], ..Facts::default() }
 }
 
 /// A socket of a program `server`.

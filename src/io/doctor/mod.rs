@@ -11,7 +11,6 @@ mod routes;
 mod sizes;
 mod trials;
 
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -26,6 +25,12 @@ use crate::engine::doctor::firewall::Firewall;
 const MOST_ADDRESSES: usize = 4;
 /// How long the resolver is waited for.
 const RESOLVING: Duration = Duration::from_secs(5);
+
+/// Addresses that nobody has (RFC 5737, RFC 3849): nothing is sent to them, their route is the way to everybody else.
+const SOMEWHERE: [IpAddr; 2] = [
+    IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)),
+    IpAddr::V6(std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1)),
+];
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -91,6 +96,13 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     let members = groups::interfaces().unwrap_or_default();
     let joined = members.iter().flat_map(|one| one.groups.iter().map(|membership| (membership.group, one.index)));
     facts.joined = joined.collect();
+    facts.ways_out = SOMEWHERE
+        .iter()
+        .filter_map(|far| match routes::to(*far, 0) {
+            Ok(Route::Found { interface, local: false, .. }) => Some(interface),
+            _ => None,
+        })
+        .collect();
     if facts.question.capture || facts.question.interface.is_some() {
         facts.capture = Some(trials::capture());
     }
@@ -104,11 +116,12 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
 }
 
 fn interfaces() -> Result<Vec<facts::Interface>, Error> {
-    let masters: BTreeMap<u32, u32> = routes::masters().unwrap_or_default();
+    let relations = routes::relations().unwrap_or_default();
     let links = link::links()?;
     let interface = |link: link::Link| facts::Interface {
         index: link.index,
-        master: masters.get(&link.index).copied(),
+        master: relations.get(&link.index).and_then(|relation| relation.master),
+        parent: relations.get(&link.index).and_then(|relation| relation.parent),
         name: link.name,
         addresses: link.addresses,
         mtu: link.mtu,
@@ -198,12 +211,15 @@ fn paths(
             probe::What::Echo => path.echo = Some(answer),
         }
     }
+    let mut measured = false;
     for path in &mut paths {
         let Route::Found { interface, gateway, mtu, local: false, .. } = &path.route else { continue };
         let next = gateway.unwrap_or(path.address);
         path.neighbour = routes::neighbour(*interface, next).ok().flatten();
         let link = interfaces.iter().find(|one| one.index == *interface).and_then(|one| one.mtu);
-        if let (Some(Answer::Came(time)), Some(largest)) = (&path.echo, mtu.or(link)) {
+        // One way is enough: the addresses of a name lead to one place.
+        if let (Some(Answer::Came(time)), Some(largest), false) = (&path.echo, mtu.or(link), measured) {
+            measured = true;
             let answered = Duration::from_secs_f64(time.clamp(0.0, 10_000.0) / 1000.0);
             path.sizes = sizes::probe(path.address, scope, largest, answered, waiting);
         }

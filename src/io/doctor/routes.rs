@@ -79,19 +79,32 @@ pub fn neighbour(interface: u32, address: IpAddr) -> io::Result<Option<Neighbour
     Ok(found)
 }
 
-/// The bridge or bond (by index) that interfaces belong to, by their index.
-pub fn masters() -> io::Result<BTreeMap<u32, u32>> {
+/// Other interfaces that see the frames of one, by index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Relation {
+    /// The bridge or bond that it belongs to.
+    pub master: Option<u32>,
+    /// What it stands on (a VLAN's), or is tied to (a veth's other end, where that is in this namespace).
+    pub parent: Option<u32>,
+}
+
+/// Those of all interfaces, by their index.
+pub fn relations() -> io::Result<BTreeMap<u32, Relation>> {
+    const IFLA_LINK: u16 = 5;
     const IFLA_MASTER: u16 = 10;
-    let mut masters = BTreeMap::new();
+    const IFLA_LINK_NETNSID: u16 = 37;
+    let mut relations = BTreeMap::new();
     // struct ifinfomsg.
     ask(RTM_GETLINK, REQUEST | DUMP, &[0; 16], &mut |message| {
         let attributes = Attributes(message.get(16..).unwrap_or_default());
-        let master = attributes.find(IFLA_MASTER).and_then(|index| u32_at(index, 0));
-        if let (Some(index), Some(master)) = (u32_at(message, 4), master) {
-            masters.insert(index, master);
+        let number = |kind| attributes.find(kind).and_then(|index| u32_at(index, 0)).filter(|index| *index != 0);
+        let elsewhere = attributes.find(IFLA_LINK_NETNSID).is_some();
+        if let Some(index) = u32_at(message, 4) {
+            let parent = number(IFLA_LINK).filter(|_| !elsewhere);
+            relations.insert(index, Relation { master: number(IFLA_MASTER), parent });
         }
     })?;
-    Ok(masters)
+    Ok(relations)
 }
 
 fn family(address: IpAddr) -> u8 {
@@ -179,7 +192,7 @@ mod tests {
             assert!(matches!(route, Route::Found { local: true, gateway: None, .. }), "{route:?}");
         }
         assert_eq!(neighbour(1, "127.0.0.1".parse().unwrap()).unwrap(), None);
-        masters().unwrap();
+        assert!(!relations().unwrap().is_empty(), "lo at least");
     }
 
     #[test]

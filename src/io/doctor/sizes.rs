@@ -1,7 +1,8 @@
 //! Which sizes pass: echo requests with Don't Fragment (RFC 1191 §3, RFC 8899's idea of probing), whatever the kernel
 //! believes to know of the path (IP_PMTUDISC_PROBE).
 //!
-//! Guarantee: one packet where all is well; where large ones vanish, at most [`ROUNDS`] rounds of a few.
+//! Guarantee: one packet where all is well; where large ones vanish, at most [`ROUNDS`] rounds of a few, and an end
+//! within [`LONGEST`] and a round.
 
 use std::net::IpAddr;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
@@ -19,6 +20,8 @@ use crate::io::sys;
 
 /// Rounds of the search, each with sizes evenly between what passes and what does not.
 const ROUNDS: usize = 4;
+/// No round begins later than this after the first packet: a slow way is searched less closely.
+const LONGEST: Duration = Duration::from_secs(3);
 /// Sizes a round.
 const SIZES: u32 = 8;
 
@@ -41,6 +44,7 @@ pub fn probe(
     answered: Duration,
     waiting: &mut dyn FnMut(&str),
 ) -> Option<Sizes> {
+    let begun = Instant::now();
     let mut echo = Echo::open(address, scope, answered)?;
     let mut told = None;
     if echo.passed(&[mtu], &mut told).contains(&mtu) {
@@ -58,7 +62,7 @@ pub fn probe(
     let (mut passed, mut lost) = (least, mtu);
     for _ in 0..ROUNDS {
         let gap = lost - passed;
-        if gap <= 1 {
+        if gap <= 1 || begun.elapsed() > LONGEST {
             break;
         }
         let step = gap.div_ceil(SIZES + 1);

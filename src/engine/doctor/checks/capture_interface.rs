@@ -14,11 +14,11 @@ pub fn find(facts: &Facts) -> Vec<Finding> {
         Route::Refused(_) => None,
     });
     let ways: Vec<_> = ways.collect();
-    // A frame passes a bridge and its port, and each of them sees it.
+    // A frame passes a bridge and its port, a VLAN and what it stands on, and each of them sees it.
     let passes = |index: u32| {
         index == asked.index
             || asked.master == Some(index)
-            || facts.interface(index).is_some_and(|one| one.master == Some(asked.index))
+            || facts.interface(index).is_some_and(|one| [one.master, one.parent].contains(&Some(asked.index)))
     };
     let Some((path, way)) = ways.first().filter(|_| !ways.iter().any(|(_, way)| passes(*way))) else {
         return Vec::new();
@@ -55,10 +55,13 @@ mod tests {
     }
 
     #[test]
-    fn a_port_of_the_bridge_that_packets_pass_is_right() {
+    fn a_port_of_the_bridge_and_the_parent_of_the_vlan_that_packets_pass_are_right() {
         let mut facts = captured_on("eth1");
         facts.interfaces[2].master = Some(2);
         assert_eq!(diagnose(&facts), []);
+        facts.interfaces[2].master = None;
+        facts.interfaces[1].parent = Some(3);
+        assert_eq!(diagnose(&facts), [], "eth0 is a VLAN of eth1");
     }
 
     #[test]

@@ -17,13 +17,16 @@ pub fn find(facts: &Facts) -> Vec<Finding> {
     finding.into_iter().collect()
 }
 
-/// What comes to the port from elsewhere is dropped, whichever interface it comes by.
+/// What comes to the port from elsewhere is dropped, whichever interface to elsewhere it comes by.
 fn on_the_server(facts: &Facts) -> Option<Finding> {
     let Firewall::Rules { after, .. } = &facts.firewall else { return None };
     let port = facts.question.port?;
     facts.on_port(State::Listens).next()?;
     let up = facts.interfaces.iter().filter(|one| one.up && !one.loopback);
     let ways = up.flat_map(|one| one.reachable().map(move |(address, _)| (one, address)));
+    // Bridges of containers have rules of their own: what counts is the way by which the others come, where there is one.
+    let outward = |index: u32| facts.ways_out.is_empty() || facts.ways_out.contains(&index);
+    let ways = ways.filter(|(one, _)| outward(one.index));
     let ways = ways.filter(|(_, address)| facts.on_port(State::Listens).any(|socket| socket.takes(*address)));
     let drops: Vec<Option<(Drop<'_>, Packet)>> = ways
         .map(|(one, address)| {

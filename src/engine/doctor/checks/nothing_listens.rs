@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use crate::engine::doctor::facts::{Answer, Facts, Icmp, State, Transport};
+use crate::engine::doctor::facts::{Answer, Facts, Icmp, Socket, State, Transport};
 use crate::engine::doctor::finding::{Fault, Finding};
 
 pub fn find(facts: &Facts) -> Vec<Finding> {
@@ -12,8 +12,11 @@ pub fn find(facts: &Facts) -> Vec<Finding> {
 }
 
 fn here(facts: &Facts, port: u16) -> Option<Finding> {
-    if facts.on_port(State::Listens).next().is_some() || facts.paths.iter().any(|path| path.works()) {
+    if facts.paths.iter().any(|path| path.works()) {
         return None;
+    }
+    if facts.on_port(State::Listens).next().is_some() {
+        return at_another_address(facts, port);
     }
     // Where nobody said which transport, both were looked at.
     let which = match facts.question.transport {
@@ -27,6 +30,34 @@ fn here(facts: &Facts, port: u16) -> Option<Finding> {
         format!("start the server; for a try: netlab serve {} --port {port}", echo(facts.transport())),
     );
     Some(finding.proved("NETLINK_SOCK_DIAG", format!("no socket listens on {which} port {port}")))
+}
+
+/// Somebody listens, but not where it was asked for.
+fn at_another_address(facts: &Facts, port: u16) -> Option<Finding> {
+    let asked = facts.failing().into_iter().find(|path| facts.is_own(path.address))?.address;
+    let listeners: Vec<&Socket> = facts.on_port(State::Listens).collect();
+    let first = listeners.first()?;
+    if listeners.iter().any(|socket| socket.takes(asked)) {
+        return None;
+    }
+    let finding = Finding::new(
+        Fault::NothingListens,
+        format!(
+            "nothing listens on {} port {port} of {asked}: {} does on {}",
+            facts.transport().name(),
+            first.holder(),
+            first.local.ip()
+        ),
+        format!(
+            "reach it as {}, or start it so that it binds to {}",
+            first.local.ip(),
+            if asked.is_ipv4() { "0.0.0.0" } else { "::" }
+        ),
+    );
+    let listens = |finding: Finding, socket: &&Socket| {
+        finding.proved("NETLINK_SOCK_DIAG", format!("{} listens on {}", socket.holder(), socket.local))
+    };
+    Some(listeners.iter().fold(finding, listens))
 }
 
 /// An exercise whose server anybody may talk to.
@@ -77,6 +108,17 @@ mod tests {
         let mut facts = sample::server();
         facts.question.transport = Some(Transport::Udp);
         assert_eq!(sample::only(&facts).fault, Fault::NothingListens);
+    }
+
+    #[test]
+    fn a_server_at_another_address_of_this_machine_is_named() {
+        let mut facts = sample::client();
+        facts.interfaces.push(sample::interface(3, "eth1", &[("10.0.3.1", 24)]));
+        facts.sockets = vec![sample::socket(State::Listens, "10.0.1.1:80")];
+        facts.paths = vec![sample::path("10.0.3.1")];
+        facts.paths[0].knock = Some(Answer::Reset);
+        let found = sample::only(&facts);
+        assert_eq!(found.what, "nothing listens on TCP port 80 of 10.0.3.1: server 4711 does on 10.0.1.1");
     }
 
     #[test]
