@@ -29,7 +29,7 @@
 //! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
 //! | [`io`] | the operating system: libpcap, files, namespaces, privileges, sockets | `frame`, `process` |
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
-//! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument | `wire`, `frame` |
+//! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame` |
 //! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |

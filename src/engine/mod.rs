@@ -1,6 +1,8 @@
 //! Conversations that netlab itself holds, as pure machines: fed with the time and what came, they answer what is to be
 //! sent, what happened, and until when to wait. Sockets and clocks are elsewhere (`io`, `cmd`, `exercise`).
 //!
+//! `doctor` is one of another kind: fed with all that the kernel answered, it tells what is wrong.
+//!
 //! Guarantee: no bytes and no order of events makes a machine panic or grow without bound.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 

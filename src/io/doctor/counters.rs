@@ -82,6 +82,35 @@ mod tests {
         pairs_of_lines("nonsense\n\n:\n", &mut counters);
     }
 
+    /// Two processors of a router with a limit of 1,000 connections, before and after a hundred more were tried. A private
+    /// network cannot have its own limit, so this is what Linux 6.18 answers.
+    #[test]
+    fn a_recorded_table_that_is_full_is_diagnosed() {
+        use crate::engine::doctor::{Facts, Fault, diagnose};
+        const NAMES: &str = "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop \
+            early_drop icmp_error  expect_new expect_create expect_delete search_restart";
+        let recorded = |drops: [u32; 2]| {
+            let line = |drop| {
+                format!(
+                    "000003e8  00000000 00000000 00000000 00000003 00000000 00000000 00000000 00000000 \
+                00000000 {drop:08x} 00000000 00000000  00000000 00000000 00000000 00000000\n"
+                )
+            };
+            let mut counters = BTreeMap::new();
+            per_processor(&format!("{NAMES}\n{}{}", line(drops[0]), line(drops[1])), "nf_conntrack", &mut counters);
+            counters
+        };
+        let setting = |name: &str, value: &str| (format!("net.netfilter.nf_conntrack_{name}"), value.to_owned());
+        let facts = Facts {
+            before: recorded([0x1f, 0x20]),
+            after: recorded([0x5a, 0x49]),
+            settings: [setting("count", "1000"), setting("max", "1000")].into(),
+            ..Facts::default()
+        };
+        let [found] = diagnose(&facts).try_into().unwrap();
+        assert_eq!((found.fault, found.proofs[1].value.as_str()), (Fault::ConntrackFull, "63, then 163"));
+    }
+
     #[test]
     fn this_machine_counts() {
         let counters = read();

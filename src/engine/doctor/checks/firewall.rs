@@ -149,9 +149,10 @@ fn counted(facts: &Facts, drop: Drop<'_>) -> Option<(u64, u64)> {
 fn told(facts: &Facts, what: String, drop: Drop<'_>, packet: &Packet) -> Finding {
     let chain = drop.chain.words();
     let (by, place) = match drop.rule {
-        Some(rule) => {
-            (format!("a rule of this machine's chain {chain}: {}", rule.words()), format!("position {}", rule.handle))
-        }
+        Some(rule) => (
+            format!("a rule of this machine's chain {chain}: {}", brief(&rule.words())),
+            format!("position {}", rule.handle),
+        ),
         None => (format!("the policy of this machine's chain {chain}"), String::new()),
     };
     let allowing = allowing(packet);
@@ -175,6 +176,15 @@ fn told(facts: &Facts, what: String, drop: Drop<'_>, packet: &Packet) -> Finding
         }
         (Some(rule), None) => finding.proved(from, format!("chain {chain}, handle {}, without a counter", rule.handle)),
         (None, _) => finding.proved(from, format!("chain {chain}: policy drop, and no rule accepts it")),
+    }
+}
+
+/// A rule may name thousands of addresses: its beginning is enough to know it by.
+fn brief(words: &str) -> String {
+    const LONGEST: usize = 160;
+    match words.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{}…", words.get(..at).unwrap_or_default()),
+        None => words.to_owned(),
     }
 }
 
@@ -294,6 +304,12 @@ mod tests {
         assert!(found.proofs[0].value.ends_with("was 3 before the probes, 5 after"), "{found:?}");
         facts.firewall = ruleset(5, 5);
         assert_eq!(sample::only(&facts).fault, Fault::NoAnswer);
+    }
+
+    #[test]
+    fn a_rule_of_many_words_is_cut() {
+        assert_eq!(brief("tcp dport 80 drop"), "tcp dport 80 drop");
+        assert_eq!(brief(&"ж".repeat(1000)).chars().count(), 161);
     }
 
     #[test]

@@ -4,8 +4,10 @@
 use crate::engine::doctor::facts::{Answer, Facts, Icmp, Path};
 use crate::engine::doctor::finding::{Fault, Finding};
 
-/// NUD_FAILED and NUD_INCOMPLETE of linux/neighbour.h: nobody has answered for the address.
-const UNANSWERED: u16 = 0x20 | 0x01;
+/// NUD_FAILED of linux/neighbour.h.
+const FAILED: u16 = 0x20;
+/// NUD_FAILED or NUD_INCOMPLETE: nobody has answered for the address.
+const UNANSWERED: u16 = FAILED | 0x01;
 
 pub fn find(facts: &Facts) -> Vec<Finding> {
     facts.failing().into_iter().map(|path| told(facts, path)).take(1).collect()
@@ -20,7 +22,8 @@ fn told(facts: &Facts, path: &Path) -> Finding {
             format!("nobody has the address {}: {asks} is not answered", neighbour.address),
             format!("switch {0} on, or mend its address: on it, `ip address` must show {0}", neighbour.address),
         );
-        return finding.proved(format!("ip neighbour show {}", neighbour.address), "FAILED");
+        let state = if neighbour.state & FAILED != 0 { "FAILED" } else { "INCOMPLETE" };
+        return finding.proved(format!("ip neighbour show {}", neighbour.address), state);
     }
     let mut finding = match (&path.knock, &path.echo) {
         (Some(Answer::Silence(_)), Some(Answer::Came(_))) => {
