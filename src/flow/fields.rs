@@ -5,7 +5,7 @@ use super::analysis::Marks;
 use super::tcp::Scale;
 use crate::process::End;
 use crate::wire::tcp::{Flags, drawing, sack_edges};
-use crate::wire::{At, Bits, Field, Kind, Protocol, Value, Words};
+use crate::wire::{At, Bits, Counts, Field, Kind, Protocol, Value, Words};
 
 /// Reads a field of flow.
 #[derive(Clone, Copy)]
@@ -103,7 +103,19 @@ fn edges(at: &At<'_>, facts: &Facts, first: usize, each: &mut dyn FnMut(Value<'s
 
 const fn declared(name: &'static str, label: &'static str, kind: Kind, read: Read) -> Field<Read> {
     let (bits, words): (Option<Bits>, Option<Words>) = (None, None);
-    Field { name, label, kind, bits, help: "", source: "", words, computed: true, combined: false, read }
+    Field {
+        name,
+        label,
+        kind,
+        bits,
+        counts: Counts::PLAIN,
+        help: "",
+        source: "",
+        words,
+        computed: true,
+        combined: false,
+        read,
+    }
 }
 
 fn completeness(number: u64) -> Option<&'static str> {

@@ -70,6 +70,18 @@ pub struct Bits {
     pub length: u16,
 }
 
+/// How a number stands in its place: the place holds `(value - base) / unit`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub unit: u8,
+    pub base: u8,
+}
+
+impl Counts {
+    /// The place holds the value itself.
+    pub const PLAIN: Self = Self { unit: 1, base: 0 };
+}
+
 /// The meaning of a number in words, for instance 6 as `TCP`.
 pub type Words = fn(u64) -> Option<&'static str>;
 
@@ -83,6 +95,8 @@ pub struct Field<R: 'static = Read> {
     pub kind: Kind,
     /// Its place, for fields of the fixed header: drawn in the bit grid and highlighted in the hex view.
     pub bits: Option<Bits>,
+    /// What the place counts, where it is not the value itself (a header length in 32-bit words).
+    pub counts: Counts,
     /// One line of explanation.
     pub help: &'static str,
     /// RFC and section, or another public source.
@@ -127,6 +141,7 @@ impl Field {
             label,
             kind,
             bits,
+            counts: Counts::PLAIN,
             help: "",
             source: "",
             words: None,
@@ -149,6 +164,7 @@ impl Field {
             label,
             kind,
             bits: None,
+            counts: Counts::PLAIN,
             help: "",
             source: "",
             words: None,
@@ -171,6 +187,7 @@ impl Field {
             label,
             kind,
             bits: None,
+            counts: Counts::PLAIN,
             help: "",
             source: "",
             words: None,
@@ -204,6 +221,12 @@ impl<R: Copy> Field<R> {
     /// Marks a field that says again what others say.
     pub const fn combined(mut self) -> Self {
         self.combined = true;
+        self
+    }
+
+    /// What its place counts: units of `unit`, beyond the first `base`.
+    pub const fn counts(mut self, unit: u8, base: u8) -> Self {
+        self.counts = Counts { unit, base };
         self
     }
 

@@ -95,6 +95,7 @@ pub static FIELDS: &[Field] = &[
         at.u8(0).filter(|byte| byte >> 4 == 4).map(|byte| Value::Uint(u64::from(byte & 15) * 4))
     })
     .at(4, 4)
+    .counts(4, 0)
     .about("Bytes of the header, options included (the field counts 32-bit words)", RFC),
     Field::dec("ip.dsfield.dscp", "Differentiated services", 8, 6)
         .words(service)

@@ -131,6 +131,7 @@ macro_rules! option_fields {
                 Some(Value::Uint(8 + u64::from(at.u8(1)?) * 8))
             })
             .at(8, 8)
+            .counts(8, 8)
             .about("Bytes of this header (the field counts 8 bytes, less the first 8)", OPTIONS),
             Field::many(concat!($prefix, ".opt.type"), "Option", Kind::Hex(2), |at, each| {
                 for found in options(at.header().get(2..).unwrap_or_default()) {
@@ -152,6 +153,7 @@ pub static ROUTING_FIELDS: &[Field] = &[
     Field { name: "ipv6.routing.nxt", ..NEXT }.about("What follows this header", "RFC 8200 §4.4"),
     Field::one("ipv6.routing.len_oct", "Length", Kind::Dec, |at| Some(Value::Uint(8 + u64::from(at.u8(1)?) * 8)))
         .at(8, 8)
+        .counts(8, 8)
         .about("Bytes of this header (the field counts 8 bytes, less the first 8)", "RFC 8200 §4.4"),
     Field::dec("ipv6.routing.type", "Routing type", 16, 8).about("Kind of routing header", "RFC 8200 §4.4"),
     Field::dec("ipv6.routing.segleft", "Segments left", 24, 8).about("Stations still to visit", "RFC 8200 §4.4"),
@@ -161,6 +163,7 @@ pub static FRAGMENT_FIELDS: &[Field] = &[
     Field { name: "ipv6.fraghdr.nxt", ..NEXT }.about("What the datagram holds", "RFC 8200 §4.5"),
     Field::one("ipv6.fraghdr.offset", "Fragment offset", Kind::Dec, |at| Some(Value::Uint((at.u16(2)? & !7).into())))
         .at(16, 13)
+        .counts(8, 0)
         .about("Where in the datagram this fragment begins, in bytes (the field counts 8 bytes)", "RFC 8200 §4.5"),
     Field::flag("ipv6.fraghdr.more", "More fragments", 31).about("This is not the last fragment", "RFC 8200 §4.5"),
     Field::hex("ipv6.fraghdr.ident", "Identification", 32, 32)
@@ -171,6 +174,7 @@ pub static AUTHENTICATION_FIELDS: &[Field] = &[
     Field { name: "ah.next_header", ..NEXT }.about("What follows this header", "RFC 4302 §2.1"),
     Field::one("ah.length", "Length", Kind::Dec, |at| Some(Value::Uint((u64::from(at.u8(1)?) + 2) * 4)))
         .at(8, 8)
+        .counts(4, 8)
         .about("Bytes of this header (the field counts 32-bit words, less two)", "RFC 4302 §2.2"),
     Field::hex("ah.spi", "Security parameters index", 32, 32).about("Which association", "RFC 4302 §2.4"),
     Field::dec("ah.sequence", "Sequence number", 64, 32).about("Against replay", "RFC 4302 §2.5"),

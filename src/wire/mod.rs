@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod against;
 pub mod arp;
+pub mod build;
 pub mod checksum;
 mod dispatch;
 pub mod ethernet;
@@ -42,7 +43,7 @@ pub mod vxlan;
 use arrayvec::ArrayVec;
 
 use crate::frame::Frame;
-pub use field::{At, Bits, Field, Kind, Read, Value, Words};
+pub use field::{At, Bits, Counts, Field, Kind, Read, Value, Words};
 pub use protocol::Protocol;
 
 /// A packet has at most this many layers; what lies deeper is [`Stop::TooDeep`].

@@ -28,6 +28,7 @@ pub static FIELDS: &[Field] = &[
         .about("The byte the sender expects next, as it stands in the header", RFC),
     Field::one("tcp.hdr_len", "Header length", Kind::Dec, |at| Some(Value::Uint(u64::from(at.u8(12)? >> 4) * 4)))
         .at(96, 4)
+        .counts(4, 0)
         .about("Bytes of the header, options included (the field, data offset, counts 32-bit words)", RFC),
     Field::one("tcp.flags", "Flags", Kind::Hex(4), |at| Some(Value::Uint((at.u16(12)? & 0xfff).into())))
         .about("The control bits", RFC),
