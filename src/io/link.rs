@@ -3,6 +3,7 @@
 //! All comes from the namespace this thread is in. Trap: /sys/class/net shows the namespace that mounted it, so nothing
 //! is read there.
 
+pub mod channel;
 mod open;
 
 use std::collections::HashMap;
@@ -17,7 +18,7 @@ use pnet::datalink::NetworkInterface;
 use super::sys::{self, InterfaceQuestion};
 use crate::frame::{Error, LinkType};
 
-pub use open::{may_open, program};
+pub use open::{may_open, program, refused};
 
 /// One interface.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //! process outside, so even `kill -9` leaves neither a process nor a namespace behind.
 
 pub mod lan;
+pub mod peer;
 mod refusal;
 
 use std::io::{self, Read};

@@ -7,7 +7,7 @@ mod counters;
 mod error_queue;
 mod firewall;
 mod probe;
-mod routes;
+pub mod routes;
 mod sizes;
 mod trials;
 

@@ -32,6 +32,18 @@ fn no_permission(name: &str, errno: Errno) -> Error {
     }
 }
 
+/// An error of sending by hand; where a capability is missing, with the command that grants it.
+pub fn refused(operation: &'static str, target: &str, source: io::Error) -> Error {
+    let remedy = (source.kind() == io::ErrorKind::PermissionDenied).then(|| {
+        format!(
+            "this needs the capability CAP_NET_RAW; grant it once with:  sudo setcap cap_net_raw+ep {}\n\
+             or send as root with sudo; --private (a network of its own) and --dry-run need neither",
+            program()
+        )
+    });
+    Error::System { operation, target: target.to_owned(), source, remedy }
+}
+
 /// The file of this program, as a shell takes it.
 pub fn program() -> String {
     let binary = std::env::current_exe().and_then(std::fs::canonicalize);

@@ -47,7 +47,7 @@ pub fn lay() -> Result<(), Error> {
     Ok(())
 }
 
-fn setting(name: &str, value: &str) -> Result<(), Error> {
+pub(super) fn setting(name: &str, value: &str) -> Result<(), Error> {
     fs::write(format!("/proc/sys/net/{name}"), value)
         .map_err(|source| Error::Failed { operation: "set up the private network", source: named(name, &source) })
 }
@@ -57,7 +57,7 @@ fn named(name: &str, source: &io::Error) -> io::Error {
 }
 
 /// struct ifinfomsg: the interface, and these flags on.
-fn interface(index: u32, flags: u32) -> Vec<u8> {
+pub(super) fn interface(index: u32, flags: u32) -> Vec<u8> {
     let mut message = vec![0; 4]; // family and type: unspecified
     message.extend(index.to_ne_bytes());
     message.extend(flags.to_ne_bytes());
@@ -87,7 +87,7 @@ fn pair() -> Vec<u8> {
 }
 
 /// struct rtattr: length and type, the value, padding.
-fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
+pub(super) fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
     let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
     message.extend(length.to_ne_bytes());
     message.extend(kind.to_ne_bytes());
