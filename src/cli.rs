@@ -50,6 +50,8 @@ pub enum Command {
     Interfaces(cmd::interfaces::Args),
     /// Find out why something cannot be reached, or not be seen: each fault with its proof and what mends it
     Doctor(cmd::doctor::Args),
+    /// Put a packet made by hand on the wire, every field as you like, and say what comes back
+    Send(Box<cmd::send::Args>),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -79,6 +81,7 @@ impl Command {
             Self::Groups(args) => cmd::groups::run(args),
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Doctor(args) => cmd::doctor::run(args),
+            Self::Send(args) => cmd::send::run(*args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

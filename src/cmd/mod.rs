@@ -27,6 +27,7 @@ pub mod progress;
 pub mod read;
 pub mod save;
 pub mod selection;
+pub mod send;
 pub mod serve;
 pub mod sockets;
 pub mod stats;

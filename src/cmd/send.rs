@@ -1,0 +1,259 @@
+//! `netlab send`: packets made by hand, put on the wire, and what comes back.
+//!
+//! The order is the point: find the way, build, open what needs the privilege, give the privilege up, and only then
+//! start threads. Nothing is sent before the capture that is to see the answers is active.
+
+mod answer;
+mod compose;
+mod dry;
+mod exchange;
+mod neighbour;
+mod target;
+mod way;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use super::output::Output;
+use super::{Exit, inside};
+use crate::io::netns::{self, Leash, Side, peer};
+use crate::quantity;
+use way::{Hop, Way};
+
+/// More packets than this are sent only with `--yes`.
+const MANY: u64 = 1_000;
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is not set is right by itself: lengths, checksums, numbers of what follows, addresses, ports, the way. What is set \
+stays as it is set, however wrong. Fields have the names that `netlab fields` lists; ip.ttl#2 is that of a second IP \
+header.
+
+  netlab send tcp 192.168.1.7:80                            is the port open?
+  netlab send tcp 192.168.1.7:80 --set tcp.flags=SYN,ECE,CWR --set tcp.options.mss_val=1460
+  netlab send udp 192.168.1.7:9000 --text hello --set udp.checksum=0xdead
+  netlab send udp 192.168.1.7:9000 --file page.txt --fragment 512 --overlap 8
+  netlab send icmp fe80::1%eth0 --ext hop-by-hop
+  netlab send igmp join 239.1.2.3 -i eth0
+  netlab send arp 192.168.1.7
+  netlab send --from capture.pcap --packet 5 --set ip.ttl=1
+  netlab send tcp 10.0.5.2:7 --private                      without root, in a network of its own
+
+With --private the packets go to a peer with a kernel of its own in a private network: it has the addresses 10.0.5.2 \
+and fd00:5::2, sends back what comes to port 7 (TCP and UDP), and every other port is closed; this end has 10.0.5.1 \
+and fd00:5::1.
+
+Exit status: 0 answered, or nothing that has to be answered was sent; 1 refused, unreachable, or silence where an \
+answer belongs; 2 could not.")]
+pub struct Args {
+    /// What to send
+    #[arg(value_enum, required_unless_present = "from", conflicts_with = "from")]
+    kind: Option<Kind>,
+    /// Where to: HOST or ADDRESS, for tcp and udp with :PORT; for igmp: join, leave or query, and the GROUP
+    #[arg(value_name = "TARGET", conflicts_with = "from", num_args = 1..=2, required_unless_present = "from")]
+    target: Vec<String>,
+    #[command(flatten)]
+    made: Made,
+    #[command(flatten)]
+    pace: Pace,
+    /// Send nothing: print each packet as `explain` would, and its bytes (or as -v, -x, -e, --json say); needs no root
+    #[arg(long)]
+    dry_run: bool,
+    /// Send in a private network, to a peer in it; needs no root
+    #[arg(long)]
+    private: bool,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What the packet is to be.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "The packet")]
+struct Made {
+    /// Set a field, as in tcp.flags=SYN,ECE or ip.ttl=3 or tcp.checksum=0xdead (repeatable; later ones win)
+    #[arg(short, long = "set", value_name = "FIELD=VALUE", value_parser = setting)]
+    set: Vec<(String, String)>,
+    /// Take a packet of this capture file as the recipe, from its IP or ARP header on; lengths and checksums are made anew
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
+    /// The number of that packet, from 1
+    #[arg(long, value_name = "N", requires = "from", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    packet: u64,
+    /// Carry this text
+    #[arg(long, group = "payload", value_name = "TEXT")]
+    text: Option<String>,
+    /// Carry these bytes, as hexadecimal digits (with --set, tcp.payload= and udp.payload= do the same)
+    #[arg(long = "bytes", group = "payload", value_name = "DIGITS")]
+    digits: Option<String>,
+    /// Carry the content of this file
+    #[arg(long, group = "payload", value_name = "FILE")]
+    file: Option<PathBuf>,
+    /// Options of the TCP header, as hexadecimal digits; by name: --set tcp.options.mss_val=1460
+    #[arg(long, value_name = "DIGITS")]
+    tcp_options: Option<String>,
+    /// Options of the IPv4 header, as hexadecimal digits
+    #[arg(long, value_name = "DIGITS")]
+    ip_options: Option<String>,
+    /// Extension header of IPv6 (repeatable, in this order)
+    #[arg(long, value_enum, value_name = "HEADER")]
+    ext: Vec<Extension>,
+    /// VLAN tag with this identifier (twice: a provider's tag outside)
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u16).range(0..4096))]
+    vlan: Vec<u16>,
+    /// Divide the packet into fragments that carry this many bytes, a multiple of 8
+    #[arg(long, value_name = "BYTES")]
+    fragment: Option<usize>,
+    /// Let each fragment begin this many bytes before the end of the one before, a multiple of 8
+    #[arg(long, value_name = "BYTES", requires = "fragment", default_value_t = 0)]
+    overlap: usize,
+    /// Use IPv4 where a name has both
+    #[arg(short = '4', conflicts_with = "six")]
+    four: bool,
+    /// Use IPv6 where a name has both
+    #[arg(short = '6')]
+    six: bool,
+    /// Interface to send on; by default the one of the route
+    #[arg(short, long, value_name = "IF")]
+    interface: Option<String>,
+    /// Version of IGMP
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
+    igmp_version: u8,
+    /// Source that an IGMPv3 message names (repeatable)
+    #[arg(long, value_name = "ADDRESS")]
+    source: Vec<std::net::Ipv4Addr>,
+}
+
+/// How many, how fast, how long.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "How many, how fast")]
+struct Pace {
+    /// Send this many packets [default: 1, with --duration as many as fit]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    count: Option<u64>,
+    /// Packets a second
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: u32,
+    /// Send for this long at most
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    duration: Option<Duration>,
+    /// Wait this long for answers to the last packet
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = quantity::duration)]
+    wait: Duration,
+    /// Yes: more than 1000 packets, to a broadcast address, or through a router
+    #[arg(long)]
+    yes: bool,
+}
+
+impl Pace {
+    /// The most packets that will be sent.
+    fn most(&self) -> u64 {
+        let fit = self.duration.map(|time| (time.as_secs_f64() * f64::from(self.rate)).ceil() as u64);
+        match (self.count, fit) {
+            (Some(count), Some(fit)) => count.min(fit.max(1)),
+            (Some(count), None) => count,
+            (None, Some(fit)) => fit.max(1),
+            (None, None) => 1,
+        }
+    }
+}
+
+/// What can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Kind {
+    /// A TCP segment, SYN unless told otherwise
+    Tcp,
+    /// A UDP datagram
+    Udp,
+    /// An ICMP or ICMPv6 message, an echo request unless told otherwise
+    Icmp,
+    /// An IGMP message: join, leave or query
+    Igmp,
+    /// An ARP request
+    Arp,
+    /// An IP packet with nothing but a payload; --set ip.proto= says what it is
+    Raw,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Extension {
+    HopByHop,
+    Routing,
+    Destination,
+    Fragment,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as FIELD=VALUE, as in ip.ttl=3")?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.private {
+        // The words of this command line once more: the arguments of a process begin with its own name.
+        return inside::become_inside(std::env::args_os().skip(1));
+    }
+    send(&args, None)
+}
+
+/// In the process that [`run`] became, which has a single thread.
+pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
+    match netns::enter() {
+        Ok(Side::Outside(0)) => Ok(Exit::Done),
+        Ok(Side::Outside(1)) => Ok(Exit::No),
+        Ok(Side::Outside(130)) => Ok(Exit::Interrupted),
+        Ok(Side::Outside(_)) => Ok(Exit::CouldNot),
+        Ok(Side::Inside(leash)) => {
+            peer::join().context("there is no private network")?;
+            send(&args, Some(&leash))
+        }
+        Err(error @ netns::Error::Refused(refusal)) => {
+            bail!("there is no private network: {error}; to allow it:\n    {}", refusal.remedy())
+        }
+        Err(error) => Err(error).context("there is no private network"),
+    }
+}
+
+fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
+    let composed = compose::recipe(args)?;
+    let mut way = Way::find(&composed, args.made.interface.as_deref())?;
+    way.known_next_hop()?;
+    let mut packets = compose::Packets::new(args, &composed, &way)?;
+    if args.dry_run {
+        return dry::print(args, &packets, &way);
+    }
+    refuse_without_yes(args, &way, packets.frames(0)?.len() as u64)?;
+    let mut out = exchange::Out::open(&way)?;
+    // Whose link address nobody knows yet is asked for it only now, when it is really sent.
+    if composed.needs_neighbour() && !packets.has_set("eth.dst") {
+        match way.next_hop(&mut out)? {
+            Hop::Known(address) => packets.next_hop(address)?,
+            Hop::NotNeeded => {}
+            Hop::Silent(address) => {
+                let how = if address.is_ipv4() { "ARP" } else { "neighbour discovery" };
+                println!(
+                    "silence: nobody on {} has the address {address}, says {how}; nothing was sent",
+                    way.link.name
+                );
+                return Ok(Exit::No);
+            }
+        }
+    }
+    exchange::run(args, packets, out, &way, leash)
+}
+
+/// What could harm others is done only when asked for twice.
+fn refuse_without_yes(args: &Args, way: &Way, fragments: u64) -> anyhow::Result<()> {
+    let most = args.pace.most().saturating_mul(fragments);
+    let why = if most > MANY {
+        format!("these are {most} packets, more than {MANY}")
+    } else if way.broadcast {
+        format!("{} is a broadcast address: every host of the network gets this", way.to)
+    } else if let Some(gateway) = way.gateway {
+        format!("{} is not on a network that this machine is connected to: the way goes through {gateway}", way.to)
+    } else {
+        return Ok(());
+    };
+    if args.pace.yes { Ok(()) } else { bail!("{why}; if that is meant, say --yes") }
+}

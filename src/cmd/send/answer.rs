@@ -1,0 +1,258 @@
+//! What a packet that passes is to the one that was sent: itself, an answer to it, or nothing.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::wire::tcp::Flags;
+use crate::wire::{Address, At, Packet, Protocol, Stop, icmp, icmpv6};
+
+/// What was sent, as far as answers to it are known by it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ours {
+    pub source: IpAddr,
+    pub to: IpAddr,
+    pub what: What,
+}
+
+/// The innermost header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum What {
+    Tcp { from: u16, to: u16, flags: u16 },
+    Udp { from: u16, to: u16 },
+    Icmp { kind: u8, identifier: u16 },
+    Membership { kind: u8 },
+    Arp { request: bool },
+    Other,
+}
+
+/// What a packet is to ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Seen {
+    /// One of those that were sent.
+    Sent,
+    /// A reset that this machine's kernel sent for a connection that it does not know.
+    OwnReset,
+    Answer(Answer),
+    /// A later fragment of an answer.
+    Part,
+}
+
+/// What came back, and from whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub from: IpAddr,
+    pub says: Says,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Says {
+    /// SYN,ACK.
+    Open,
+    Reset,
+    /// Another segment, with these control bits.
+    Segment(u16),
+    Datagram(usize),
+    /// The reply to a request: its type.
+    Reply(u8),
+    /// An ICMP error about what was sent: type and code.
+    Error {
+        six: bool,
+        kind: u8,
+        code: u8,
+    },
+    LinkAddress([u8; 6]),
+    Membership,
+    Packet,
+}
+
+impl Ours {
+    /// From the packet as it is sent, undivided.
+    pub fn of(packet: &Packet<'_>) -> Option<Self> {
+        if let Some(arp) = packet.find(Protocol::Arp) {
+            let (source, to) = (arp_address(&arp, 14)?, arp_address(&arp, 24)?);
+            return Some(Self { source, to, what: What::Arp { request: arp.u16(6)? == 1 } });
+        }
+        let (source, to) = outer(packet)?;
+        let what = transport(packet).and_then(|at| what(&at)).unwrap_or(What::Other);
+        Some(Self { source, to, what })
+    }
+
+    /// Whether it asks for a new connection.
+    pub fn opens(&self) -> bool {
+        matches!(self.what, What::Tcp { flags, .. } if flags & (Flags::SYN | Flags::ACK) == Flags::SYN)
+    }
+
+    /// Whether silence is no answer: what was sent asks for one.
+    pub fn asks(&self) -> bool {
+        match self.what {
+            What::Tcp { flags, .. } => flags & Flags::RST == 0,
+            What::Icmp { kind, .. } if self.to.is_ipv4() => matches!(kind, icmp::ECHO_REQUEST | 13),
+            What::Icmp { kind, .. } => matches!(kind, icmpv6::ECHO_REQUEST | 135),
+            What::Arp { request } => request,
+            What::Membership { kind } => kind == crate::wire::igmp::QUERY,
+            What::Udp { .. } | What::Other => false,
+        }
+    }
+
+    /// What `packet` is to what was sent; `None`: nothing.
+    pub fn see(&self, packet: &Packet<'_>) -> Option<Seen> {
+        if let (What::Arp { .. }, Some(arp)) = (self.what, packet.find(Protocol::Arp)) {
+            let (source, to) = (arp_address(&arp, 14)?, arp_address(&arp, 24)?);
+            return if (source, to) == (self.source, self.to) {
+                Some(Seen::Sent)
+            } else if source == self.to && arp.u16(6)? == 2 {
+                answer(source, Says::LinkAddress(arp.array(8)?))
+            } else {
+                None
+            };
+        }
+        let (source, to) = outer(packet)?;
+        if let Some(error) = self.error(packet, source) {
+            return Some(error);
+        }
+        let here = transport(packet);
+        let group = self.to.is_multicast() || is_broadcast(self.to);
+        let back = to == self.source && (source == self.to || group);
+        let forth = (source, to) == (self.source, self.to);
+        let Some(found) = here.as_ref().and_then(what) else {
+            let fragment = packet.stop == Stop::Fragment || packet.layers.iter().any(|layer| layer.fragment);
+            return match self.what {
+                _ if forth => Some(Seen::Sent),
+                What::Other if back => answer(source, Says::Packet),
+                _ if back && fragment => Some(Seen::Part),
+                _ => None,
+            };
+        };
+        match (self.what, found) {
+            (What::Tcp { from, to, flags }, What::Tcp { from: f, to: t, flags: seen }) => {
+                if forth && (from, to) == (f, t) {
+                    let own = seen & Flags::RST != 0 && flags & Flags::RST == 0;
+                    return Some(if own { Seen::OwnReset } else { Seen::Sent });
+                }
+                let says = match seen {
+                    _ if seen & Flags::RST != 0 => Says::Reset,
+                    _ if seen & (Flags::SYN | Flags::ACK) == Flags::SYN | Flags::ACK => Says::Open,
+                    _ => Says::Segment(seen),
+                };
+                (back && (from, to) == (t, f)).then(|| answer(source, says)).flatten()
+            }
+            (What::Udp { from, to }, What::Udp { from: f, to: t }) => match (forth, back) {
+                (true, _) if (from, to) == (f, t) => Some(Seen::Sent),
+                (_, true) if (from, to) == (t, f) => answer(source, Says::Datagram(here?.content().len())),
+                _ => None,
+            },
+            (What::Icmp { kind, identifier }, What::Icmp { kind: seen, identifier: i }) => match (forth, back) {
+                (true, _) if kind == seen => Some(Seen::Sent),
+                // A reply's type is the request's with another last bit, but for IPv4's echo.
+                (_, true) if kind != seen && (identifier == i || seen == 136) => answer(source, Says::Reply(seen)),
+                _ => None,
+            },
+            (What::Membership { kind }, What::Membership { kind: seen }) => match forth && kind == seen {
+                true => Some(Seen::Sent),
+                false => answer(source, Says::Membership),
+            },
+            (What::Other, _) if forth => Some(Seen::Sent),
+            (What::Other, _) if back => answer(source, Says::Packet),
+            _ => None,
+        }
+    }
+
+    /// An ICMP error that quotes what was sent.
+    fn error(&self, packet: &Packet<'_>, from: IpAddr) -> Option<Seen> {
+        let at = transport(packet)?;
+        let quoted = packet.each().find(|at| at.layer.quoted)?;
+        if ends(&quoted)? != (self.source, self.to) {
+            return None;
+        }
+        let ports =
+            packet.each().find(|at| at.layer.quoted && matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp));
+        let ports = ports.and_then(|at| Some((at.u16(0)?, at.u16(2)?)));
+        let same = match (self.what, ports) {
+            (What::Tcp { from, to, .. } | What::Udp { from, to }, Some(ports)) => ports == (from, to),
+            _ => true,
+        };
+        let six = at.layer.protocol == Protocol::Icmpv6;
+        same.then(|| answer(from, Says::Error { six, kind: at.u8(0)?, code: at.u8(1)? })).flatten()
+    }
+}
+
+fn answer(from: IpAddr, says: Says) -> Option<Seen> {
+    Some(Seen::Answer(Answer { from, says }))
+}
+
+fn is_broadcast(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(four) if four.is_broadcast() || four.octets()[3] == 255)
+}
+
+fn arp_address(arp: &At<'_>, at: usize) -> Option<IpAddr> {
+    Some(Ipv4Addr::from(arp.array::<4>(at)?).into())
+}
+
+fn address(address: Address) -> IpAddr {
+    match address {
+        Address::V4(four) => Ipv4Addr::from(four).into(),
+        Address::V6(six) => Ipv6Addr::from(six).into(),
+    }
+}
+
+/// Source and destination of the outermost IP header.
+fn outer(packet: &Packet<'_>) -> Option<(IpAddr, IpAddr)> {
+    ends(&packet.each().find(|at| matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6))?)
+}
+
+fn ends(network: &At<'_>) -> Option<(IpAddr, IpAddr)> {
+    let (source, to) = network.packet.addresses(network.index + 1)?;
+    Some((address(source), address(to)))
+}
+
+/// The transport header that is no quotation.
+fn transport<'a>(packet: &'a Packet<'a>) -> Option<At<'a>> {
+    let known = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp, Protocol::Icmpv6, Protocol::Igmp];
+    packet.each().find(|at| !at.layer.quoted && known.contains(&at.layer.protocol))
+}
+
+fn what(at: &At<'_>) -> Option<What> {
+    Some(match at.layer.protocol {
+        Protocol::Tcp => What::Tcp { from: at.u16(0)?, to: at.u16(2)?, flags: at.u16(12)? & 0xfff },
+        Protocol::Udp => What::Udp { from: at.u16(0)?, to: at.u16(2)? },
+        Protocol::Igmp => What::Membership { kind: at.u8(0)? },
+        _ => What::Icmp { kind: at.u8(0)?, identifier: at.u16(4).unwrap_or(0) },
+    })
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let from = self.from;
+        match &self.says {
+            Says::Open => write!(f, "open: {from} answers SYN,ACK, so somebody listens there"),
+            Says::Reset => write!(f, "refused: {from} answers RST"),
+            Says::Segment(flags) => {
+                let names: Vec<&str> = Flags(*flags).names().collect();
+                write!(f, "{from} answers with the segment {}", names.join(","))
+            }
+            Says::Datagram(1) => write!(f, "answered: {from} sends a datagram of 1 byte"),
+            Says::Datagram(length) => write!(f, "answered: {from} sends a datagram of {length} bytes"),
+            Says::Reply(kind) => write!(f, "answered: {from} replies (type {kind})"),
+            Says::Error { six, kind, code } => {
+                let meaning = if *six { icmpv6::meaning(*kind, *code) } else { icmp::meaning(*kind, *code) };
+                let name = if *six { "ICMPv6" } else { "ICMP" };
+                let meaning = meaning.unwrap_or("an error");
+                let unreachable = *kind == if *six { icmpv6::UNREACHABLE } else { icmp::UNREACHABLE };
+                let verdict = if unreachable { "unreachable" } else { "error" };
+                write!(f, "{verdict}: {from} says {meaning} ({name} type {kind}, code {code})")
+            }
+            Says::LinkAddress(mac) => {
+                write!(f, "answered: {from} is at {}", mac.map(|byte| format!("{byte:02x}")).join(":"))
+            }
+            Says::Membership => write!(f, "answered: {from} sends a membership message"),
+            Says::Packet => write!(f, "answered: {from} sends a packet"),
+        }
+    }
+}
+
+impl Answer {
+    /// Whether it says no.
+    pub fn refuses(&self) -> bool {
+        matches!(self.says, Says::Reset | Says::Error { .. })
+    }
+}

@@ -1,0 +1,323 @@
+//! From the command line to recipes: the layers, what was set, and what nobody set.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::{IpAddr, Ipv4Addr};
+
+use anyhow::{Context, bail};
+
+use super::target::{Family, Target};
+use super::way::Way;
+use super::{Args, Extension, Kind};
+use crate::field;
+use crate::frame::Source;
+use crate::io::file;
+use crate::wire::build::membership::{self, Says};
+use crate::wire::build::{Built, Error, Recipe, fragments};
+use crate::wire::{Layers, Protocol, decode};
+
+/// The packet without its link, and where it goes.
+pub struct Composed {
+    recipe: Recipe,
+    pub to: IpAddr,
+    /// The interface behind % of the address.
+    pub zone: Option<String>,
+    /// It has layers that only frames have: ARP, VLAN tags.
+    pub needs_link: bool,
+    port: Option<u16>,
+}
+
+impl Composed {
+    /// Whether the frame is for one neighbour: what ARP asks is for all of them.
+    pub fn needs_neighbour(&self) -> bool {
+        self.recipe.protocols().next() != Some(Protocol::Arp)
+    }
+}
+
+/// The recipe that the command line describes, before the way is known.
+pub fn recipe(args: &Args) -> anyhow::Result<Composed> {
+    let mut composed = match args.kind {
+        None => captured(args)?,
+        Some(Kind::Igmp) => membership(args)?,
+        Some(kind) => by_hand(args, kind)?,
+    };
+    composed.needs_link |= !args.made.vlan.is_empty();
+    if let Some(payload) = payload(args)? {
+        composed.recipe.payload(payload);
+    }
+    for (option, protocol, digits) in [
+        ("--tcp-options", Protocol::Tcp, &args.made.tcp_options),
+        ("--ip-options", Protocol::Ipv4, &args.made.ip_options),
+    ] {
+        if let Some(digits) = digits {
+            composed.recipe.options(protocol, &hexadecimal(digits).with_context(|| option)?)?;
+        }
+    }
+    Ok(composed)
+}
+
+fn by_hand(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
+    let [text] = args.target.as_slice() else { bail!("name one target: {}", args.target.join(" ")) };
+    let family = match (args.made.four, args.made.six) {
+        (true, _) => Family::Four,
+        (_, true) => Family::Six,
+        _ => Family::Any,
+    };
+    let Target { address, port, zone } = Target::parse(text, family)?;
+    let has_port = |name: &str| args.made.set.iter().any(|(set, _)| set == name);
+    let mut recipe = Recipe::default();
+    if kind != Kind::Arp {
+        recipe.push(if address.is_ipv4() { Protocol::Ipv4 } else { Protocol::Ipv6 })?;
+    }
+    for extension in &args.made.ext {
+        if address.is_ipv4() {
+            bail!("--ext: only IPv6 has extension headers");
+        }
+        recipe.push(match extension {
+            Extension::HopByHop => Protocol::HopByHop,
+            Extension::Routing => Protocol::Routing,
+            Extension::Destination => Protocol::DestinationOptions,
+            Extension::Fragment => Protocol::Fragment,
+        })?;
+    }
+    match (kind, address) {
+        (Kind::Tcp, _) => recipe.push(Protocol::Tcp)?,
+        (Kind::Udp, _) => recipe.push(Protocol::Udp)?,
+        (Kind::Icmp, IpAddr::V4(_)) => recipe.push(Protocol::Icmp)?,
+        (Kind::Icmp, IpAddr::V6(_)) => recipe.push(Protocol::Icmpv6)?,
+        (Kind::Arp, IpAddr::V4(_)) => recipe.push(Protocol::Arp)?,
+        (Kind::Arp, IpAddr::V6(_)) => bail!("ARP asks for IPv4 addresses; IPv6 has neighbour discovery"),
+        _ => {}
+    }
+    match (kind, port) {
+        (Kind::Tcp, None) if !has_port("tcp.dstport") => bail!("to which port? write it as {text}:80"),
+        (Kind::Udp, None) if !has_port("udp.dstport") => bail!("to which port? write it as {text}:9000"),
+        (Kind::Tcp | Kind::Udp, _) | (_, None) => {}
+        (_, Some(port)) => bail!("only TCP and UDP have ports: what is {port} to be?"),
+    }
+    Ok(Composed { recipe, to: address, zone, needs_link: kind == Kind::Arp, port })
+}
+
+fn membership(args: &Args) -> anyhow::Result<Composed> {
+    let [says, group] = args.target.as_slice() else { bail!("say join, leave or query, and the group") };
+    let says = match says.as_str() {
+        "join" => Says::Join,
+        "leave" => Says::Leave,
+        "query" => Says::Query,
+        other => bail!("{other:?}: an IGMP message is join, leave or query"),
+    };
+    let group: Ipv4Addr = group.parse().with_context(|| format!("{group:?} is no IPv4 address of a group"))?;
+    if !(group.is_multicast() || says == Says::Query && group.is_unspecified()) {
+        bail!("{group} is no group: those are 224.0.0.0 to 239.255.255.255");
+    }
+    let recipe = membership::igmp(says, args.made.igmp_version, group, &args.made.source)?;
+    let to = recipe.address("ip.dst").context("an IGMP message goes to a group")?;
+    Ok(Composed { recipe, to, zone: None, needs_link: false, port: None })
+}
+
+/// The recipe of a packet in a file.
+fn captured(args: &Args) -> anyhow::Result<Composed> {
+    let Some(path) = &args.made.from else { bail!("say what to send") };
+    let mut source = file::open(path)?;
+    for number in 1..=args.made.packet {
+        if source.advance()?.is_none() {
+            bail!("there is no packet {}: {} has {}", args.made.packet, path.display(), number - 1);
+        }
+    }
+    let frame = source.frame();
+    if frame.length as usize > frame.data.len() {
+        bail!("packet {} was not kept whole: {} of {} bytes", args.made.packet, frame.data.len(), frame.length);
+    }
+    let mut layers = Layers::new();
+    let packet = decode(frame, &mut layers);
+    let mut recipe = Recipe::of(&packet);
+    recipe.without_link();
+    let first = recipe.protocols().next();
+    let name = match first {
+        Some(Protocol::Ipv4) => "ip.dst",
+        Some(Protocol::Ipv6) => "ipv6.dst",
+        Some(Protocol::Arp) => "arp.dst.proto_ipv4",
+        _ => bail!("packet {} is neither IP nor ARP", args.made.packet),
+    };
+    // An address that is edited is where it goes.
+    let set = args.made.set.iter().rev().find(|(set, _)| set == name);
+    let to = match set {
+        Some((_, value)) => value.parse().with_context(|| format!("{name}={value}: that is no address"))?,
+        None => recipe.address(name).with_context(|| format!("packet {} has no {name}", args.made.packet))?,
+    };
+    Ok(Composed { recipe, to, zone: None, needs_link: first == Some(Protocol::Arp), port: None })
+}
+
+fn payload(args: &Args) -> anyhow::Result<Option<Vec<u8>>> {
+    if let Some(text) = &args.made.text {
+        return Ok(Some(text.clone().into_bytes()));
+    }
+    if let Some(digits) = &args.made.digits {
+        return hexadecimal(digits).context("--bytes").map(Some);
+    }
+    let Some(path) = &args.made.file else { return Ok(None) };
+    // One byte more than fits tells that it does not fit.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(|| format!("cannot open {}", path.display()))?;
+    let read = std::io::Read::read_to_end(&mut std::io::Read::take(file, 65_536), &mut bytes);
+    read.with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(Some(bytes))
+}
+
+fn hexadecimal(digits: &str) -> anyhow::Result<Vec<u8>> {
+    crate::wire::build::hexadecimal(digits).with_context(|| format!("{digits:?} are not pairs of hexadecimal digits"))
+}
+
+/// The packets that are sent, one after the other.
+pub struct Packets {
+    recipe: Recipe,
+    /// What is filled in where nobody set it.
+    fresh: Fresh,
+    fragment: Option<(usize, usize)>,
+}
+
+/// Numbers that are new each time.
+struct Fresh {
+    identification: u32,
+    /// The recipe is a captured packet: it has all its numbers.
+    captured: bool,
+}
+
+impl Packets {
+    /// Puts the link's layers around the recipe, sets what was asked for, and fills in the rest.
+    pub fn new(args: &Args, composed: &Composed, way: &Way) -> anyhow::Result<Self> {
+        let mut recipe = composed.recipe.clone();
+        if !way.layer_3 {
+            recipe.wrap(link_layers(&args.made.vlan)?);
+        }
+        for (name, value) in &args.made.set {
+            recipe.set(name, value).map_err(|error| explained(error, name))?;
+        }
+        if args.made.fragment.is_some() {
+            let set = ["ip.len", "ip.checksum", "ip.flags.mf", "ip.frag_offset", "ipv6.plen"];
+            if let Some(name) = set.into_iter().find(|name| recipe.has_set(name)) {
+                bail!("--fragment gives each fragment a {name} of its own, so it cannot be set");
+            }
+        }
+        let random = RandomState::new().hash_one(std::process::id());
+        let fresh = Fresh { identification: random as u32 | 1, captured: args.kind.is_none() };
+        let source = way.source.map(|address| address.to_string());
+        let own = way.own_hardware();
+        let fill = |recipe: &mut Recipe, name: &str, value: &str| match recipe.fill(name, value) {
+            Ok(()) | Err(Error::NotHere { .. }) => Ok(()),
+            Err(error) => Err(error),
+        };
+        fill(&mut recipe, "eth.src", &own)?;
+        if !fresh.captured {
+            if let Some(source) = &source {
+                let name = if way.to.is_ipv4() { "ip.src" } else { "ipv6.src" };
+                fill(&mut recipe, name, source)?;
+                if way.to.is_ipv4() {
+                    fill(&mut recipe, "arp.src.proto_ipv4", source)?;
+                }
+            }
+            let (to, port) = (way.to.to_string(), composed.port.map(|port| port.to_string()));
+            for name in if way.to.is_ipv4() { ["ip.dst", "arp.dst.proto_ipv4"] } else { ["ipv6.dst", "ipv6.dst"] } {
+                fill(&mut recipe, name, &to)?;
+            }
+            fill(&mut recipe, "arp.src.hw_mac", &own)?;
+            // Ports that no registered service has (RFC 6335 §6).
+            let ephemeral = (49_152 + (random >> 32) % 16_384).to_string();
+            for protocol in ["tcp", "udp"] {
+                fill(&mut recipe, &format!("{protocol}.srcport"), &ephemeral)?;
+                if let Some(port) = &port {
+                    fill(&mut recipe, &format!("{protocol}.dstport"), port)?;
+                }
+            }
+            fill(&mut recipe, "tcp.flags", "SYN")?;
+            fill(&mut recipe, "tcp.seq_raw", &(random as u32).to_string())?;
+            if recipe.number("icmp.type") == Some(8) {
+                fill(&mut recipe, "icmp.ident", &(random >> 48).to_string())?;
+            }
+            if recipe.number("icmpv6.type") == Some(128) {
+                fill(&mut recipe, "icmpv6.echo.identifier", &(random >> 48).to_string())?;
+            }
+        }
+        let fragment = args.made.fragment.map(|size| (size, args.made.overlap));
+        let mut packets = Self { recipe, fresh, fragment };
+        let everybody = (!composed.needs_neighbour()).then_some([0xff; 6]);
+        if let Some(next_hop) = everybody.or(way.next_hop) {
+            packets.next_hop(next_hop)?;
+        }
+        packets.frames(0)?;
+        Ok(packets)
+    }
+
+    /// Who the frames are for, once it is known.
+    pub fn next_hop(&mut self, address: [u8; 6]) -> anyhow::Result<()> {
+        let text = address.map(|byte| format!("{byte:02x}")).join(":");
+        match self.recipe.fill("eth.dst", &text) {
+            Ok(()) | Err(Error::NotHere { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The packet with this number, from 0, undivided.
+    pub fn whole(&self, number: u64) -> anyhow::Result<Built> {
+        let mut recipe = self.recipe.clone();
+        if !self.fresh.captured {
+            let id = (u64::from(self.fresh.identification) + number) % 65_535 + 1;
+            let sequence = ((number + 1) % 65_536).to_string();
+            let echo = |recipe: &Recipe, name, kind| recipe.number(name) == Some(kind);
+            let (four, six) = (echo(&recipe, "icmp.type", 8), echo(&recipe, "icmpv6.type", 128));
+            for (name, value, wanted) in [
+                ("ip.id", id.to_string(), true),
+                ("icmp.seq", sequence.clone(), four),
+                ("icmpv6.echo.sequence_number", sequence, six),
+            ] {
+                match if wanted { recipe.fill(name, &value) } else { Ok(()) } {
+                    Ok(()) | Err(Error::NotHere { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        }
+        Ok(recipe.build()?)
+    }
+
+    /// What goes onto the wire for it: itself, or its fragments.
+    pub fn frames(&self, number: u64) -> anyhow::Result<Vec<Vec<u8>>> {
+        let whole = self.whole(number)?;
+        let Some((size, overlap)) = self.fragment else { return Ok(vec![whole.bytes]) };
+        let identification = self.fresh.identification.wrapping_add(number as u32);
+        Ok(fragments::divide(&whole, size, overlap, identification)?)
+    }
+
+    /// Whether a field was set on purpose.
+    pub fn has_set(&self, name: &str) -> bool {
+        self.recipe.has_set(name)
+    }
+}
+
+fn link_layers(vlan: &[u16]) -> anyhow::Result<Recipe> {
+    let mut recipe = Recipe::new(&[Protocol::Ethernet])?;
+    match vlan {
+        [] => {}
+        [id] => {
+            recipe.push(Protocol::Vlan)?;
+            recipe.fill("vlan.id", &id.to_string())?;
+        }
+        [outer, inner] => {
+            recipe.push(Protocol::ServiceTag)?;
+            recipe.push(Protocol::Vlan)?;
+            recipe.fill("ieee8021ad.id", &outer.to_string())?;
+            recipe.fill("vlan.id", &inner.to_string())?;
+        }
+        _ => bail!("--vlan: a frame has one tag, or a provider's around it"),
+    }
+    Ok(recipe)
+}
+
+/// The error, with names that were probably meant.
+fn explained(error: Error, name: &str) -> anyhow::Error {
+    match error {
+        Error::Unknown { name: unknown } => match field::resolve(&unknown) {
+            Err(near) => near.into(),
+            Ok(_) => anyhow::anyhow!("{name} cannot be set: it is worked out, not a part of the packet"),
+        },
+        error => error.into(),
+    }
+}

@@ -1,0 +1,93 @@
+//! `--dry-run`: each packet explained, and its bytes, as they would be sent.
+
+use std::io::Write;
+
+use crate::flow::FlowTable;
+use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
+use crate::pipeline;
+use crate::view::explain::{Explain, Options};
+use crate::view::hex::Hex;
+use crate::view::style::Palette;
+
+use super::compose::Packets;
+use super::way::Way;
+use super::{Args, Exit};
+use crate::cmd::{args as terminal, output};
+
+/// Frames that were made and come from no capture.
+struct Made {
+    frames: Vec<Vec<u8>>,
+    interface: [Interface; 1],
+    next: usize,
+}
+
+impl Source for Made {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.next += 1;
+        Ok((self.next <= self.frames.len()).then(Timestamp::default))
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        let data = self.next.checked_sub(1).and_then(|at| self.frames.get(at));
+        let [interface] = &self.interface;
+        data.map_or(Frame::empty(), |data| Frame {
+            link: interface.link,
+            length: u32::try_from(data.len()).unwrap_or(u32::MAX),
+            data,
+            ..Frame::empty()
+        })
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.interface
+    }
+
+    fn counts(&self) -> Counts {
+        Counts::default()
+    }
+}
+
+/// The link type of what is sent.
+pub fn link_type(way: &Way) -> LinkType {
+    if way.layer_3 { LinkType::RAW } else { LinkType::ETHERNET }
+}
+
+pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> {
+    let frames = packets.frames(0)?;
+    let count = frames.len() as u64;
+    let source = || Made {
+        frames: frames.clone(),
+        interface: [Interface { name: None, link: link_type(way), snap_length: 0 }],
+        next: 0,
+    };
+    let chosen = &args.output;
+    if !chosen.fields.is_empty() || chosen.json || chosen.verbose || chosen.hex {
+        pipeline::run(&mut source(), &mut FlowTable::new(), &mut chosen.sink()?)?;
+    } else {
+        explain(args, count, source)?;
+    }
+    let how = if way.layer_3 { "at layer 3, the kernel adds the rest" } else { "as a frame" };
+    eprintln!("netlab: nothing was sent; it would go out on {}, {how}", way.link.name);
+    if !way.layer_3 && way.next_hop.is_none() && !packets.has_set("eth.dst") && args.kind != Some(super::Kind::Arp) {
+        eprintln!("netlab: eth.dst is not known yet: the neighbour is asked for it when the packet is sent");
+    }
+    let more = args.pace.most() - 1;
+    if more > 0 {
+        eprintln!("netlab: and {more} more like it, {} a second", args.pace.rate);
+    }
+    Ok(Exit::Done)
+}
+
+/// Each packet explained, and then the bytes of all.
+fn explain(args: &Args, count: u64, source: impl Fn() -> Made) -> anyhow::Result<()> {
+    let (palette, words) = (Palette::new(args.output.color.on_stdout()), args.output.language.words());
+    for number in 1..=count {
+        let options = Options { words, palette, width: terminal::width(), ascii: false, only: Vec::new() };
+        let mut explain = Explain::new(output::stdout()?, options, number);
+        pipeline::run(&mut source(), &mut FlowTable::new(), &mut explain)?;
+        writeln!(output::stdout()?)?;
+    }
+    let mut hex = Hex::new(output::stdout()?, palette).words(words);
+    pipeline::run(&mut source(), &mut FlowTable::new(), &mut hex)?;
+    Ok(())
+}

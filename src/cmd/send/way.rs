@@ -1,0 +1,164 @@
+//! The way of a packet out of this machine: interface, layer, source address, and the link address of the next hop.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use anyhow::{Context, bail};
+
+use super::compose::Composed;
+use super::exchange::Out;
+use super::neighbour;
+use crate::frame::LinkType;
+use crate::io::link::{self, Link};
+use crate::io::route;
+
+/// How a packet leaves.
+#[derive(Clone, Debug)]
+pub struct Way {
+    /// Where the packet goes.
+    pub to: IpAddr,
+    pub link: Link,
+    /// The kernel adds the link's header: on loopback, and where the link has none.
+    pub layer_3: bool,
+    /// The address of this machine that the packet comes from.
+    pub source: Option<IpAddr>,
+    pub gateway: Option<IpAddr>,
+    /// The address is one that every host listens to.
+    pub broadcast: bool,
+    /// Where the frame goes; `None` while nobody knows.
+    pub next_hop: Option<[u8; 6]>,
+}
+
+/// Who a frame is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hop {
+    Known([u8; 6]),
+    /// The kernel makes the frame.
+    NotNeeded,
+    /// The neighbour with this address does not answer.
+    Silent(IpAddr),
+}
+
+impl Way {
+    /// Asks the kernel for the way; an interface that was named goes before its route.
+    pub fn find(composed: &Composed, interface: Option<&str>) -> anyhow::Result<Self> {
+        let links = link::links()?;
+        let to = composed.to;
+        let interface = interface.or(composed.zone.as_deref());
+        let named = match interface {
+            Some(name) => {
+                let found = links.iter().find(|link| link.name == name);
+                Some(found.with_context(|| format!("there is no interface {name}; `netlab interfaces` lists them"))?)
+            }
+            None => None,
+        };
+        let broadcast_of =
+            |link: &Link| link.addresses.iter().find_map(|(address, prefix)| directed(*address, *prefix));
+        let everywhere = to == IpAddr::V4(Ipv4Addr::BROADCAST);
+        let route = route::to(to, named.map_or(0, |link| link.index));
+        let (link, gateway, local) = match (named, &route) {
+            (Some(link), Ok(way)) if way.interface == link.index => (link, way.gateway, way.local),
+            (Some(link), Ok(way)) if way.local && link.loopback => (link, None, true),
+            (Some(link), _) => (link, None, false),
+            (None, Ok(way)) => {
+                let found = links.iter().find(|link| link.index == way.interface);
+                (found.with_context(|| format!("the interface of the route to {to} is gone"))?, way.gateway, way.local)
+            }
+            (None, Err(_)) if to.is_multicast() || everywhere => {
+                let mut usable = links.iter().filter(|link| link.up && !link.loopback && !link.addresses.is_empty());
+                let only = usable.next().filter(|_| usable.next().is_none());
+                (only.with_context(|| format!("there is no route to {to}: name an interface with -i"))?, None, false)
+            }
+            (None, Err(error)) => bail!("there is no way to {to}: {error}"),
+        };
+        if !link.up {
+            bail!("{} is switched off", link.name);
+        }
+        let layer_3 = link.loopback || local || link.link != Some(LinkType::ETHERNET);
+        if layer_3 && composed.needs_link {
+            bail!("{} takes no frames made by hand, only IP packets: ARP and VLAN tags need Ethernet", link.name);
+        }
+        let of_route = route.ok().filter(|way| way.interface == link.index).and_then(|way| way.source);
+        let same_family = |address: &IpAddr| address.is_ipv4() == to.is_ipv4();
+        let near = |address: &IpAddr| match (address, to) {
+            (IpAddr::V6(ours), IpAddr::V6(to)) => ours.is_unicast_link_local() == to.is_unicast_link_local(),
+            _ => true,
+        };
+        let mut own = link.addresses.iter().map(|(address, _)| *address).filter(same_family);
+        let source = of_route.or_else(|| own.clone().find(near)).or_else(|| own.next());
+        let broadcast = everywhere || links.iter().filter_map(broadcast_of).any(|address| address == to);
+        let next_hop = group_address(to, broadcast);
+        Ok(Self { to, link: link.clone(), layer_3, source, gateway, broadcast, next_hop })
+    }
+
+    /// The address that the frame is for, as far as the kernel knows it.
+    pub fn known_next_hop(&mut self) -> anyhow::Result<()> {
+        if self.next_hop.is_none() && !self.layer_3 {
+            self.next_hop = route::link_address(self.link.index, self.next())?;
+        }
+        Ok(())
+    }
+
+    /// The same; where the kernel does not know, the neighbour is asked by ARP or neighbour discovery.
+    pub fn next_hop(&mut self, out: &mut Out) -> anyhow::Result<Hop> {
+        if let (None, Out::Frames(channel)) = (self.next_hop, out) {
+            let next = self.next();
+            self.next_hop = neighbour::ask(channel, self, next)?;
+            return Ok(self.next_hop.map_or(Hop::Silent(next), Hop::Known));
+        }
+        Ok(self.next_hop.map_or(Hop::NotNeeded, Hop::Known))
+    }
+
+    fn next(&self) -> IpAddr {
+        self.gateway.unwrap_or(self.to)
+    }
+
+    /// This machine's link address on the interface; zeroes where it has none.
+    pub fn own_hardware(&self) -> String {
+        self.link.hardware.clone().unwrap_or_else(|| "00:00:00:00:00:00".to_owned())
+    }
+}
+
+/// The broadcast address of a network that one of our addresses is in (RFC 922).
+fn directed(address: IpAddr, prefix: u8) -> Option<IpAddr> {
+    let IpAddr::V4(address) = address else { return None };
+    let host = u32::MAX.checked_shr(prefix.into()).filter(|_| prefix < 31)?;
+    Some(Ipv4Addr::from(u32::from(address) | host).into())
+}
+
+/// The link address that belongs to a group (RFC 1112 §6.4, RFC 2464 §7) or to all.
+fn group_address(address: IpAddr, broadcast: bool) -> Option<[u8; 6]> {
+    match address {
+        _ if broadcast => Some([0xff; 6]),
+        IpAddr::V4(four) if four.is_multicast() => {
+            let [_, b, c, d] = four.octets();
+            Some([0x01, 0x00, 0x5e, b & 0x7f, c, d])
+        }
+        IpAddr::V6(six) if six.is_multicast() => {
+            let [.., a, b, c, d] = Ipv6Addr::octets(&six);
+            Some([0x33, 0x33, a, b, c, d])
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_and_broadcasts_have_link_addresses_of_their_own() {
+        let of = |text: &str, broadcast| group_address(text.parse().unwrap(), broadcast);
+        assert_eq!(of("239.129.2.3", false), Some([1, 0, 0x5e, 1, 2, 3]));
+        assert_eq!(of("ff02::1:ff00:7", false), Some([0x33, 0x33, 0xff, 0, 0, 7]));
+        assert_eq!(of("10.0.0.255", true), Some([0xff; 6]));
+        assert_eq!(of("10.0.0.1", false), None);
+    }
+
+    #[test]
+    fn the_last_address_of_a_network_is_its_broadcast() {
+        let of = |text: &str, prefix| directed(text.parse().unwrap(), prefix).map(|address| address.to_string());
+        assert_eq!(of("10.0.5.1", 24).as_deref(), Some("10.0.5.255"));
+        assert_eq!(of("10.0.5.1", 0).as_deref(), Some("255.255.255.255"));
+        assert_eq!((of("10.0.5.1", 31), of("10.0.5.1", 32), of("fd00::1", 64)), (None, None, None));
+    }
+}
