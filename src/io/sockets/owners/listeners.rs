@@ -52,6 +52,7 @@ pub struct Listeners {
     /// Everything up to then is known.
     begun: Timestamp,
     untold: Timestamp,
+    untold_connections: Timestamp,
     takers: HashMap<(Transport, u16), Vec<Taker>>,
     /// By port: when the last socket ended that was not connected, or connected by UDP.
     ended: Recent<(Transport, u16), Timestamp>,
@@ -64,6 +65,7 @@ impl Listeners {
         Self {
             begun: Timestamp(i64::MIN),
             untold: Timestamp(i64::MIN),
+            untold_connections: Timestamp(i64::MIN),
             takers: HashMap::new(),
             ended: Recent::new(ENDED),
             ended_between: Recent::new(ENDED),
@@ -90,15 +92,15 @@ impl Listeners {
             }
         }
         for ended in look.ended {
-            let connected = ended.remote.port() != 0 || !ended.remote.ip().is_unspecified();
-            if connected && ended.transport == Transport::Tcp {
-                let gone = self.ended_between.put((ended.local, ended.remote), ended.at);
-                self.untold = gone.into_values().max().unwrap_or(self.untold).max(self.untold);
-            } else {
-                self.end((ended.transport, ended.local.port()), ended.at);
-            }
+            self.end((ended.transport, ended.local.port()), ended.at);
+        }
+        for ended in look.ended_connections {
+            let gone = self.ended_between.put((ended.local, ended.remote), ended.at);
+            let forgotten = gone.into_values().max().unwrap_or(self.untold_connections);
+            self.untold_connections = forgotten.max(self.untold_connections);
         }
         self.untold = self.untold.max(look.untold);
+        self.untold_connections = self.untold_connections.max(look.untold_connections);
         self.begun = look.begun;
     }
 
@@ -110,7 +112,7 @@ impl Listeners {
     /// Whether a socket between these two may have ended at `since` or later.
     pub fn may_have_ended(&self, local: SocketAddr, remote: SocketAddr, since: Timestamp) -> bool {
         let reset = SocketAddr::new(remote.ip(), 0);
-        self.untold >= since
+        self.untold_connections >= since
             || [remote, reset].iter().any(|remote| self.ended_between.get(&(local, *remote)).is_some_and(|at| *at >= since))
             // Reset, and its own address taken away as well.
             || self.ended_between.get(&(unspecified(local), reset)).is_some_and(|at| *at >= since)

@@ -56,6 +56,13 @@ pub struct Ended {
     pub at: Timestamp,
 }
 
+impl Ended {
+    pub fn is_connection(&self) -> bool {
+        let connected = self.remote.port() != 0 || !self.remote.ip().is_unspecified();
+        connected && self.transport == Transport::Tcp
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct Look {
     /// Who was there at `begun` and is not among `ended` is among `takers`.
@@ -63,9 +70,13 @@ pub struct Look {
     /// The list was made by then.
     pub listed: Timestamp,
     pub takers: Vec<Taker>,
+    /// Sockets that had a port without a connection of TCP.
     pub ended: Vec<Ended>,
-    /// Of what ended until then, some may not have been told.
+    /// Connections of TCP, which are many.
+    pub ended_connections: Vec<Ended>,
+    /// Of what ended until then, some may not have been told; of connections, until then.
     pub untold: Timestamp,
+    pub untold_connections: Timestamp,
     /// Processor time that it took.
     pub cost: Duration,
     /// Addresses of this machine.
@@ -98,7 +109,13 @@ impl Lookout {
         let (asked, ask) = std::io::pipe()?;
         let (answer, looks) = sync_channel(1);
         let untold = sockets.opened;
-        let mut watcher = Watcher { sockets, since: HashMap::new(), ended: Vec::new(), untold, addresses: addresses() };
+        let mut watcher = Watcher {
+            sockets,
+            since: HashMap::new(),
+            ended: Default::default(),
+            untold: [untold; 2],
+            addresses: addresses(),
+        };
         watcher.list();
         thread::Builder::new().name("sockets".to_owned()).spawn(move || watcher.run(asked, &answer))?;
         Ok(Self { ask, looks })
@@ -115,8 +132,9 @@ struct Watcher {
     sockets: Sockets,
     /// Of each that listens, when it was first seen.
     since: HashMap<u64, Timestamp>,
-    ended: Vec<Ended>,
-    untold: Timestamp,
+    /// Sockets with a port, and connections: both with the time up to which some may be missing.
+    ended: [Vec<Ended>; 2],
+    untold: [Timestamp; 2],
     addresses: HashSet<IpAddr>,
 }
 
@@ -142,9 +160,20 @@ impl Watcher {
                 let listed = now();
                 // Behind the list: what ended before it has been told by now.
                 self.hear();
-                let (ended, untold) = (std::mem::take(&mut self.ended), self.untold);
+                let [ended, ended_connections] = std::mem::take(&mut self.ended);
+                let [untold, untold_connections] = self.untold;
                 let cost = worked().saturating_sub(before);
-                let look = Look { begun, listed, takers, ended, untold, cost, addresses: self.addresses.clone() };
+                let look = Look {
+                    begun,
+                    listed,
+                    takers,
+                    ended,
+                    ended_connections,
+                    untold,
+                    untold_connections,
+                    cost,
+                    addresses: self.addresses.clone(),
+                };
                 if answer.send(look).is_err() {
                     return;
                 }
@@ -165,14 +194,20 @@ impl Watcher {
     /// Takes in what has ended.
     fn hear(&mut self) {
         let ended = &mut self.ended;
-        let lost = self.sockets.notices.notices(&mut |socket| ended.extend(ending(&socket)));
+        let lost = self.sockets.notices.notices(&mut |socket| {
+            if let Some(one) = ending(&socket) {
+                ended[usize::from(one.is_connection())].push(one);
+            }
+        });
         if lost.unwrap_or(true) {
-            self.untold = now();
+            self.untold = [now(); 2];
         }
-        if self.ended.len() > MOST_ENDED {
-            let forgotten = self.ended.len() - MOST_ENDED / 2;
-            self.untold =
-                self.ended.drain(..forgotten).map(|ended| ended.at).max().unwrap_or(self.untold).max(self.untold);
+        for (ended, untold) in self.ended.iter_mut().zip(&mut self.untold) {
+            if ended.len() > MOST_ENDED {
+                let forgotten = ended.len() - MOST_ENDED / 2;
+                let last = ended.drain(..forgotten).map(|ended| ended.at).max();
+                *untold = last.unwrap_or(*untold).max(*untold);
+            }
         }
     }
 
@@ -186,7 +221,7 @@ impl Watcher {
         let now = now();
         if listed.is_err() {
             // Who is not in the list is not known to be gone.
-            self.untold = now;
+            self.untold = [now; 2];
             return Vec::new();
         }
         let takers: Vec<Taker> = found

@@ -29,12 +29,15 @@ fn ended(transport: Transport, local: &str, remote: &str, at: i64) -> Ended {
 }
 
 fn look(begun: i64, takers: &[Taker], ended: &[Ended]) -> Look {
+    let (connections, of_ports) = ended.iter().copied().partition(Ended::is_connection);
     Look {
         begun: Timestamp(begun),
         listed: Timestamp(begun),
         takers: takers.to_vec(),
-        ended: ended.to_vec(),
+        ended: of_ports,
+        ended_connections: connections,
         untold: Timestamp(i64::MIN),
+        untold_connections: Timestamp(i64::MIN),
         ..Look::default()
     }
 }
@@ -83,7 +86,8 @@ fn where_a_listener_ended_since_nobody_can_say() {
 
 #[test]
 fn what_was_not_told_makes_everything_before_doubtful() {
-    let untold = Look { untold: Timestamp(150), ..look(200, &[listener(PORT, 1, 50)], &[]) };
+    let untold =
+        Look { untold: Timestamp(150), untold_connections: Timestamp(150), ..look(200, &[listener(PORT, 1, 50)], &[]) };
     let listeners = after(&[untold]);
     assert_eq!(taken(&listeners, PORT, 150), None);
     assert_eq!(taken(&listeners, PORT, 151), Some((vec![1], true)));
