@@ -82,14 +82,14 @@ mod tests {
         pairs_of_lines("nonsense\n\n:\n", &mut counters);
     }
 
-    /// Two processors of a router with a limit of 1,000 connections, before and after a hundred more were tried. A private
-    /// network cannot have its own limit, so this is what Linux 6.18 answers.
+    /// Two processors of a router with a limit of 1,000 connections, before and after a hundred more were tried: the columns
+    /// are those of Linux 6.18, the numbers are made up, as a private network cannot have a limit of its own.
     #[test]
-    fn a_recorded_table_that_is_full_is_diagnosed() {
+    fn a_full_table_as_the_kernel_tells_of_it_is_diagnosed() {
         use crate::engine::doctor::{Facts, Fault, diagnose};
         const NAMES: &str = "entries  clashres found new invalid ignore delete chainlength insert insert_failed drop \
             early_drop icmp_error  expect_new expect_create expect_delete search_restart";
-        let recorded = |drops: [u32; 2]| {
+        let answered = |drops: [u32; 2]| {
             let line = |drop| {
                 format!(
                     "000003e8  00000000 00000000 00000000 00000003 00000000 00000000 00000000 00000000 \
@@ -102,8 +102,8 @@ mod tests {
         };
         let setting = |name: &str, value: &str| (format!("net.netfilter.nf_conntrack_{name}"), value.to_owned());
         let facts = Facts {
-            before: recorded([0x1f, 0x20]),
-            after: recorded([0x5a, 0x49]),
+            before: answered([0x1f, 0x20]),
+            after: answered([0x5a, 0x49]),
             settings: [setting("count", "1000"), setting("max", "1000")].into(),
             ..Facts::default()
         };
