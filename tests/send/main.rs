@@ -182,5 +182,12 @@ fn mistakes_are_named_with_what_would_do() {
     answers("tcp 10.0.5.2", 2, &["to which port?"]);
     answers("igmp join 10.0.0.1", 2, &["10.0.0.1 is no group"]);
     answers("udp 10.0.5.2:7 --fragment 12", 2, &["multiples of 8 bytes"]);
+    let long = format!("udp 10.0.5.2:7 --text {}", "z".repeat(2000));
+    answers(&long, 2, &["the link takes IP packets of 1500 bytes: divide it with --fragment 1480"]);
+    answers(
+        "icmp 10.0.5.2 --set icmp.mtu=9 --set icmp.code=4",
+        0,
+        &["icmp.mtu is set, but who reads the packet finds no such field"],
+    );
     answers("--from captures/udp.pcap --packet 99", 2, &["there is no packet 99"]);
 }

@@ -256,3 +256,81 @@ impl Answer {
         matches!(self.says, Says::Reset | Says::Error { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, LinkType};
+    use crate::wire::build::Recipe;
+    use crate::wire::{Layers, decode};
+
+    /// Here, there, and somebody else.
+    const A: &str = "10.0.0.1";
+    const B: &str = "10.0.0.2";
+    const C: &str = "10.0.0.3";
+
+    fn built(protocol: Protocol, from: &str, to: &str, set: &[(&str, &str)]) -> Vec<u8> {
+        let mut recipe = Recipe::new(&[Protocol::Ipv4, protocol]).unwrap();
+        for (name, value) in [("ip.src", from), ("ip.dst", to)].iter().chain(set) {
+            recipe.set(name, value).unwrap();
+        }
+        recipe.build().unwrap().bytes
+    }
+
+    fn decoded<T>(bytes: &[u8], use_it: impl FnOnce(&Packet<'_>) -> T) -> T {
+        let frame = Frame { link: LinkType::RAW, data: bytes, length: bytes.len() as u32, ..Frame::empty() };
+        use_it(&decode(frame, &mut Layers::new()))
+    }
+
+    fn seen(ours: &[u8], other: &[u8]) -> Option<Seen> {
+        let ours = decoded(ours, Ours::of).unwrap();
+        decoded(other, |packet| ours.see(packet))
+    }
+
+    fn segment(from: &str, to: &str, ports: [&str; 2], flags: &str) -> Vec<u8> {
+        let set = [("tcp.srcport", ports[0]), ("tcp.dstport", ports[1]), ("tcp.flags", flags)];
+        built(Protocol::Tcp, from, to, &set)
+    }
+
+    #[test]
+    fn only_the_other_end_of_the_same_ports_answers() {
+        let syn = segment(A, B, ["4000", "80"], "SYN");
+        let from_b = |says| Some(Seen::Answer(Answer { from: B.parse().unwrap(), says }));
+        assert_eq!(seen(&syn, &syn), Some(Seen::Sent));
+        assert_eq!(seen(&syn, &segment(B, A, ["80", "4000"], "SYN,ACK")), from_b(Says::Open));
+        assert_eq!(seen(&syn, &segment(B, A, ["80", "4000"], "RST,ACK")), from_b(Says::Reset));
+        assert_eq!(seen(&syn, &segment(A, B, ["4000", "80"], "RST")), Some(Seen::OwnReset));
+        assert_eq!(seen(&syn, &segment(B, A, ["80", "4001"], "RST,ACK")), None);
+        assert_eq!(seen(&syn, &segment(C, A, ["80", "4000"], "RST,ACK")), None);
+    }
+
+    #[test]
+    fn an_error_belongs_to_the_packet_that_it_quotes() {
+        let syn = segment(A, B, ["4000", "80"], "SYN");
+        let error = |quoted: &[u8]| {
+            let mut recipe = Recipe::new(&[Protocol::Ipv4, Protocol::Icmp]).unwrap();
+            for (name, value) in [("ip.src", C), ("ip.dst", A), ("icmp.type", "3"), ("icmp.code", "13")] {
+                recipe.set(name, value).unwrap();
+            }
+            recipe.payload(quoted.to_vec());
+            recipe.build().unwrap().bytes
+        };
+        let says = Says::Error { six: false, kind: 3, code: 13 };
+        let prohibited = Answer { from: C.parse().unwrap(), says };
+        assert_eq!(seen(&syn, &error(&syn)), Some(Seen::Answer(prohibited.clone())));
+        assert_eq!(seen(&syn, &error(&segment(A, B, ["4001", "80"], "SYN"))), None);
+        assert_eq!(seen(&syn, &error(&segment(A, C, ["4000", "80"], "SYN"))), None);
+        let told = "unreachable: 10.0.0.3 says administratively prohibited (ICMP type 3, code 13)";
+        assert!(prohibited.refuses() && prohibited.to_string() == told, "{prohibited}");
+    }
+
+    #[test]
+    fn a_reply_has_the_identifier_of_the_request() {
+        let echo =
+            |from, to, kind, number| built(Protocol::Icmp, from, to, &[("icmp.type", kind), ("icmp.ident", number)]);
+        let ours = echo(A, B, "8", "7");
+        let answer = Answer { from: B.parse().unwrap(), says: Says::Reply(0) };
+        assert_eq!(seen(&ours, &echo(B, A, "0", "7")), Some(Seen::Answer(answer)));
+        assert_eq!(seen(&ours, &echo(B, A, "0", "8")), None);
+    }
+}

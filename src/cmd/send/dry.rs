@@ -8,6 +8,7 @@ use crate::pipeline;
 use crate::view::explain::{Explain, Options};
 use crate::view::hex::Hex;
 use crate::view::style::Palette;
+use crate::wire::{Layers, decode};
 
 use super::compose::Packets;
 use super::way::Way;
@@ -66,6 +67,10 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
     } else {
         explain(args, count, source)?;
     }
+    let whole = packets.whole(0)?;
+    let length = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);
+    let frame = Frame { link: link_type(way), data: &whole.bytes, length, ..Frame::empty() };
+    super::exchange::say_unread(args, &decode(frame, &mut Layers::new()));
     let how = if way.layer_3 { "at layer 3, the kernel adds the rest" } else { "as a frame" };
     eprintln!("netlab: nothing was sent; it would go out on {}, {how}", way.link.name);
     if !way.layer_3 && way.next_hop.is_none() && !packets.has_set("eth.dst") && args.kind != Some(super::Kind::Arp) {

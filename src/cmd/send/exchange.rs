@@ -16,7 +16,7 @@ use crate::flow::{FlowTable, Known};
 use crate::frame::{Frame, Timestamp};
 use crate::io::bpf::Selection;
 use crate::io::interrupt::Interrupt;
-use crate::io::link::channel::Channel;
+use crate::io::link::{Link, channel::Channel};
 use crate::io::netns::Leash;
 use crate::io::raw::Raw;
 use crate::io::{link, pcap, privilege};
@@ -25,6 +25,8 @@ use crate::wire::{Layers, Packet, Protocol, decode, igmp};
 
 /// What comes right after an answer belongs to it: a kernel that resets a handshake it does not know.
 const GRACE: Duration = Duration::from_millis(150);
+/// Different answers that are told; others are counted.
+const MOST_ANSWERS: usize = 100;
 /// A few packets; the ring need not be a capture's.
 const RING: u32 = 4 << 20;
 
@@ -58,6 +60,7 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let built = decode(frame, &mut layers);
     let ours = Ours::of(&built);
     warn(&packets, way, ours.as_ref());
+    say_unread(args, &built);
     let overlap = (args.made.overlap > 0).then(|| "its fragments overlap (RFC 5722)".to_owned());
     let fault = fault(&built).map(|field| format!("{field} is wrong")).or(overlap);
 
@@ -84,7 +87,7 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
 
     let (answered, answers) = channel();
     let many = way.broadcast || way.to.is_multicast();
-    let job = Job { packets, out, to: way.to, interface: way.link.index, most: args.pace.most(), many };
+    let job = Job { packets, out, to: way.to, link: way.link.clone(), most: args.pace.most(), many };
     let pace = (Duration::from_secs(1) / args.pace.rate, args.pace.duration, args.pace.wait);
     let sender = std::thread::spawn(move || {
         let result = job.run(pace, &answers);
@@ -125,7 +128,7 @@ struct Job {
     packets: Packets,
     out: Out,
     to: IpAddr,
-    interface: u32,
+    link: Link,
     most: u64,
     /// Nobody knows how many will answer.
     many: bool,
@@ -139,7 +142,7 @@ impl Job {
         let (mut sent, mut heard) = (0, 0);
         while sent < self.most && duration.is_none_or(|duration| start.elapsed() < duration) {
             for frame in self.packets.frames(sent)? {
-                self.out.send(&frame, self.to, self.interface).context("cannot send")?;
+                self.out.send(&frame, self.to, self.link.index).map_err(|error| self.refused(error))?;
             }
             sent += 1;
             if sent < self.most
@@ -157,6 +160,23 @@ impl Job {
         Ok(sent)
     }
 }
+
+impl Job {
+    fn refused(&self, error: std::io::Error) -> anyhow::Error {
+        let said = anyhow!("cannot send on {}: {error}", self.link.name);
+        match self.link.mtu {
+            Some(mtu) if error.raw_os_error() == Some(EMSGSIZE) => {
+                // What fits beside an IP header, in whole units of fragments.
+                let fits = mtu.saturating_sub(if self.to.is_ipv4() { 20 } else { 48 }) / 8 * 8;
+                anyhow!("{said}\nthe link takes IP packets of {mtu} bytes: divide it with --fragment {fits}")
+            }
+            _ => said,
+        }
+    }
+}
+
+/// Message too long (errno(3)).
+const EMSGSIZE: i32 = 90;
 
 /// Counts answers until a moment, or until there are enough; whether nobody listens any more.
 fn pause(until: Instant, answers: &Receiver<()>, heard: &mut u64, enough: u64) -> bool {
@@ -176,6 +196,8 @@ struct Told {
     sent: u64,
     /// Each kind of answer: how often, and how long the first took, in nanoseconds.
     answers: Vec<(Answer, u64, Option<i64>)>,
+    /// Answers beyond those.
+    others: u64,
     /// The number of the first packet with which the kernel reset what it did not know.
     own_reset: Option<u64>,
 }
@@ -205,9 +227,11 @@ impl<S: Sink> Sink for Watch<S> {
             }
             Seen::Answer(answer) => {
                 let took = packet.frame.time.zip(self.sent).map(|(now, sent)| now.since(sent));
+                let full = self.told.answers.len() >= MOST_ANSWERS;
                 match self.told.answers.iter_mut().find(|(known, ..)| *known == answer) {
                     Some((_, count, _)) => *count += 1,
-                    None => self.told.answers.push((answer, 1, took)),
+                    None if !full => self.told.answers.push((answer, 1, took)),
+                    None => self.told.others += 1,
                 }
                 // The sender may have ended already.
                 let _ = self.answered.send(());
@@ -249,6 +273,9 @@ fn verdict(
             line.push_str(&format!(", {count} times"));
         }
         lines.push(line);
+    }
+    if told.others > 0 {
+        lines.push(format!("and {} more answers", told.others));
     }
     if let Some(number) = told.own_reset {
         lines.push(format!(
@@ -306,6 +333,21 @@ fn warn(packets: &Packets, way: &Way, ours: Option<&Ours>) {
         .is_ok_and(|links| links.iter().any(|link| link.addresses.iter().any(|(address, _)| *address == ours.source)));
     if !own {
         eprintln!("netlab: {} is no address of this machine: answers go there", ours.source);
+    }
+}
+
+/// Tells which fields were set and are not to be found in the packet as it came out: a message of another type, a header
+/// that another one hides.
+pub fn say_unread(args: &Args, packet: &Packet<'_>) {
+    for (name, _) in &args.made.set {
+        let plain = name.split('#').next().unwrap_or_default();
+        let read = packet.each().any(|at| {
+            let mut fields = at.layer.protocol.fields().iter();
+            fields.any(|field| field.name == plain && field.first(&at).is_some())
+        });
+        if !read && !plain.ends_with(".payload") && !plain.starts_with("data.") {
+            eprintln!("netlab: {name} is set, but who reads the packet finds no such field in it");
+        }
     }
 }
 
