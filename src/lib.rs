@@ -21,7 +21,7 @@
 //! |---|---|---|
 //! | [`frame`] | bytes as captured, and what the capture knew | nothing |
 //! | [`process`] | pure: the words for which program is at an end of a packet | `frame` |
-//! | [`wire`] | pure: bytes to headers, one file a protocol; each declares its fields | `frame` |
+//! | [`wire`] | pure: bytes to headers, one file a protocol; each declares its fields; [`wire::build`]: fields to bytes | `frame` |
 //! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `process`, `frame` |
 //! | [`field`] | pure: the registry that joins the declared fields | `flow`, `wire` |
 //! | [`filter`] | pure: display filters, checked against the registry | `field`, `flow`, `wire` |

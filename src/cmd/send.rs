@@ -42,8 +42,8 @@ header.
   netlab send tcp 10.0.5.2:7 --private                      without root, in a network of its own
 
 With --private the packets go to a peer with a kernel of its own in a private network: it has the addresses 10.0.5.2 \
-and fd00:5::2, sends back what comes to port 7 (TCP and UDP), and every other port is closed; this end has 10.0.5.1 \
-and fd00:5::1.
+and fd00:5::2, sends back what comes to port 7 (TCP and UDP), and every other port is closed; it is a \
+member of the group 239.0.0.7. This end is lan0 and has 10.0.5.1 and fd00:5::1.
 
 Exit status: 0 answered, or nothing that has to be answered was sent; 1 refused, unreachable, or silence where an \
 answer belongs; 2 could not.")]

@@ -149,6 +149,19 @@ fn membership_is_told_in_each_version() {
 }
 
 #[test]
+fn a_member_reports_itself_to_who_asks() {
+    let signs = ["v3 query", "239.0.0.7", "10.0.5.2", "v3 report", "answered: 10.0.5.2 sends a membership message"];
+    answers("igmp query 239.0.0.7 -i lan0 --set igmp.max_resp=1", 0, &signs);
+    // To a querier of version 2 it answers in version 2 (RFC 9776 §7.2.1).
+    answers("igmp query 239.0.0.7 -i lan0 --igmp-version 2 --set igmp.max_resp=1", 0, &["v2 query", "v2 report"]);
+    answers(
+        "igmp query 239.0.0.8 -i lan0 --set igmp.max_resp=1 --wait 300ms",
+        1,
+        &["v3 query", "silence", "no member"],
+    );
+}
+
+#[test]
 fn programs_on_loopback_get_what_is_sent_there() {
     // The kernel answers for a socket that is not there: the packet came as far as any.
     answers("tcp 127.0.0.1:81", 1, &["SYN", "RST,ACK", "refused: 127.0.0.1"]);

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::wire::tcp::Flags;
-use crate::wire::{Address, At, Packet, Protocol, Stop, icmp, icmpv6};
+use crate::wire::{Address, At, Packet, Protocol, Stop, icmp, icmpv6, igmp};
 
 /// What was sent, as far as answers to it are known by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl Ours {
             What::Icmp { kind, .. } if self.to.is_ipv4() => matches!(kind, icmp::ECHO_REQUEST | 13),
             What::Icmp { kind, .. } => matches!(kind, icmpv6::ECHO_REQUEST | 135),
             What::Arp { request } => request,
-            What::Membership { kind } => kind == crate::wire::igmp::QUERY,
+            What::Membership { kind } => kind == igmp::QUERY,
             What::Udp { .. } | What::Other => false,
         }
     }
@@ -149,7 +149,9 @@ impl Ours {
             },
             (What::Membership { kind }, What::Membership { kind: seen }) => match forth && kind == seen {
                 true => Some(Seen::Sent),
-                false => answer(source, Says::Membership),
+                // A report answers a query, and a query is what a report or a leave may cause.
+                false if (kind == igmp::QUERY) != (seen == igmp::QUERY) => answer(source, Says::Membership),
+                false => None,
             },
             (What::Other, _) if forth => Some(Seen::Sent),
             (What::Other, _) if back => answer(source, Says::Packet),

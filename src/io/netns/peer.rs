@@ -21,6 +21,9 @@ pub const PEER: End = End { name: "lan1", four: [10, 0, 5, 2], six: 2 };
 /// The port where the peer sends back what it gets.
 pub const ECHO: u16 = 7;
 
+/// The group that the peer is a member of, so that its kernel has something to answer to a query.
+pub const GROUP: [u8; 4] = [239, 0, 0, 7];
+
 /// One end of the cable.
 #[derive(Clone, Copy, Debug)]
 pub struct End {
@@ -66,10 +69,15 @@ fn heard(from_peer: &mut io::PipeReader) -> Result<(), Error> {
 fn be_the_peer(mut to_here: io::PipeWriter, mut from_here: io::PipeReader) -> Result<(), Error> {
     let talk = |source| Error::Failed { operation: "hear from the other end", source };
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed("make the peer's network"))?;
+    // It tells of its membership once and not again, so that a report later on is an answer (RFC 9776 §8.1): interfaces
+    // that are made from here on take this over.
+    let _ = setting("ipv4/igmp_qrv", "1");
     to_here.write_all(b"n").map_err(talk)?;
     from_here.read_exact(&mut [0]).map_err(talk)?;
     raise_loopback().map_err(failed("raise the peer's loopback interface"))?;
     set_up(PEER)?;
+    let member = UdpSocket::bind(("0.0.0.0", 0));
+    let _ = member.as_ref().map(|member| member.join_multicast_v4(&GROUP.into(), &PEER.four.into()));
     let listen = |source| Error::Failed { operation: "listen on the peer", source };
     // [::] takes IPv4 too; where there is no IPv6, 0.0.0.0 does.
     let tcp = TcpListener::bind(("::", ECHO)).or_else(|_| TcpListener::bind(("0.0.0.0", ECHO))).map_err(listen)?;
