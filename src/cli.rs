@@ -40,6 +40,8 @@ pub enum Command {
     Client(cmd::client::Args),
     /// Run both programs of an exercise, and show their packets beside what they print; without root
     Demo(cmd::demo::Args),
+    /// Is a host there, how far, and which way: by echo requests, SYNs or datagrams
+    Ping(Box<cmd::ping::Args>),
     /// Measure: how fast TCP is with buffers of any size, how models of servers compare under load
     Bench(cmd::bench::Args),
     /// List this machine's sockets with their processes, or watch them open and close
@@ -76,6 +78,7 @@ impl Command {
             Self::Serve(args) => cmd::serve::run(args),
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
+            Self::Ping(args) => cmd::ping::run(*args),
             Self::Bench(args) => cmd::bench::run(args),
             Self::Sockets(args) => cmd::sockets::run(args),
             Self::Groups(args) => cmd::groups::run(args),

@@ -66,9 +66,9 @@ pub struct Args {
 
 /// The protocols of one name: `sll` is two.
 #[derive(Clone, Debug)]
-struct Protocols(Vec<Protocol>);
+pub(super) struct Protocols(pub(super) Vec<Protocol>);
 
-fn protocols(name: &str) -> Result<Protocols, String> {
+pub(super) fn protocols(name: &str) -> Result<Protocols, String> {
     let found: Vec<Protocol> = Protocol::ALL.iter().copied().filter(|protocol| protocol.name() == name).collect();
     if !found.is_empty() {
         return Ok(Protocols(found));
@@ -235,7 +235,7 @@ fn by_first_digit(bytes: &[u8]) -> LinkType {
 }
 
 /// A source of one frame that no capture knows the time of.
-struct Single {
+pub(super) struct Single {
     data: Vec<u8>,
     interface: Interface,
     /// Frames handed out.
@@ -243,7 +243,7 @@ struct Single {
 }
 
 impl Single {
-    fn new(data: Vec<u8>, link: LinkType) -> Self {
+    pub(super) fn new(data: Vec<u8>, link: LinkType) -> Self {
         Self { data, interface: Interface { name: None, link, snap_length: 0 }, given: 0 }
     }
 }

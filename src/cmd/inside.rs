@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::Context;
 
-use super::{Exit, demo, send};
+use super::{Exit, demo, ping, send};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -18,12 +18,14 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Inside {
     Demo(demo::Args),
+    Ping(Box<ping::Args>),
     Send(Box<send::Args>),
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Inside::Demo(args) => demo::run_inside(args),
+        Inside::Ping(args) => ping::run_inside(*args),
         Inside::Send(args) => send::run_inside(*args),
     }
 }

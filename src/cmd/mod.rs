@@ -22,6 +22,7 @@ pub mod inside;
 pub mod interfaces;
 pub mod ladder;
 pub mod output;
+pub mod ping;
 pub mod programs;
 pub mod progress;
 pub mod read;

@@ -8,3 +8,4 @@
 
 pub mod doctor;
 pub mod heartbeat;
+pub mod ping;

@@ -7,6 +7,7 @@
 pub mod bpf;
 pub mod clock;
 pub mod doctor;
+mod error_queue;
 pub mod file;
 pub mod groups;
 pub mod holder;
@@ -17,6 +18,7 @@ pub mod membership;
 mod netlink;
 pub mod netns;
 pub mod pcap;
+pub mod ping;
 pub mod privilege;
 pub mod raw;
 pub mod resolver;

@@ -16,6 +16,7 @@ pub mod markdown;
 pub mod models;
 pub mod multicast;
 pub mod object;
+pub mod ping;
 pub mod stats;
 pub mod stop;
 pub mod style;

@@ -4,7 +4,6 @@
 //! does not answer; nothing on this machine is changed. What the user may not read stays unknown.
 
 mod counters;
-mod error_queue;
 mod firewall;
 mod probe;
 pub mod routes;

@@ -14,7 +14,7 @@ use nix::sys::socket::{
     self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, SockaddrStorage, getsockopt, sockopt,
 };
 
-use super::error_queue::{self, Entry};
+use super::super::error_queue::{self, Entry};
 use crate::engine::doctor::facts::{Answer, Icmp, Transport};
 use crate::io::tcp_info;
 

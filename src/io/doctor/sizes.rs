@@ -13,7 +13,7 @@ use nix::libc;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 
-use super::error_queue;
+use super::super::error_queue;
 use super::probe::{echo_request, echoed, end, identifier};
 use crate::engine::doctor::facts::{Icmp, Sizes};
 use crate::io::sys;

@@ -6,6 +6,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, UdpSocket};
+use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
@@ -13,6 +14,8 @@ use nix::unistd::Pid;
 
 use super::lan::{attribute, interface, setting};
 use super::{Error, failed, netlink, raise_loopback};
+use crate::io::netlink::Route;
+use crate::io::sockets::attributes::Attributes;
 use crate::io::sys;
 
 /// This end and the peer's: name, IPv4 and IPv6 address.
@@ -32,6 +35,9 @@ pub struct End {
     /// The last byte of its address in fd00:5::/64.
     six: u8,
 }
+
+/// How long the cable's carrier is waited for.
+const LONGEST: Duration = Duration::from_secs(3);
 
 const RTM_NEWLINK: u16 = 16;
 const RTM_NEWADDR: u16 = 20;
@@ -55,7 +61,9 @@ pub fn join() -> Result<(), Error> {
             set_up(HERE)?;
             let told = to_peer.write_all(b"c");
             told.map_err(|source| Error::Failed { operation: "tell the peer to go on", source })?;
-            heard(&mut from_peer)
+            heard(&mut from_peer)?;
+            carries(HERE);
+            Ok(())
         }
     }
 }
@@ -76,6 +84,7 @@ fn be_the_peer(mut to_here: io::PipeWriter, mut from_here: io::PipeReader) -> Re
     from_here.read_exact(&mut [0]).map_err(talk)?;
     raise_loopback().map_err(failed("raise the peer's loopback interface"))?;
     set_up(PEER)?;
+    carries(PEER);
     let member = UdpSocket::bind(("0.0.0.0", 0));
     let _ = member.as_ref().map(|member| member.join_multicast_v4(&GROUP.into(), &PEER.four.into()));
     let listen = |source| Error::Failed { operation: "listen on the peer", source };
@@ -113,6 +122,29 @@ fn set_up(end: End) -> Result<(), Error> {
     const IFA_F_NODAD: u8 = 2;
     let _ = netlink(RTM_NEWADDR, CREATE, &address(index, 10, 64, IFA_F_NODAD, &six));
     netlink(RTM_NEWLINK, 0, &interface(index, IFF_UP)).map_err(failed(operation))
+}
+
+/// Waits until an end takes packets (IF_OPER_UP, RFC 2863 §3.1.14). The kernel notices the carrier some time after it is
+/// there, and drops without a word what is sent before that: the first packets, and ARP's, which is a second's delay.
+fn carries(end: End) {
+    const RTM_GETLINK: u16 = 18;
+    const IFLA_IFNAME: u16 = 3;
+    const IFLA_OPERSTATE: u16 = 16;
+    const UP: u8 = 6;
+    let Ok(mut links) = Route::open() else { return };
+    let mut up = || {
+        // A struct ifinfomsg is 16 bytes; attributes follow it.
+        let all = links.dump(RTM_GETLINK, &[0; 16]).unwrap_or_default();
+        all.iter().any(|link| {
+            let attributes = Attributes(link.get(16..).unwrap_or_default());
+            let name = attributes.find(IFLA_IFNAME).and_then(|name| name.split(|byte| *byte == 0).next());
+            name == Some(end.name.as_bytes()) && attributes.find(IFLA_OPERSTATE) == Some(&[UP])
+        })
+    };
+    let last = Instant::now() + LONGEST;
+    while !up() && Instant::now() < last {
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }
 
 /// struct ifaddrmsg: family, prefix, flags, scope of the universe, interface; the address.
