@@ -37,7 +37,7 @@ const PAUSE: Duration = Duration::from_millis(50);
     after_long_help = "Runs until Ctrl-C, one probe a second, at most one every 2 ms. Each line is a probe or what came \
     back: number of the probe, time since the first, who to whom, what it was; then the round trip by the kernel's clock, \
     and the time to live that was left, from which the routers on the way are guessed (most systems begin with 32, 64, 128 \
-    or 255). Errors of routers are told with their sender. The figures at the end are computed as ping(8) of iputils \
+    or 255; with --tcp the kernel does not tell it). Errors of routers are told with their sender. The figures at the end are computed as ping(8) of iputils \
     does, mdev is the standard deviation.\n\n\
     With --tcp the kernel opens a connection and closes it again; a refusal (RST) is an answer too. It is given up \
     after 950 ms at the latest, before the kernel repeats the SYN. With --udp a datagram is an answer, and so is the \
@@ -69,7 +69,7 @@ pub struct Args {
     #[arg(short = 'W', long, value_name = "TIME", default_value = "1s", value_parser = wait)]
     wait: Duration,
     /// End after this time
-    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, conflicts_with = "route")]
     duration: Option<Duration>,
     /// Bytes of data in an echo request or datagram
     #[arg(short, long, value_name = "BYTES", default_value_t = 56, value_parser = clap::value_parser!(u16).range(0..=65_487),
@@ -165,11 +165,10 @@ fn ping(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
     let mut wire = ping::Wire::open(options)?;
     privilege::give_up().context("cannot give up privileges")?;
     unprivileged()?;
-    let source = ping::source_of(target.address).with_context(|| format!("cannot reach {}", target.address.ip()))?;
     let look = Look {
         target,
         host: args.host().to_owned(),
-        source,
+        source: wire.source(),
         identifier: wire.identifier(),
         length: args.length(),
         palette: Palette::new(args.color.on_stdout()),

@@ -46,6 +46,7 @@ pub enum Number {
 #[derive(Debug)]
 pub struct Wire {
     options: Options,
+    source: IpAddr,
     kind: Kind,
     buffer: Vec<u8>,
 }
@@ -61,15 +62,25 @@ enum Kind {
 impl Wire {
     /// Opens what takes a privilege; later it may be given up.
     pub fn open(options: Options) -> Result<Self, Error> {
-        let kind = match options.target.protocol {
+        let any = match options.target.address.is_ipv6() {
+            true => IpAddr::from([0u16; 8]),
+            false => IpAddr::from([0u8; 4]),
+        };
+        let (kind, source) = match options.target.protocol {
             Protocol::Echo => echo_socket(&options)?,
             _ => {
                 // What is wrong with the target or the options is told before anything is sent.
-                datagram_socket(&options).map_err(|errno| failed(&options, errno))?;
-                Kind::Each(VecDeque::new())
+                let trial = datagram_socket(&options).map_err(|errno| failed(&options, errno))?;
+                (Kind::Each(VecDeque::new()), own(&trial))
             }
         };
-        Ok(Self { options, kind, buffer: vec![0; LARGEST] })
+        let source = source.map_or(any, |own| own.ip());
+        Ok(Self { options, source, kind, buffer: vec![0; LARGEST] })
+    }
+
+    /// The address that probes leave with.
+    pub fn source(&self) -> IpAddr {
+        self.source
     }
 
     /// The identifier of its echo requests.
@@ -262,7 +273,7 @@ fn failed(options: &Options, errno: Errno) -> Error {
 }
 
 /// A ping socket, else a raw one, connected to the target.
-fn echo_socket(options: &Options) -> Result<Kind, Error> {
+fn echo_socket(options: &Options) -> Result<(Kind, Option<SocketAddr>), Error> {
     let six = options.target.address.is_ipv6();
     let protocol = if six { SockProtocol::IcmpV6 } else { SockProtocol::Icmp };
     let opened = match open(options, SockType::Datagram, Some(protocol)) {
@@ -275,14 +286,17 @@ fn echo_socket(options: &Options) -> Result<Kind, Error> {
         Err(errno) => return Err(failed(options, errno)),
     };
     connect(&socket, options.target.address).map_err(|errno| failed(options, errno))?;
-    let own = || {
-        let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok()?;
-        let port = own.as_sockaddr_in().map(|own| own.port());
-        port.or_else(|| own.as_sockaddr_in6().map(|own| own.port()))
-    };
+    let own = own(&socket);
     // The kernel puts the number of a ping socket, as if it were a port, into each request (icmp(7)).
-    let identifier = if raw { std::process::id() as u16 } else { own().unwrap_or(0) };
-    Ok(Kind::Echo { socket, raw, identifier })
+    let identifier = if raw { std::process::id() as u16 } else { own.map_or(0, |own| own.port()) };
+    Ok((Kind::Echo { socket, raw, identifier }, own))
+}
+
+/// The address and port of this end.
+fn own(socket: &OwnedFd) -> Option<SocketAddr> {
+    let own = socket::getsockname::<SockaddrStorage>(socket.as_raw_fd()).ok()?;
+    let four = own.as_sockaddr_in().map(|own| SocketAddr::from((own.ip(), own.port())));
+    four.or_else(|| own.as_sockaddr_in6().map(|own| SocketAddr::from((own.ip(), own.port()))))
 }
 
 fn remedy() -> String {
