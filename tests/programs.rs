@@ -191,3 +191,17 @@ fn files_of_a_row_have_the_notes_too_and_a_classic_one_says_that_it_cannot() {
     assert!(none.len() > 1 && none.iter().all(|noted| !*noted), "{}", left.out);
     assert_eq!(left.talk.matches("cannot hold which program").count(), 0, "said in --quiet: {}", left.talk);
 }
+
+#[test]
+fn explain_waits_for_a_packet_of_the_program_that_is_asked_for() {
+    let Some(mut shell) = Shell::start(CAST) else { return };
+    shell.run("./beta serve http-hello --port 8006 >/dev/null & beta=$!; ./alpha serve http-hello --port 8005 >/dev/null & alpha=$!; up 127.0.0.1");
+    shell.run("until { exec 3<>/dev/tcp/127.0.0.1/8006; } 2>/dev/null; do :; done; exec 3>&-");
+    shell.run("$NETLAB explain --live -i lo --process alpha > told 2> said & explain=$!; until grep -q waiting said; do :; done");
+    shell.run("{ exec 3<>/dev/tcp/127.0.0.1/8006; } && exec 3>&-");
+    shell.run("while kill -0 $explain 2>/dev/null; do ask 127.0.0.1; done; wait $explain");
+    shell.run("kill -9 $alpha $beta; wait $alpha $beta");
+    let left = shell.end("cat told");
+    assert!(left.out.contains("8005") && !left.out.contains("8006"), "{}\n{}", left.out, left.talk);
+    assert!(!left.out.is_empty(), "{}", left.talk);
+}

@@ -13,6 +13,7 @@ use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp}
 use crate::io::interrupt::Interrupt;
 use crate::io::{file, pcap, privilege};
 use crate::pipeline;
+use crate::process::Programs;
 use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
 use crate::view::style::Palette;
@@ -188,7 +189,12 @@ fn live(args: &Args) -> anyhow::Result<Exit> {
         promiscuous: false,
         snap_length: 262_144,
     })?;
-    privilege::give_up().context("cannot give up privileges")?;
+    let programs = args.selection.programs.looking().open(|note| eprintln!("netlab: {}", escape::text(note)));
+    if programs.are_sought() {
+        programs.give_up_the_rest(|note| eprintln!("netlab: {note}"))?;
+    } else {
+        privilege::give_up().context("cannot give up privileges")?;
+    }
     let names: Vec<String> =
         opened.interfaces().filter_map(|interface| interface.name.as_deref()).map(escape::text).collect();
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
@@ -196,10 +202,12 @@ fn live(args: &Args) -> anyhow::Result<Exit> {
     opened.notes().iter().for_each(|note| eprintln!("{}", escape::text(note)));
     let mut source = opened.start(stop, None)?;
     eprintln!("waiting for a packet on {}, Ctrl-C ends", names.join(", "));
-    let mut sink = args.sink()?;
-    let summary = pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?;
+    let mut owners = programs.start()?;
+    let owners = owners.as_mut().map(|owners| owners as &mut dyn Programs);
+    let mut sink = args.selection.behind_kernel(args.sink()?);
+    let summary = pipeline::run_asking(&mut source, &mut FlowTable::new(), owners, &mut sink)?;
     source.finish();
-    if let Some(exit) = ended(&sink.found) {
+    if let Some(exit) = ended(&sink.inner().found) {
         return Ok(exit);
     }
     summary.failure.map_or(Ok(()), Err)?;

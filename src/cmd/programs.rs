@@ -25,6 +25,11 @@ impl Wanted {
         self.process.is_empty() && self.pid.is_empty()
     }
 
+    /// Whose a packet is need be known only where not all are wanted.
+    pub fn looking(&self) -> Looking {
+        Looking { no_process: self.takes_all() }
+    }
+
     #[inline]
     pub fn takes(&self, ends: &Ends) -> bool {
         self.takes_all() || ends.each().any(|end| self.names(end))
