@@ -1,7 +1,7 @@
 //! Loss and round trips as ping(8) of iputils counts them, to the last digit.
 //!
 //! Its mdev is the standard deviation, sqrt(E[x²] - E[x]²), in whole microseconds: a sum of squares in floating point,
-//! and a root by Newton's method that drops the fraction. A second answer to the same probe counts among the times, not
+//! and a root by Newton's method in whole numbers. A second answer to the same probe counts among the times, not
 //! among the answers.
 
 /// What has been counted.
@@ -68,14 +68,15 @@ impl Statistics {
     }
 }
 
-/// The whole part of the square root; 0 where there is none.
+/// The square root by Newton's method in whole numbers, which stops where it no longer falls: below a square, as at 24, it
+/// has risen again to the root of that.
 fn root(number: i64) -> u64 {
     let (mut last, mut x) = (i64::MAX, number.max(0));
     while x > 0 && x < last {
         last = x;
         x = x.saturating_add(number / x) / 2;
     }
-    last.min(number.max(0)).unsigned_abs()
+    x.unsigned_abs()
 }
 
 /// A percentage as C's `%g` writes it: six digits that count, no zeros at the end.
@@ -149,9 +150,14 @@ mod tests {
         }
 
         #[test]
-        fn a_root_is_the_whole_part(number in 0i64..i64::MAX) {
+        fn a_root_is_the_whole_part_but_for_the_number_below_a_square(number in 0i64..i64::MAX) {
             let root = u128::from(root(number));
-            prop_assert!(root * root <= number as u128 && (root + 1) * (root + 1) > number as u128);
+            prop_assert!(root * root <= number as u128 + 1 && (root + 1) * (root + 1) > number as u128);
         }
+    }
+
+    #[test]
+    fn roots_of_small_numbers_are_those_of_iputils() {
+        assert_eq!([0, 1, 2, 3, 4, 8, 9, 15, 23, 24, 25].map(root), [0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]);
     }
 }
