@@ -1,5 +1,9 @@
 //! The size of the terminal, which several commands fill.
 
+use std::io::IsTerminal;
+
+use crate::view::wrap;
+
 /// Rows of the terminal; 24 where there is none.
 pub fn height() -> usize {
     terminal_size::terminal_size().map_or(24, |(_, height)| usize::from(height.0))
@@ -12,4 +16,12 @@ pub fn width() -> usize {
         return columns;
     }
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
+}
+
+/// Says something on standard error: where that is a terminal, in lines that fit. `text` is harmless already.
+pub fn talk(text: &str) {
+    let mut out = Vec::new();
+    let room = if std::io::stderr().is_terminal() { width() } else { usize::MAX };
+    wrap::hanging(text, room, 0, 2, &mut out);
+    eprintln!("{}", String::from_utf8_lossy(&out));
 }

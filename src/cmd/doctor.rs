@@ -1,15 +1,16 @@
 //! `netlab doctor`: why can I not reach it, or not see it.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use super::Exit;
 use super::output::{Color, stdout};
+use super::{Exit, args};
 use crate::engine::doctor::facts::{Facts, Question, Transport};
 use crate::engine::doctor::{diagnose, steps};
 use crate::io::{doctor, sockets};
 use crate::quantity;
 use crate::view;
+use crate::view::doctor::Look;
 use crate::view::escape;
 use crate::view::style::Palette;
 
@@ -91,20 +92,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn tell(args: &Args, facts: &Facts) -> anyhow::Result<Exit> {
     let found = diagnose(facts);
-    let palette = Palette::new(args.color.on_stdout());
+    let width = if std::io::stdout().is_terminal() { args::width() } else { usize::MAX };
+    let look = Look { palette: Palette::new(args.color.on_stdout()), width };
     let mut out = Vec::new();
     if args.json {
         found.iter().for_each(|finding| view::doctor::json(finding, &mut out));
     } else {
-        view::doctor::steps(&steps::steps(facts), palette, &mut out);
-        found.iter().for_each(|finding| view::doctor::finding(finding, palette, &mut out));
+        view::doctor::steps(&steps::steps(facts), look, &mut out);
+        found.iter().for_each(|finding| view::doctor::finding(finding, look, &mut out));
         if found.is_empty() {
-            view::doctor::healthy(palette, &mut out);
+            view::doctor::healthy(look, &mut out);
         }
     }
     stdout()?.write_all(&out)?;
     for unseen in steps::unseen(facts) {
-        eprintln!("not seen: {}", escape::text(&unseen));
+        args::talk(&format!("not seen: {}", escape::text(&unseen)));
     }
     Ok(if found.is_empty() { Exit::Done } else { Exit::No })
 }

@@ -10,7 +10,7 @@ use super::Exit;
 use super::output::Color;
 use crate::exercise::{self, Exercise, Log, Transcript};
 use crate::view::style::Palette;
-use crate::view::{escape, json, markdown};
+use crate::view::{escape, json, markdown, wrap};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -41,28 +41,13 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
                 let (name, transport) = (exercise.names.join(", "), exercise.transport.name());
                 let heading = format!("{name:<22}  {transport:<3}  {:>5}  ", exercise.port);
                 let room = width.map_or(usize::MAX, |width| width.saturating_sub(heading.len()).max(20));
-                let mut rows = wrapped(exercise.teaches, room).into_iter();
+                let mut rows = wrap::rows(exercise.teaches, room).into_iter();
                 writeln!(out, "{heading}{}", rows.next().unwrap_or_default())?;
                 rows.try_for_each(|row| writeln!(out, "{:>1$}{row}", "", heading.len()))?;
             }
         }
     }
     Ok(Exit::Done)
-}
-
-/// Words in rows of at most `room` characters; one that is longer has a row to itself.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match rows.last_mut() {
-            Some(row) if row.len() + 1 + word.len() <= room => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            _ => rows.push(word.to_owned()),
-        }
-    }
-    rows
 }
 
 /// The names that `demo` takes, for clap: a wrong one is answered with the list.

@@ -10,8 +10,8 @@ mod watching;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
-use super::Exit;
 use super::output::{Color, stdout};
+use super::{Exit, args};
 use crate::io::sockets::processes::Holders;
 use crate::io::sockets::{self, Protocol, Socket};
 use crate::quantity;
@@ -81,12 +81,13 @@ fn once(args: &Args) -> anyhow::Result<Exit> {
             object::json(socket, holders.of(socket.inode), &mut names, &mut out);
         }
     } else {
-        let look = show::Look { palette, header: std::io::stdout().is_terminal(), verbose: args.verbose };
+        let room = std::io::stdout().is_terminal().then(args::width);
+        let look = show::Look { palette, room, verbose: args.verbose };
         show::lines(&found, &holders, &mut names, look, &mut out);
     }
     stdout()?.write_all(&out)?;
     if !args.json {
-        eprintln!("{}", show::last_words(&found, &holders));
+        args::talk(&show::last_words(&found, &holders));
     }
     Ok(if found.is_empty() { Exit::No } else { Exit::Done })
 }

@@ -10,6 +10,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::style::{Palette, Role};
 use super::words::{Words, filled};
+use super::wrap;
 
 /// Bits a row.
 const ROW: usize = 32;
@@ -277,20 +278,8 @@ impl Text {
 
 /// The words of `name` in lines of at most `inner` columns and at most three lines.
 fn wrapped(name: &str, inner: usize) -> Option<Vec<String>> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in name.split(' ') {
-        if word.width() > inner {
-            return None;
-        }
-        match lines.last_mut() {
-            Some(line) if line.width() + 1 + word.width() <= inner => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    (lines.len() <= 3).then_some(lines)
+    let lines = wrap::rows(name, inner);
+    (lines.len() <= 3 && lines.iter().all(|line| line.width() <= inner)).then_some(lines)
 }
 
 /// As much of `text` as there is room for.

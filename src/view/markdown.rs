@@ -7,6 +7,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::style::{Palette, Role};
+use super::wrap;
 
 /// Writes `page`, prose and the cells of tables wrapped to `width` columns. Code keeps its shape, but for what stands
 /// behind commands to explain them, which is moved where there is room.
@@ -175,19 +176,9 @@ fn explained(line: &str) -> Option<(&str, &str)> {
     (!command.trim().is_empty() && !words.trim().is_empty()).then(|| (command, words.trim_start()))
 }
 
-/// The words in rows of at most `room` columns; one that is longer has a row to itself. Nothing has no rows.
+/// The words in rows of at most `room` columns, marks not counted.
 fn wrapped(words: &str, room: usize) -> Vec<String> {
-    let mut rows: Vec<String> = Vec::new();
-    for word in pieces(words) {
-        match rows.last_mut() {
-            Some(row) if shown_width(row) + 1 + shown_width(word) <= room => {
-                row.push(' ');
-                row.push_str(word);
-            }
-            _ => rows.push(word.to_owned()),
-        }
-    }
-    rows
+    wrap::rows_by(pieces(words), room, shown_width)
 }
 
 /// What a part of a line is.

@@ -25,6 +25,7 @@ pub mod telling;
 pub mod tree;
 pub mod values;
 pub mod words;
+pub mod wrap;
 
 #[cfg(test)]
 mod tests;

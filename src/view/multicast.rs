@@ -6,10 +6,10 @@ use std::fmt::Write as _;
 use std::io;
 use std::net::IpAddr;
 
-use super::escape;
 use super::lines::clock;
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
+use super::{escape, wrap};
 use crate::flow::multicast::message::Family;
 use crate::flow::multicast::querier::{Election, Querier};
 use crate::flow::multicast::{Event, Host, Lan, Lans, Place, State, Wants, What};
@@ -105,20 +105,7 @@ pub fn lans(lans: &Lans, look: &Look<'_>, out: &mut Vec<u8>) -> io::Result<()> {
 
 /// A text, escaped, in lines of at most `width`, each but the first set in by two.
 pub fn wrapped(text: &str, width: usize, out: &mut Vec<u8>) {
-    let (text, mut column) = (escape::text(text), 0);
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if column > 0 && column + 1 + length > width {
-            out.extend_from_slice(b"\n ");
-            column = 1;
-        }
-        if column > 0 {
-            out.push(b' ');
-            column += 1;
-        }
-        out.extend_from_slice(word.as_bytes());
-        column += length;
-    }
+    wrap::hanging(&escape::text(text), width, 0, 2, out);
     out.push(b'\n');
 }
 

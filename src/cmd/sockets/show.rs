@@ -13,6 +13,7 @@ use crate::io::sockets::{Endpoint, Socket, State};
 use crate::view::escape;
 use crate::view::style::{Palette, Role};
 use crate::view::table::Align;
+use crate::view::wrap;
 
 const COLUMNS: [(&str, Align); 8] = [
     ("protocol", Align::Left),
@@ -24,6 +25,9 @@ const COLUMNS: [(&str, Align); 8] = [
     ("process", Align::Left),
     ("user", Align::Left),
 ];
+
+/// What stands below a row is set in.
+const INDENT: usize = 4;
 
 /// Where the state stands in `COLUMNS`.
 const STATE: usize = 1;
@@ -88,6 +92,15 @@ impl Cells {
         self.end();
     }
 
+    /// The cells of row `number`, with the columns of a terminal that each takes.
+    fn row_of(&self, number: usize) -> impl Iterator<Item = (&[u8], usize)> {
+        let first = number * COLUMNS.len();
+        let mut start = first.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(end, _)| *end);
+        self.ends.iter().skip(first).take(COLUMNS.len()).map(move |(end, taken)| {
+            (self.text.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default(), *taken)
+        })
+    }
+
     /// The widest of each column.
     fn widths(&self) -> [usize; COLUMNS.len()] {
         let mut widths = [0; COLUMNS.len()];
@@ -99,16 +112,13 @@ impl Cells {
         widths
     }
 
-    /// Writes row `number` in these widths, its state in a role of its own.
-    fn line(&self, number: usize, widths: &[usize], palette: Palette, [plain, state]: [Role; 2], out: &mut Vec<u8>) {
-        let first = number * COLUMNS.len();
-        let mut start = first.checked_sub(1).and_then(|before| self.ends.get(before)).map_or(0, |(end, _)| *end);
+    /// Writes row `number` as planned, its state in a role of its own.
+    fn line(&self, number: usize, plan: &Plan, palette: Palette, [plain, state]: [Role; 2], out: &mut Vec<u8>) {
         let mut pending = 0;
-        let row = self.ends.iter().skip(first).zip(widths).zip(COLUMNS).enumerate();
-        for (column, (((end, taken), width), (_, align))) in row {
-            let cell = self.text.get(std::mem::replace(&mut start, *end)..*end).unwrap_or_default();
+        let row = self.row_of(number).zip(plan.widths).zip(COLUMNS).enumerate().take(plan.beside);
+        for (column, (((cell, taken), width), (_, align))) in row {
             // A column that nobody fills takes no room.
-            if *width == 0 {
+            if width == 0 {
                 continue;
             }
             let padding = width - taken;
@@ -122,9 +132,46 @@ impl Cells {
                 out.extend_from_slice(cell);
                 palette.end(role, out);
             }
-            pending += if align == Align::Left { padding + 2 } else { 2 };
+            pending += plan.gap + if align == Align::Left { padding } else { 0 };
         }
         out.push(b'\n');
+        let rest = self.row_of(number).skip(plan.beside).map(|(cell, _)| cell).filter(|cell| !cell.is_empty());
+        let rest = rest.map(String::from_utf8_lossy).collect::<Vec<_>>().join("  ");
+        if !rest.is_empty() {
+            out.resize(out.len() + INDENT, b' ');
+            palette.begin(plain, out);
+            wrap::hanging(&rest, plan.room, INDENT, INDENT, out);
+            palette.end(plain, out);
+            out.push(b'\n');
+        }
+    }
+}
+
+/// How rows are laid out.
+struct Plan {
+    widths: [usize; COLUMNS.len()],
+    /// Blanks between columns.
+    gap: usize,
+    /// So many columns stand beside each other; the others follow below, set in.
+    beside: usize,
+    /// Columns of the terminal.
+    room: usize,
+}
+
+impl Plan {
+    /// Without a terminal there is room for everything.
+    fn new(widths: [usize; COLUMNS.len()], room: Option<usize>) -> Self {
+        let room = room.unwrap_or(usize::MAX);
+        let fitting = |gap: usize| {
+            let mut taken = 0;
+            let shown = widths.iter().take_while(|width| {
+                taken += **width + if taken > 0 && **width > 0 { gap } else { 0 };
+                taken <= room
+            });
+            shown.count()
+        };
+        let gap = if fitting(2) == COLUMNS.len() { 2 } else { 1 };
+        Self { widths, gap, beside: fitting(gap), room }
     }
 }
 
@@ -180,8 +227,8 @@ fn role(state: State) -> Role {
 #[derive(Clone, Copy, Debug)]
 pub struct Look {
     pub palette: Palette,
-    /// With the names of the columns above.
-    pub header: bool,
+    /// For a terminal of so many columns: with the names of the columns above, and nothing wider than that.
+    pub room: Option<usize>,
     /// With what `-v` asked for indented below each.
     pub verbose: bool,
 }
@@ -189,20 +236,27 @@ pub struct Look {
 /// One line each, in columns as wide as they need.
 pub fn lines(sockets: &[Socket], holders: &Holders, names: &mut Names, look: Look, out: &mut Vec<u8>) {
     let mut cells = Cells::default();
-    if look.header {
+    let header = look.room.is_some();
+    if header {
         COLUMNS.iter().for_each(|(name, _)| cells.word(name));
     }
     for socket in sockets {
         cells.row(socket, holders.of(socket.inode), names);
     }
-    let widths = cells.widths();
-    if look.header {
-        cells.line(0, &widths, look.palette, [Role::Heading; 2], out);
+    let plan = Plan::new(cells.widths(), look.room);
+    if header {
+        cells.line(0, &plan, look.palette, [Role::Heading; 2], out);
     }
-    for (number, socket) in (usize::from(look.header)..).zip(sockets) {
-        cells.line(number, &widths, look.palette, [Role::Plain, role(socket.state)], out);
+    let mut more = Vec::new();
+    for (number, socket) in (usize::from(header)..).zip(sockets) {
+        cells.line(number, &plan, look.palette, [Role::Plain, role(socket.state)], out);
         if look.verbose {
-            details::write(socket, names, out);
+            more.clear();
+            details::write(socket, names, &mut more);
+            for line in String::from_utf8_lossy(&more).lines() {
+                wrap::hanging(line, plan.room, 0, 2 * INDENT, out);
+                out.push(b'\n');
+            }
         }
     }
 }
@@ -222,6 +276,32 @@ pub fn last_words(sockets: &[Socket], holders: &Holders) -> String {
         ),
         _ => {
             format!("{total}; {unknown} without a process, because it is another user's: sudo netlab sockets shows it")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(room: Option<usize>) -> String {
+        let mut cells = Cells::default();
+        let row = ["tcp", "ESTABLISHED", "", "0", "12", "10.0.0.1:8005", "10.0.0.2:40000", "python3 7 fd 3", "stud"];
+        row.iter().take(COLUMNS.len()).for_each(|word| cells.word(word));
+        let plan = Plan::new(cells.widths(), room);
+        let mut out = Vec::new();
+        cells.line(0, &plan, Palette::new(false), [Role::Plain; 2], &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn columns_that_do_not_fit_stand_below_whole() {
+        let whole = written(None);
+        assert_eq!(whole.lines().count(), 1, "{whole}");
+        for room in 30..whole.trim_end().len() {
+            let text = written(Some(room));
+            assert!(text.lines().all(|line| line.len() <= room), "{room}: {text}");
+            assert_eq!(text.split_whitespace().collect::<String>(), whole.split_whitespace().collect::<String>());
         }
     }
 }
