@@ -2,6 +2,8 @@
 //!
 //! Each test drives a shell in its namespace (`support/shell.rs`).
 
+#[path = "support/network.rs"]
+mod network;
 #[path = "support/shell.rs"]
 mod shell;
 mod support;
@@ -11,7 +13,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use shell::{NETLAB, Shell};
+use network::NETLAB;
+use shell::Shell;
 use support::skip;
 
 /// A veth pair whose one end sends to a neighbour that only exists in the table.

@@ -2,6 +2,8 @@
 //!
 //! The programs are netlab itself under other names, and the shell. What they answer shows who was there.
 
+#[path = "support/network.rs"]
+mod network;
 #[path = "support/shell.rs"]
 mod shell;
 mod support;

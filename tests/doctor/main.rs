@@ -11,5 +11,7 @@ mod reused;
 mod sizes;
 mod ways;
 
+#[path = "../support/network.rs"]
+mod network;
 #[path = "../support/mod.rs"]
 mod support;

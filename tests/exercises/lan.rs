@@ -1,103 +1,42 @@
 //! The exercises over UDP and multicast between two hosts: network namespaces joined by a veth cable, with the kernel's
-//! own IGMP on it. Needs unshare, nsenter, ip and mount, and a kernel that lets users make namespaces.
+//! own IGMP on it.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::ops::Deref;
+use std::process::Stdio;
 
+use crate::network::{self, Network, wait_for};
 use crate::programs::*;
 use crate::support;
 
 /// Two hosts: `a` has 10.0.5.1 on lan0, `b` has 10.0.5.2 on lan1. They are gone with it.
-struct Lan {
-    anchor: Child,
-    _input: ChildStdin,
-}
+struct Lan(Network);
 
-/// Makes the hosts, says so, and lives until its input ends. /run is the namespace's own for `ip netns`.
-const SETUP: &str = "
-    set -e
-    mount -t tmpfs none /run
-    for host in a b; do ip netns add $host; ip -n $host link set lo up; done
-    ip link add lan0 netns a type veth peer name lan1 netns b
-    for host in a b; do
-        ip netns exec $host sh -c 'echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6' 2>/dev/null || true
-    done
-    ip -n a addr add 10.0.5.1/24 dev lan0
-    ip -n b addr add 10.0.5.2/24 dev lan1
-    ip -n a link set lan0 up
-    ip -n b link set lan1 up
-    echo ready
-    cat > /dev/null";
+impl Deref for Lan {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        &self.0
+    }
+}
 
 impl Lan {
     /// `None`, having said why, where this kernel has no such namespaces for us.
     fn new() -> Option<Self> {
-        let child = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--net", "--mount", "--kill-child", "--fork", "sh", "-c", SETUP])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut anchor = match child {
-            Ok(child) => child,
-            Err(error) => {
-                support::skip(&format!("unshare: {error}"));
-                return None;
-            }
-        };
-        let mut said = String::new();
-        BufReader::new(anchor.stdout.take().expect("its output")).read_line(&mut said).expect("a line");
-        if said != "ready\n" {
-            let mut why = String::new();
-            anchor.stderr.take().expect("its talk").read_to_string(&mut why).expect("its talk");
-            support::skip(&format!("no network of two hosts: {}", why.lines().next().unwrap_or_default()));
-            let _ = anchor.wait();
-            return None;
-        }
-        let input = anchor.stdin.take().expect("its input");
-        Some(Self { anchor, _input: input })
-    }
-
-    /// A command line on one of the hosts.
-    fn on(&self, host: &str, program: &str, arguments: &[&str]) -> Command {
-        let inside = self.anchor_inside().to_string();
-        let mut command = Command::new("nsenter");
-        command.args(["--target", &inside, "--user", "--preserve-credentials", "--net", "--mount"]);
-        command.args(["nsenter", &format!("--net=/run/netns/{host}"), program]).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// The shell that unshare has forked: it is in the namespaces.
-    fn anchor_inside(&self) -> u32 {
-        let pid = self.anchor.id();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        children.split_whitespace().next().and_then(|child| child.parse().ok()).unwrap_or(pid)
-    }
-
-    fn netlab(&self, host: &str, arguments: &[&str]) -> Command {
-        self.on(host, env!("CARGO_BIN_EXE_netlab"), arguments)
+        let without_ipv6 = "echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6";
+        network::hosts(&["a", "b"])
+            .cable(["a", "lan0"], ["b", "lan1"])
+            .try_sh("a", without_ipv6)
+            .try_sh("b", without_ipv6)
+            .up("a", "lan0", &["10.0.5.1/24"])
+            .up("b", "lan1", &["10.0.5.2/24"])
+            .start()
+            .map(Self)
     }
 
     /// Starts a server of ours and waits until it listens.
     fn serve(&self, host: &str, arguments: &[&str]) -> Server {
-        let mut child = self.netlab(host, &[&["serve"], arguments].concat()).spawn().expect("netlab serve");
-        let mut talk = BufReader::new(child.stderr.take().expect("its talk"));
-        let mut said = String::new();
-        talk.read_line(&mut said).expect("a line");
-        assert!(said.contains(" listens on "), "{said:?}");
-        let address = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok());
-        Server { child, address: address.expect("an address"), talk }
-    }
-
-    /// Starts a student's program, whose first line says that it is ready.
-    fn student(&self, host: &str, program: &str) -> (Child, BufReader<ChildStdout>) {
-        let mut child = self.on(host, "python3", &["-c", program]).spawn().expect("python3");
-        let mut printed = BufReader::new(child.stdout.take().expect("its output"));
-        let mut line = String::new();
-        printed.read_line(&mut line).expect("a line");
-        assert_eq!(line, "ready\n");
-        (child, printed)
+        Server::spawn(self.netlab(host, &[&["serve"], arguments].concat())).expect("a server that listens")
     }
 
     /// What a capture on host b's end of the cable sees while `during` runs: a line a packet, destination and more.
@@ -110,11 +49,7 @@ impl Lan {
         let mut capture =
             self.netlab("b", &["capture", "--ready", "-i", "lan1", "-e", fields]).spawn().expect("netlab capture");
         let mut talk = BufReader::new(capture.stderr.take().expect("its talk"));
-        let mut line = String::new();
-        while !line.contains("READY") {
-            line.clear();
-            assert!(talk.read_line(&mut line).expect("a line") > 0, "no READY");
-        }
+        wait_for("READY", &mut talk);
         let mut printed = BufReader::new(capture.stdout.take().expect("its output"));
         during();
         // The last packet is one of ours: what was sent before it has been seen with it.
@@ -134,13 +69,6 @@ impl Lan {
         let _ = capture.kill();
         let _ = capture.wait();
         seen
-    }
-}
-
-impl Drop for Lan {
-    fn drop(&mut self) {
-        let _ = self.anchor.kill();
-        let _ = self.anchor.wait();
     }
 }
 

@@ -1,7 +1,6 @@
 //! The exercises against the other side as students write it: bare sockets, Python in the style of the course, nc and
 //! their like. One file an exercise, or a family of them.
 
-mod alone;
 mod ask;
 mod bench;
 mod bingo;
@@ -16,6 +15,8 @@ mod loss;
 mod many;
 mod meanwhile;
 mod message;
+#[path = "../support/network.rs"]
+mod network;
 mod one;
 mod pages;
 mod peers;

@@ -234,17 +234,17 @@ mod timeout {
 
 mod address_in_use {
     use super::*;
-    use crate::alone::Host;
+    use crate::network::{Network, alone};
 
     const PORT: &str = "8005";
 
     /// The server, or its exit code and what it said where it could not be.
-    fn serve(host: &Host, options: &[&str]) -> Result<Server, (Option<i32>, String)> {
-        host.serve(&[&["address-in-use", "--once"], options].concat())
+    fn serve(host: &Network, options: &[&str]) -> Result<Server, (Option<i32>, String)> {
+        Server::listening(host.netlab("alone", &[&["serve", "address-in-use", "--once"], options].concat()))
     }
 
-    fn visit(host: &Host, options: &[&str]) {
-        let output = host.netlab(&["client", "address-in-use"]).args(options).output().expect("netlab client");
+    fn visit(host: &Network, options: &[&str]) {
+        let output = host.netlab("alone", &["client", "address-in-use"]).args(options).output().expect("netlab client");
         assert_eq!(text(&output.stdout), "Server said: Goodbye\n", "{output:?}");
     }
 
@@ -261,7 +261,7 @@ mod address_in_use {
 
     #[test]
     fn after_it_closed_first_it_starts_again_where_both_set_the_option() {
-        let Some(host) = Host::new() else { return };
+        let Some(host) = alone() else { return };
         let server = serve(&host, &["--reuse-address"]).expect("the first");
         visit(&host, &[]);
         let (_, printed, _) = server.finish();
@@ -278,7 +278,7 @@ mod address_in_use {
 
     #[test]
     fn the_option_comes_too_late_for_a_connection_that_was_closed_without_it() {
-        let Some(host) = Host::new() else { return };
+        let Some(host) = alone() else { return };
         let server = serve(&host, &[]).expect("the first");
         visit(&host, &[]);
         server.finish();
@@ -290,7 +290,7 @@ mod address_in_use {
 
     #[test]
     fn after_the_client_closed_first_it_starts_again_without_the_option() {
-        let Some(host) = Host::new() else { return };
+        let Some(host) = alone() else { return };
         let server = serve(&host, &["--wait-for-close"]).expect("the first");
         visit(&host, &["--close-first"]);
         assert!(server.finish().1.ends_with("The client closed first: TIME-WAIT is on its side\n"));
@@ -302,9 +302,9 @@ mod address_in_use {
         if !has_python() {
             return;
         }
-        let Some(host) = Host::new() else { return };
+        let Some(host) = alone() else { return };
         let python = |program: &str| {
-            let output = host.command("python3", &["-c", program]).output().expect("python3");
+            let output = host.on("alone", "python3", &["-c", program]).output().expect("python3");
             assert!(output.status.success(), "{output:?}");
             text(&output.stdout)
         };

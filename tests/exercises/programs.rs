@@ -32,19 +32,24 @@ impl Server {
     }
 
     /// Starts a server by another command, and waits until it listens; `None` where it does not.
-    pub fn spawn(mut command: Command) -> Option<Self> {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().ok()?;
+    pub fn spawn(command: Command) -> Option<Self> {
+        Self::listening(command).inspect_err(|(_, said)| eprintln!("no address in {said:?}")).ok()
+    }
+
+    /// The same; where it does not listen, its exit code and what it said.
+    pub fn listening(mut command: Command) -> Result<Self, (Option<i32>, String)> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().map_err(|error| (None, error.to_string()))?;
         let mut talk = BufReader::new(child.stderr.take().expect("its standard error"));
         let mut said = String::new();
         loop {
-            let read = talk.read_line(&mut said).expect("a line");
-            if let Some(address) = said.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok()) {
-                return Some(Self { child, address, talk });
+            let start = said.len();
+            if talk.read_line(&mut said).expect("a line") == 0 {
+                return Err((child.wait().expect("its end").code(), said));
             }
-            if read == 0 {
-                eprintln!("no address in {said:?}");
-                let _ = child.wait();
-                return None;
+            let line = said[start..].split_once(" listens on ").map(|(_, line)| line).unwrap_or_default();
+            if let Some(address) = line.split_whitespace().find_map(|word| word.trim_end_matches(';').parse().ok()) {
+                return Ok(Self { child, address, talk });
             }
         }
     }

@@ -1,93 +1,44 @@
 //! A LAN of two hosts on a bridge that snoops, each of the three a network namespace; gone when the test ends.
 //!
 //! `switch` (10.9.0.1 on br0, ports p1 and p2) with `one` (10.9.0.2 on eth0) and `two` (10.9.0.3 on eth0). The bridge's
-//! timers are short: it asks every second, and forgets after 2.5. It begins without asking. Needs unshare, nsenter and ip,
-//! and a kernel that lets users make namespaces.
+//! timers are short: it asks every second, and forgets after 2.5. It begins without asking.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::io::{BufReader, Write};
+use std::ops::Deref;
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::support;
+use crate::network::{self, Network, wait_for};
 
-const SETUP: &str = "
-    set -e
-    mount -t tmpfs none /run
-    for host in switch one two; do
-        ip netns add $host
-        ip -n $host link set lo up
-    done
-    ip -n switch link add br0 type bridge mcast_snooping 1 mcast_querier 0 mcast_query_use_ifaddr 1 \
-        mcast_igmp_version 3 mcast_mld_version 2 mcast_query_interval 100 mcast_query_response_interval 50 \
-        mcast_startup_query_interval 100 mcast_membership_interval 250 mcast_querier_interval 300 \
-        mcast_last_member_interval 20
-    ip -n switch link set br0 up
-    ip -n switch addr add 10.9.0.1/24 dev br0
-    number=1
-    for host in one two; do
-        ip link add p$number netns switch type veth peer name eth0 netns $host
-        ip -n switch link set p$number master br0 up
-        ip -n $host link set eth0 up
-        number=$((number + 1))
-        ip -n $host addr add 10.9.0.$number/24 dev eth0
-    done
-    echo ready
-    cat > /dev/null";
+const SNOOPING: &str = "mcast_snooping 1 mcast_querier 0 mcast_query_use_ifaddr 1 \
+    mcast_igmp_version 3 mcast_mld_version 2 mcast_query_interval 100 mcast_query_response_interval 50 \
+    mcast_startup_query_interval 100 mcast_membership_interval 250 mcast_querier_interval 300 \
+    mcast_last_member_interval 20";
 
-pub struct Lab {
-    anchor: Child,
-    _input: ChildStdin,
+pub struct Lab(Network);
+
+impl Deref for Lab {
+    type Target = Network;
+
+    fn deref(&self) -> &Network {
+        &self.0
+    }
 }
 
 impl Lab {
     /// `None`, having said why, where this kernel has no such namespaces for us.
     pub fn new() -> Option<Self> {
-        let child = Command::new("unshare")
-            .args(["--user", "--map-root-user", "--net", "--mount", "--kill-child", "--fork", "sh", "-c", SETUP])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut anchor = match child {
-            Ok(child) => child,
-            Err(error) => {
-                support::skip(&format!("unshare: {error}"));
-                return None;
-            }
-        };
-        let mut said = String::new();
-        BufReader::new(anchor.stdout.take().unwrap()).read_line(&mut said).unwrap();
-        if said != "ready\n" {
-            let mut why = String::new();
-            anchor.stderr.take().unwrap().read_to_string(&mut why).unwrap();
-            support::skip(&format!("no LAN of two hosts: {}", why.lines().next().unwrap_or_default()));
-            let _ = anchor.wait();
-            return None;
-        }
-        let input = anchor.stdin.take().unwrap();
-        Some(Self { anchor, _input: input })
-    }
-
-    /// A program on one of the hosts.
-    pub fn on(&self, host: &str, program: &str, arguments: &[&str]) -> Command {
-        let pid = self.anchor.id();
-        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-        let inside = children.split_whitespace().next().expect("the shell that unshare has forked");
-        let mut command = Command::new("nsenter");
-        command.args(["--target", inside, "--user", "--preserve-credentials", "--net", "--mount"]);
-        command.args(["nsenter", &format!("--net=/run/netns/{host}"), program]).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        command
-    }
-
-    /// What a program says on a host, where it must succeed.
-    #[track_caller]
-    pub fn said(&self, host: &str, program: &str, arguments: &[&str]) -> String {
-        let output = self.on(host, program, arguments).output().unwrap();
-        assert!(output.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        network::hosts(&["switch", "one", "two"])
+            .cable(["switch", "p1"], ["one", "eth0"])
+            .cable(["switch", "p2"], ["two", "eth0"])
+            .bridge("switch", "br0", SNOOPING, &["p1", "p2"])
+            .up("switch", "br0", &["10.9.0.1/24"])
+            .up("one", "eth0", &["10.9.0.2/24"])
+            .up("two", "eth0", &["10.9.0.3/24"])
+            .start()
+            .map(Self)
     }
 
     /// The objects of `netlab groups --json` on a host.
@@ -141,11 +92,7 @@ impl Joiner {
 
     #[track_caller]
     fn wait(&mut self) {
-        let mut line = String::new();
-        while !line.ends_with("done\n") {
-            line.clear();
-            assert!(self.output.read_line(&mut line).unwrap() > 0, "the joiner has ended");
-        }
+        wait_for("done\n", &mut self.output);
     }
 }
 

@@ -6,6 +6,8 @@
 
 mod equal;
 mod lab;
+#[path = "../support/network.rs"]
+mod network;
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -1,8 +1,7 @@
 //! `netlab ping`, run as a program: in a private network, and between two hosts with a router in between.
 
-#[allow(dead_code, reason = "it is the doctor's lab")]
-#[path = "../doctor/lab.rs"]
-mod lab;
+#[path = "../support/network.rs"]
+mod network;
 mod route;
 #[path = "../support/mod.rs"]
 mod support;
@@ -15,9 +14,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 
-use lab::{Lab, THERE};
-
-const NETLAB: &str = env!("CARGO_BIN_EXE_netlab");
+use network::{NETLAB, Network, THERE};
 
 /// `netlab ping` on this machine.
 fn ping(arguments: &[&str]) -> Output {
@@ -26,7 +23,7 @@ fn ping(arguments: &[&str]) -> Output {
 
 /// `netlab ping --json` on a host of the lab: its objects, and its exit code.
 #[track_caller]
-fn on(lab: &Lab, host: &str, arguments: &[&str]) -> (Vec<Value>, i32) {
+fn on(lab: &Network, host: &str, arguments: &[&str]) -> (Vec<Value>, i32) {
     let output = lab.on(host, NETLAB, &[&["ping", "--json"], arguments].concat()).output().unwrap();
     (objects(&output), output.status.code().unwrap())
 }
@@ -45,8 +42,8 @@ fn of<'a>(objects: &'a [Value], event: &str) -> Vec<&'a Value> {
 }
 
 /// The two hosts, once they have found each other; their routers tell of every error.
-fn lab() -> Option<Lab> {
-    let lab = Lab::new()?;
+fn lab() -> Option<Network> {
+    let lab = network::here_router_there().start()?;
     for host in ["router", "there"] {
         let told = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit; echo 0 > /proc/sys/net/ipv6/icmp/ratelimit";
         if let Err(why) = lab.try_sh(host, told) {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::lab::THERE;
-use crate::{NETLAB, lab, of, on};
+use crate::network::{NETLAB, THERE};
+use crate::{lab, of, on};
 
 const WAYS: [&[&str]; 3] = [&[], &["--tcp", "80"], &["--udp", "33434"]];
 

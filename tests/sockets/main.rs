@@ -3,6 +3,8 @@
 mod alone;
 mod beside;
 mod crowd;
+#[path = "../support/network.rs"]
+mod network;
 mod places;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,15 +3,15 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::support::skip;
+use crate::network::{self, NETLAB, Network};
+use crate::support::skip;
 
-pub const NETLAB: &str = env!("CARGO_BIN_EXE_netlab");
-
-/// A shell in namespaces of its own (network, users, mounts), and a directory for its files.
+/// A shell on a host of its own, and a directory for its files.
 pub struct Shell {
+    _host: Network,
     child: Child,
     stdin: Option<ChildStdin>,
     stderr: BufReader<std::process::ChildStderr>,
@@ -32,26 +32,14 @@ impl Shell {
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let directory = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("shell-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
+        let host = network::alone()?;
         // Nothing here takes a minute: what hangs is ended, and fails.
-        let mut command = Command::new("timeout");
-        command.args(["-k", "5", "60", "unshare", "--map-root-user", "--net", "--mount", "bash", "-u"]);
-        command
-            .current_dir(&directory)
-            .env("NETLAB", NETLAB)
-            .env("NETLAB_LANG", "en")
-            .env_remove("SUDO_UID")
-            .env_remove("SUDO_GID");
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = match command.spawn() {
-            Ok(child) => child,
-            Err(error) => {
-                skip(&format!("cannot start timeout(1): {error}"));
-                return None;
-            }
-        };
+        let mut command = host.on("alone", "timeout", &["-k", "5", "60", "bash", "-u"]);
+        command.env("NETLAB", NETLAB).env("NETLAB_LANG", "en").env_remove("SUDO_UID").env_remove("SUDO_GID");
+        let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
         let (stdin, stderr) = (child.stdin.take(), BufReader::new(child.stderr.take().unwrap()));
-        let mut shell = Self { child, stdin, stderr, said: String::new(), directory };
-        shell.run(&format!("set -e; ip link set lo up; {setup}\nset +e; echo BEGUN >&2"));
+        let mut shell = Self { _host: host, child, stdin, stderr, said: String::new(), directory };
+        shell.run(&format!("set -e; cd '{}'; {setup}\nset +e; echo BEGUN >&2", shell.directory.display()));
         if shell.wait_for("BEGUN") {
             shell.said.clear();
             return Some(shell);
