@@ -8,4 +8,5 @@
 
 pub mod doctor;
 pub mod heartbeat;
+pub mod nat;
 pub mod ping;
