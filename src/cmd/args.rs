@@ -18,6 +18,11 @@ pub fn width() -> usize {
     terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0))
 }
 
+/// Columns that a line on standard output may take: those of the terminal; without one it is not divided.
+pub fn room() -> usize {
+    if std::io::stdout().is_terminal() { width() } else { usize::MAX }
+}
+
 /// Says something on standard error: where that is a terminal, in lines that fit. `text` is harmless already.
 pub fn talk(text: &str) {
     let mut out = Vec::new();

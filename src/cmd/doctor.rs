@@ -1,6 +1,6 @@
 //! `netlab doctor`: why can I not reach it, or not see it.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::output::{Color, stdout};
@@ -92,8 +92,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 fn tell(args: &Args, facts: &Facts) -> anyhow::Result<Exit> {
     let found = diagnose(facts);
-    let width = if std::io::stdout().is_terminal() { args::width() } else { usize::MAX };
-    let look = Look { palette: Palette::new(args.color.on_stdout()), width };
+    let look = Look { palette: Palette::new(args.color.on_stdout()), width: args::room() };
     let mut out = Vec::new();
     if args.json {
         found.iter().for_each(|finding| view::doctor::json(finding, &mut out));

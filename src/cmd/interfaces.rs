@@ -11,9 +11,9 @@ use super::{Exit, args};
 use crate::frame::LinkType;
 use crate::io::link::{self, Link, Offload, Passed};
 use crate::quantity;
-use crate::view::escape;
 use crate::view::style::{Palette, Role};
 use crate::view::table::{Align, Table};
+use crate::view::{escape, wrap};
 
 /// With --json, one object a line: index, name, link_type (a name of pcap-linktype, or null), link_type_number,
 /// hardware_address, addresses (with prefix lengths), mtu, up, running, loopback, multicast, offloads,
@@ -133,7 +133,11 @@ fn legend(links: &[Link], out: &mut impl Write) -> std::io::Result<()> {
         let on: Vec<String> =
             links.iter().filter(|link| link.offloads.contains(&what)).map(|link| escape::text(&link.name)).collect();
         if !on.is_empty() {
-            writeln!(out, "{:<11}  {}; on {}", what.name(), what.meaning(), on.join(" "))?;
+            let text = format!("{:<11}  {}; on {}", what.name(), what.meaning(), on.join(" "));
+            let mut line = Vec::new();
+            wrap::hanging(&text, args::room(), 0, 13, &mut line);
+            line.push(b'\n');
+            out.write_all(&line)?;
         }
     }
     Ok(())
