@@ -1,4 +1,4 @@
-//! The size of the terminal, which several commands fill.
+//! The terminal that several commands fill: its size, and talk that fits it.
 
 use std::io::IsTerminal;
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::Exit;
 use super::output::{Counted, Limited, Output};
 use super::programs::{self, Looking};
 use super::save::{Failed, Interfaces, Save, Saved, Saving, Unseen};
 use super::selection::{OfPort, Selection};
+use super::{Exit, args};
 use crate::flow::FlowTable;
 use crate::flow::datagram::Wanted;
 use crate::frame::{Error, Interface, Source, said_by};
@@ -96,7 +96,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
 
     // Which rights are left is said also where little else is.
-    programs.give_up_the_rest(|note| eprintln!("netlab: {note}"))?;
+    programs.give_up_the_rest(|note| args::talk(&format!("netlab: {note}")))?;
     let noted = args.save.write.as_deref().is_none_or(programs::can_be_noted_in);
     if programs.are_sought() && !noted {
         talk.say("a .pcap file cannot hold which program a packet belongs to: a name that ends in .pcapng can");
@@ -129,7 +129,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if !unseen && !args.ladder && run.shown > 0 {
         args.output.conversations(&table);
     }
-    eprintln!("{}", summary(run.shown, run.seen, &live));
+    args::talk(&summary(run.shown, run.seen, &live));
     run.failure.map_or(Ok(()), Err)?;
     saved?;
     Ok(if interrupt.happened() && run.shown == 0 { Exit::Interrupted } else { Exit::Done })
@@ -213,7 +213,7 @@ struct Talk {
 impl Talk {
     fn say(&mut self, what: &str) {
         if !self.quiet {
-            eprintln!("netlab: {what}");
+            args::talk(&format!("netlab: {what}"));
         }
     }
 

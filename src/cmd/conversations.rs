@@ -222,12 +222,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     show.end(&flows, &mut stdout()?)?;
     let left = flows.forgotten();
     if !table && left > 0 {
-        eprintln!(
+        args::talk(&format!(
             "netlab: {left} idle conversations left early to bound the memory (--max-flows): they are listed first"
-        );
+        ));
     }
     if let Some(counts) = last_words {
-        eprintln!("{counts}");
+        args::talk(&counts);
     }
     if let Some(failure) = summary.failure {
         return Err(failure.into());
@@ -243,12 +243,12 @@ fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow:
     let interfaces = args.interface.clone();
     let options = pcap::Options { interfaces, selection: args.selection.to_bpf(), ..pcap::Options::default() };
     let opened = pcap::open(&options)?;
-    let note = |note: &str| eprintln!("netlab: {note}");
+    let note = |note: &str| args::talk(&format!("netlab: {note}"));
     let programs = args.looking.open(note);
     programs.give_up_the_rest(note)?;
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
     let _interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
-    opened.notes().iter().for_each(|note| eprintln!("netlab: {note}"));
+    opened.notes().iter().for_each(|text| note(text));
     let mut owners = programs.start()?;
     let mut live = opened.start(stop, args.duration)?;
     if args.ready {

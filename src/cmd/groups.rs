@@ -134,10 +134,10 @@ fn once(args: &Args) -> anyhow::Result<Exit> {
     }
     if !args.json {
         for words in show::last_words(&machine) {
-            eprintln!("{words}");
+            args::talk(&words);
         }
         if let Some(error) = deaf {
-            eprintln!("{}", lan::deaf(&error));
+            args::talk(&lan::deaf(&error));
         }
     }
     Ok(if machine.is_empty() && !heard { Exit::No } else { Exit::Done })

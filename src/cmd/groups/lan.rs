@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::super::Exit;
 use super::super::output::stdout;
 use super::super::progress::Progress;
+use super::super::{Exit, args};
 use super::Args;
 use crate::flow::multicast::message::{Heard, read};
 use crate::flow::multicast::{Event, Lans, Message, Place};
@@ -199,7 +199,7 @@ pub fn listen(args: &Args, ears: Ears) -> anyhow::Result<bool> {
     loop {
         match waiting.news.recv_timeout(end.saturating_duration_since(Instant::now())) {
             Ok(News::Heard(message)) => lans.hear(&message, &mut events),
-            Ok(News::Deaf(error)) => eprintln!("{}", deaf(&error)),
+            Ok(News::Deaf(error)) => args::talk(&deaf(&error)),
             Ok(News::Noticed(_)) => {}
             Ok(News::Stop) | Err(_) => break,
         }

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 
-use super::super::Exit;
 use super::super::output::stdout;
+use super::super::{Exit, args};
 use super::changes::{Change, How, between};
 use super::lan::{self, Ears, News, Waiting};
 use super::machine::{Machine, Users};
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     privilege::give_up_but(privilege::LOOK_INTO_PROCESSES).context("cannot give up privileges")?;
     let waiting = Waiting::begin(ears, notices)?;
     if let Some(error) = deaf {
-        eprintln!("{}", lan::deaf(&error));
+        args::talk(&lan::deaf(&error));
     }
     let mut out = stdout()?;
     let mut lans = lan::watched(&names);
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
                 noticed.extend(more);
                 noticed.truncate(MOST_NOTICES);
             }
-            Ok(News::Deaf(error)) => eprintln!("{}", lan::deaf(&error)),
+            Ok(News::Deaf(error)) => args::talk(&lan::deaf(&error)),
             Ok(News::Stop) | Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => lans.advance(clock::now(), &mut events),
         }

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::Context;
 
-use super::super::Exit;
 use super::super::output::stdout;
+use super::super::{Exit, args};
 use super::choice::word;
 use super::names::Names;
 use super::{Args, object, show};
@@ -101,7 +101,7 @@ impl Telling<'_> {
             object.string("event", "lost");
             object.end();
         } else {
-            eprintln!("netlab: more sockets came and went than the kernel could tell of: some are missing here");
+            args::talk("netlab: more sockets came and went than the kernel could tell of: some are missing here");
         }
     }
 
