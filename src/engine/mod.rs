@@ -6,6 +6,7 @@
 //! Guarantee: no bytes and no order of events makes a machine panic or grow without bound.
 #![cfg_attr(not(test), deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod chance;
 pub mod doctor;
 pub mod heartbeat;
 pub mod nat;

@@ -1,8 +1,8 @@
-//! Chance that can be repeated: SplitMix64 (Steele, Lea, Flood 2014), seeded by the person or by the system.
-//!
-//! Good enough for games and for losing datagrams; no secret may hang on it.
+//! Chance seeded by the person, who can then repeat it, or by the system.
 
 use std::hash::{BuildHasher, RandomState};
+
+pub use crate::engine::chance::Chance;
 
 /// The option of those who pick.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -12,33 +12,10 @@ pub struct Seed {
     pub seed: Option<u64>,
 }
 
-/// A sequence of picks.
-#[derive(Clone, Debug)]
-pub struct Chance(u64);
-
 impl Chance {
     /// The same seed gives the same picks; without one, the system's own random numbers give it.
     pub fn new(seed: Option<u64>) -> Self {
-        Self(seed.unwrap_or_else(|| RandomState::new().hash_one(0)))
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// A number from 0 up to, not including, `end`; 0 where `end` is 0.
-    pub fn below(&mut self, end: u32) -> u32 {
-        // The upper half of a product of 64 bits: the share of a pick is off by less than 2^-32.
-        ((u64::from(end) * (self.next() >> 32)) >> 32) as u32
-    }
-
-    /// Whether something happens that does so in `share` of all cases (0.0 never, 1.0 always).
-    pub fn happens(&mut self, share: f64) -> bool {
-        // 53 bits, as many as an f64 holds: from 0 up to, not including, 1.
-        ((self.next() >> 11) as f64) < share * (1u64 << 53) as f64
+        Self::seeded(seed.unwrap_or_else(|| RandomState::new().hash_one(0)))
     }
 }
 

@@ -4,7 +4,16 @@
 //! Trap: the four names of RFC 3489 mix two axes that are independent of each other; they are a way to ask for a
 //! [`Behaviour`], never a verdict.
 
+pub mod bindings;
+mod fragments;
+mod headers;
+#[cfg(test)]
+mod tests;
+mod translator;
+
 use std::time::Duration;
+
+pub use translator::{Side, Tally, Translator, Verdict};
 
 /// On what of the other side's endpoint something depends: a mapping (RFC 4787 §4.1), or what is let in (§5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,6 +66,33 @@ pub enum Refresh {
     /// Those of either direction.
     #[default]
     Any,
+}
+
+/// Why a NAT lets a packet go no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Dropped {
+    /// Nobody inside has a mapping there.
+    NoMapping,
+    /// There is one, but the filter does not let this sender in.
+    Filtered,
+    /// From inside to a mapping of the same NAT, which does no hairpinning.
+    HairpinOff,
+    /// As many mappings, or remote ends that are let in, as there is room for.
+    TableFull,
+    /// No port of the outside address is free.
+    PortsExhausted,
+    /// Its time to live ended here.
+    TimeToLive,
+    /// Later fragments of a datagram whose first one has not come, more than are kept.
+    Fragments,
+    /// Neither UDP nor TCP nor an ICMP query or error.
+    Protocol,
+    /// To an address that no router forwards to: multicast, broadcast, this host.
+    Destination,
+    /// From outside to an address that is not the NAT's.
+    NotOurs,
+    /// Not an IPv4 packet that makes sense.
+    Malformed,
 }
 
 /// A whole NAT.
@@ -150,6 +186,39 @@ impl Refresh {
     }
 }
 
+impl Dropped {
+    pub const ALL: [Self; 11] = [
+        Self::NoMapping,
+        Self::Filtered,
+        Self::HairpinOff,
+        Self::TableFull,
+        Self::PortsExhausted,
+        Self::TimeToLive,
+        Self::Fragments,
+        Self::Protocol,
+        Self::Destination,
+        Self::NotOurs,
+        Self::Malformed,
+    ];
+
+    /// In words, to follow 'dropped: '.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::NoMapping => "no mapping there",
+            Self::Filtered => "the filter does not let the sender in",
+            Self::HairpinOff => "no hairpinning",
+            Self::TableFull => "the table is full",
+            Self::PortsExhausted => "no port is free",
+            Self::TimeToLive => "its time to live has ended",
+            Self::Fragments => "fragments without their first one",
+            Self::Protocol => "a protocol that is not translated",
+            Self::Destination => "an address that nobody forwards to",
+            Self::NotOurs => "not to an outside address of the NAT",
+            Self::Malformed => "malformed",
+        }
+    }
+}
+
 impl Default for Behaviour {
     /// A home router of today, as Linux makes it by `masquerade`: endpoint-independent mapping by preference, and
     /// filtering by address and port; a mapping of one exchange lives 30 seconds.
@@ -180,22 +249,5 @@ impl Behaviour {
         let (_, mapping, filtering) = *NAMED.iter().find(|(known, ..)| *known == name)?;
         let ports = if mapping == Dependence::EndpointIndependent { Ports::Preserved } else { Ports::Random };
         Some(Self { mapping, filtering, ports, ..Self::default() })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_word_is_read_back() {
-        assert!(Dependence::ALL.iter().all(|word| Dependence::of_name(word.name()) == Some(*word)));
-        assert!(Hairpinning::ALL.iter().all(|word| Hairpinning::of_name(word.name()) == Some(*word)));
-        assert!(Ports::ALL.iter().all(|word| Ports::of_name(word.name()) == Some(*word)));
-        assert!(Pooling::ALL.iter().all(|word| Pooling::of_name(word.name()) == Some(*word)));
-        assert!(Refresh::ALL.iter().all(|word| Refresh::of_name(word.name()) == Some(*word)));
-        assert!(NAMED.iter().all(|(name, mapping, filtering)| {
-            Behaviour::named(name).is_some_and(|nat| (nat.mapping, nat.filtering) == (*mapping, *filtering))
-        }));
     }
 }
