@@ -9,7 +9,6 @@ pub mod peer;
 mod refusal;
 
 use std::io::{self, Read};
-use std::os::fd::AsRawFd;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
@@ -17,10 +16,10 @@ use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
-use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 use nix::sys::wait::{WaitStatus, waitpid};
 use nix::unistd::{Gid, Pid, Uid};
 
+use super::netlink::{Netlink, Wanted};
 pub use refusal::Refusal;
 
 /// Why there is no private network.
@@ -170,25 +169,7 @@ fn raise_loopback() -> nix::Result<()> {
     netlink(RTM_NEWLINK, 0, &message)
 }
 
-/// Asks rtnetlink (rtnetlink(7)) for one thing, and waits for its acknowledgment: a struct nlmsghdr, and the message of
-/// its type, in native byte order.
+/// Has rtnetlink (rtnetlink(7)) do one thing.
 fn netlink(kind: u16, flags: u16, message: &[u8]) -> nix::Result<()> {
-    const NLM_F_REQUEST_ACK: u16 = 0x1 | 0x4;
-    let mut request = Vec::with_capacity(16 + message.len());
-    request.extend(u32::try_from(16 + message.len()).map_err(|_| Errno::EMSGSIZE)?.to_ne_bytes());
-    request.extend(kind.to_ne_bytes());
-    request.extend((NLM_F_REQUEST_ACK | flags).to_ne_bytes());
-    request.extend([0; 8]); // sequence number and port: one question, one answer
-    request.extend(message);
-    let netlink =
-        socket::socket(AddressFamily::Netlink, SockType::Raw, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkRoute)?;
-    socket::send(netlink.as_raw_fd(), &request, MsgFlags::empty())?;
-    let mut answer = [0; 256];
-    let length = socket::recv(netlink.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    // struct nlmsgerr follows the header: 0 acknowledges, anything else is a negated errno.
-    match answer[..length].get(16..20).map(|bytes| i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])) {
-        Some(0) => Ok(()),
-        Some(error) => Err(Errno::from_raw(-error)),
-        None => Err(Errno::EBADMSG),
-    }
+    Netlink::routes()?.ask(kind, Wanted::Done(flags), message, &mut |_| {}).map(|_| ())
 }

@@ -1,11 +1,18 @@
-//! The way of a packet as the kernel sees it: the route to an address, and the link address of a neighbour.
+//! The way of a packet as the kernel sees it: the route to an address, and what it knows of a neighbour (rtnetlink(7)).
+//!
+//! Numbers are in host byte order, addresses as on the wire.
 
 use std::io;
 use std::net::IpAddr;
 
-use super::netlink::Route as Tables;
-use super::sockets::attributes::{Attributes, u16_at, u32_at};
-use crate::engine::doctor::facts::Route;
+use nix::errno::Errno;
+use nix::libc;
+
+use super::netlink::attributes::{Attributes, address as ip, attribute, u16_at, u32_at};
+use super::netlink::{Netlink, Wanted};
+
+const RTM_GETROUTE: u16 = 26;
+const RTM_GETNEIGH: u16 = 30;
 
 /// The way to an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,37 +25,103 @@ pub struct Way {
     pub source: Option<IpAddr>,
     /// It ends on this machine.
     pub local: bool,
+    /// The largest packet, where the route has one of its own.
+    pub mtu: Option<u32>,
 }
 
-/// The route to an address, on the interface `scope` where that is not 0; the error is the kernel's refusal.
+/// The way that a packet to `address` takes, over the interface `scope` where that is not 0; the error is the kernel's
+/// refusal (ENETUNREACH and others).
 pub fn to(address: IpAddr, scope: u32) -> io::Result<Way> {
-    match super::doctor::routes::to(address, scope)? {
-        Route::Found { interface, gateway, source, local, .. } => Ok(Way { interface, gateway, source, local }),
-        Route::Refused(errno) => Err(io::Error::from_raw_os_error(errno)),
+    const RTA_DST: u16 = 1;
+    const RTA_OIF: u16 = 4;
+    const RTA_GATEWAY: u16 = 5;
+    const RTA_PREFSRC: u16 = 7;
+    const RTA_METRICS: u16 = 8;
+    const RTAX_MTU: u16 = 2;
+    const RTA_VIA: u16 = 18;
+    const RTN_LOCAL: u8 = 2;
+    let bytes = octets(address);
+    // struct rtmsg: family, lengths of destination and source, the rest unspecified.
+    let mut body = vec![family(address), (bytes.len() * 8) as u8, 0, 0, 0, 0, 0, 0];
+    body.extend_from_slice(&0u32.to_ne_bytes());
+    attribute(&mut body, RTA_DST, &bytes);
+    if scope != 0 {
+        attribute(&mut body, RTA_OIF, &scope.to_ne_bytes());
+    }
+    let mut way = None;
+    Netlink::routes()?.ask(RTM_GETROUTE, Wanted::One, &body, &mut |message| {
+        let (Some(kind), Some(rest)) = (message.get(7), message.get(12..)) else { return };
+        let attributes = Attributes(rest);
+        // RTA_VIA is a family and an address of it: an IPv4 route through an IPv6 router.
+        let via = attributes.find(RTA_VIA).and_then(|via| ip(via.get(2..)?));
+        way = Some(Way {
+            interface: attributes.find(RTA_OIF).and_then(|index| u32_at(index, 0)).unwrap_or(0),
+            gateway: attributes.find(RTA_GATEWAY).and_then(ip).or(via),
+            source: attributes.find(RTA_PREFSRC).and_then(ip),
+            local: *kind == RTN_LOCAL,
+            mtu: attributes
+                .find(RTA_METRICS)
+                .and_then(|all| Attributes(all).find(RTAX_MTU))
+                .and_then(|mtu| u32_at(mtu, 0)),
+        });
+    })?;
+    way.ok_or_else(|| Errno::ENETUNREACH.into())
+}
+
+/// What the kernel knows of a neighbour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Neighbour {
+    /// NUD_* of linux/neighbour.h.
+    pub state: u16,
+    /// Its address on an Ethernet, where the kernel has one.
+    pub link_address: Option<[u8; 6]>,
+}
+
+impl Neighbour {
+    /// The address to send to: reachable, stale, delay, probe, permanent.
+    pub fn usable(&self) -> Option<[u8; 6]> {
+        const USABLE: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
+        self.link_address.filter(|_| self.state & USABLE != 0)
     }
 }
 
-/// The link address that the kernel's neighbour table has for an address on an interface, where that is one to send to.
-pub fn link_address(interface: u32, address: IpAddr) -> io::Result<Option<[u8; 6]>> {
-    const RTM_GETNEIGH: u16 = 30;
+/// What the kernel knows of a neighbour on an interface; `None` where it has never asked for it.
+pub fn neighbour(interface: u32, address: IpAddr) -> io::Result<Option<Neighbour>> {
     const NDA_DST: u16 = 1;
     const NDA_LLADDR: u16 = 2;
-    // linux/neighbour.h: reachable, stale, delay, probe, permanent.
-    const USABLE: u16 = 0x02 | 0x04 | 0x08 | 0x10 | 0x80;
-    let wanted = match address {
-        IpAddr::V4(four) => four.octets().to_vec(),
-        IpAddr::V6(six) => six.octets().to_vec(),
-    };
     // struct ndmsg: family, padding, interface, state, flags, type.
-    let mut body = vec![0; 12];
-    if let Some(family) = body.first_mut() {
-        *family = if address.is_ipv4() { nix::libc::AF_INET as u8 } else { nix::libc::AF_INET6 as u8 };
-    }
-    let entries = Tables::open()?.dump(RTM_GETNEIGH, &body)?;
+    let mut body = vec![family(address), 0, 0, 0];
+    body.extend_from_slice(&[0; 8]);
+    let entries = Netlink::routes()?.list(RTM_GETNEIGH, &body)?;
     Ok(entries.iter().find_map(|message| {
         let attributes = Attributes(message.get(12..)?);
-        let usable = u16_at(message, 8)? & USABLE != 0 && u32_at(message, 4)? == interface;
-        let same = usable && attributes.find(NDA_DST)? == wanted.as_slice();
-        same.then(|| attributes.find(NDA_LLADDR)?.try_into().ok()).flatten()
+        let same = u32_at(message, 4)? == interface && attributes.find(NDA_DST).and_then(ip) == Some(address);
+        let link_address = attributes.find(NDA_LLADDR).and_then(|address| address.try_into().ok());
+        same.then_some(Neighbour { state: u16_at(message, 8)?, link_address })
     }))
+}
+
+fn family(address: IpAddr) -> u8 {
+    if address.is_ipv4() { libc::AF_INET as u8 } else { libc::AF_INET6 as u8 }
+}
+
+fn octets(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(four) => four.octets().to_vec(),
+        IpAddr::V6(six) => six.octets().to_vec(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_is_an_address_of_this_machine() {
+        for address in ["127.0.0.1", "::1"] {
+            let way = to(address.parse().unwrap(), 0).unwrap();
+            assert!(way.local && way.gateway.is_none(), "{way:?}");
+        }
+        assert_eq!(neighbour(1, "127.0.0.1".parse().unwrap()).unwrap(), None);
+    }
 }

@@ -93,7 +93,7 @@ impl Way {
     /// The address that the frame is for, as far as the kernel knows it.
     pub fn known_next_hop(&mut self) -> anyhow::Result<()> {
         if self.next_hop.is_none() && !self.layer_3 {
-            self.next_hop = route::link_address(self.link.index, self.next())?;
+            self.next_hop = route::neighbour(self.link.index, self.next())?.and_then(|neighbour| neighbour.usable());
         }
         Ok(())
     }

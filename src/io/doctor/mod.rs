@@ -6,7 +6,7 @@
 mod counters;
 mod firewall;
 mod probe;
-pub mod routes;
+mod relations;
 mod sizes;
 mod trials;
 
@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use super::sockets::processes::Holders;
 use super::sockets::{self, Endpoint, Protocol};
-use super::{groups, link, pcap, resolver};
+use super::{groups, link, pcap, resolver, route};
 use crate::engine::doctor::facts::{self, Answer, Facts, Path, Question, Route, State, Transport};
 use crate::engine::doctor::firewall::Firewall;
 
@@ -90,17 +90,16 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
     if let Some(receiver) = &facts.question.receiver
         && let Some(address) = resolve(receiver, waiting).unwrap_or_default().first()
     {
-        facts.receiver = routes::to(*address, 0).ok().map(|route| (*address, route));
+        facts.receiver = route::to(*address, 0).ok().map(|way| (*address, found(way)));
     }
     let members = groups::interfaces().unwrap_or_default();
     let joined = members.iter().flat_map(|one| one.groups.iter().map(|membership| (membership.group, one.index)));
     facts.joined = joined.collect();
     facts.ways_out = SOMEWHERE
         .iter()
-        .filter_map(|far| match routes::to(*far, 0) {
-            Ok(Route::Found { interface, local: false, .. }) => Some(interface),
-            _ => None,
-        })
+        .filter_map(|far| route::to(*far, 0).ok())
+        .filter(|way| !way.local)
+        .map(|way| way.interface)
         .collect();
     if facts.question.capture || facts.question.interface.is_some() {
         facts.capture = Some(trials::capture());
@@ -115,7 +114,7 @@ pub fn examine(question: Question, time: Duration, waiting: &mut dyn FnMut(&str)
 }
 
 fn interfaces() -> Result<Vec<facts::Interface>, Error> {
-    let relations = routes::relations().unwrap_or_default();
+    let relations = relations::all().unwrap_or_default();
     let links = link::links()?;
     let interface = |link: link::Link| facts::Interface {
         index: link.index,
@@ -170,6 +169,11 @@ fn resolve(target: &str, waiting: &mut dyn FnMut(&str)) -> Result<Vec<IpAddr>, S
     Ok(addresses)
 }
 
+fn found(way: route::Way) -> Route {
+    let route::Way { interface, gateway, source, local, mtu } = way;
+    Route::Found { interface, gateway, source, local, mtu }
+}
+
 fn paths(
     question: &Question,
     addresses: &[IpAddr],
@@ -180,8 +184,8 @@ fn paths(
     let mut probes = probe::Probes::on(scope);
     let mut paths: Vec<Path> = Vec::new();
     for address in addresses {
-        let route = match routes::to(*address, scope) {
-            Ok(route) => route,
+        let route = match route::to(*address, scope) {
+            Ok(way) => found(way),
             Err(error) => Route::Refused(error.raw_os_error().unwrap_or(0)),
         };
         let group = address.is_multicast();
@@ -214,7 +218,8 @@ fn paths(
     for path in &mut paths {
         let Route::Found { interface, gateway, mtu, local: false, .. } = &path.route else { continue };
         let next = gateway.unwrap_or(path.address);
-        path.neighbour = routes::neighbour(*interface, next).ok().flatten();
+        let neighbour = route::neighbour(*interface, next).ok().flatten();
+        path.neighbour = neighbour.map(|it| facts::Neighbour { address: next, state: it.state });
         let link = interfaces.iter().find(|one| one.index == *interface).and_then(|one| one.mtu);
         // One way is enough: the addresses of a name lead to one place.
         if let (Some(Answer::Came(time)), Some(largest), false) = (&path.echo, mtu.or(link), measured) {

@@ -6,9 +6,11 @@ use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
+use nix::errno::Errno;
+
 use super::Error;
-use crate::io::netlink::Route;
-use crate::io::sockets::attributes::{Attributes, u16_at, u32_at};
+use crate::io::netlink::Netlink;
+use crate::io::netlink::attributes::{Attributes, attribute, u16_at, u32_at};
 
 /// A bridge, as far as multicast goes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -94,13 +96,16 @@ const RTEXT_FILTER_SKIP_STATS: u32 = 8;
 const IFLA_INFO_KIND: u16 = 1;
 const IFLA_INFO_DATA: u16 = 2;
 
+fn failed(errno: Errno) -> Error {
+    Error::Failed { operation: "ask the kernel for its bridges (rtnetlink)", source: errno.into() }
+}
+
 /// Every bridge of the calling thread's network namespace, by index.
 pub fn bridges() -> Result<Vec<Bridge>, Error> {
-    let failed = |source| Error::Failed { operation: "ask the kernel for its bridges (rtnetlink)", source };
-    let mut route = Route::open().map_err(failed)?;
+    let mut netlink = Netlink::routes().map_err(failed)?;
     let mut request = vec![0; 16]; // struct ifinfomsg: all interfaces
     attribute(&mut request, IFLA_EXT_MASK, &RTEXT_FILTER_SKIP_STATS.to_ne_bytes());
-    let links = route.dump(RTM_GETLINK, &request).map_err(failed)?;
+    let links = netlink.list(RTM_GETLINK, &request).map_err(failed)?;
     let names: HashMap<u32, String> = links.iter().filter_map(|link| named(link)).collect();
     let mut bridges: BTreeMap<u32, Bridge> =
         links.iter().filter_map(|link| bridge(link, &names)).map(|bridge| (bridge.index, bridge)).collect();
@@ -112,10 +117,10 @@ pub fn bridges() -> Result<Vec<Bridge>, Error> {
     if let Some(family) = request.first_mut() {
         *family = nix::libc::AF_BRIDGE as u8;
     }
-    match route.dump(RTM_GETMDB, &request) {
+    match netlink.list(RTM_GETMDB, &request) {
         Ok(messages) => messages.iter().for_each(|message| table(message, &names, &mut bridges)),
         // A kernel whose bridges cannot snoop.
-        Err(error) if error.raw_os_error() == Some(nix::libc::EOPNOTSUPP) => {}
+        Err(Errno::EOPNOTSUPP) => {}
         Err(error) => return Err(failed(error)),
     }
     Ok(bridges.into_values().collect())
@@ -124,20 +129,12 @@ pub fn bridges() -> Result<Vec<Bridge>, Error> {
 /// The names of the interfaces that are a bridge's ports: what they hear, the bridge hears.
 pub fn ports() -> Result<Vec<String>, Error> {
     const IFLA_MASTER: u16 = 10;
-    let failed = |source| Error::Failed { operation: "ask the kernel for its bridges (rtnetlink)", source };
-    let links = Route::open().and_then(|mut route| route.dump(RTM_GETLINK, &[0; 16])).map_err(failed)?;
+    let links = Netlink::routes().and_then(|mut netlink| netlink.list(RTM_GETLINK, &[0; 16])).map_err(failed)?;
     let bridges: Vec<u32> =
         links.iter().filter_map(|link| Some(bridge(link, &named(link).into_iter().collect())?.index)).collect();
     let master = |link: &[u8]| Attributes(link.get(16..)?).find(IFLA_MASTER).and_then(|index| u32_at(index, 0));
     let is_port = |link: &&Vec<u8>| master(link).is_some_and(|index| bridges.contains(&index));
     Ok(links.iter().filter(is_port).filter_map(|link| Some(named(link)?.1)).collect())
-}
-
-fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    message.extend(u16::try_from(4 + value.len()).unwrap_or(u16::MAX).to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(4), 0);
 }
 
 /// Index and name of struct ifinfomsg.

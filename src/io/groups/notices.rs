@@ -4,8 +4,11 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::io::netlink::Route;
-use crate::io::sockets::attributes::{Attributes, u32_at};
+use nix::errno::Errno;
+use nix::sys::socket::MsgFlags;
+
+use crate::io::netlink::Netlink;
+use crate::io::netlink::attributes::{Attributes, u32_at};
 
 const RTNLGRP_MDB: u32 = 26;
 const RTNLGRP_IPV4_MCADDR: u32 = 37;
@@ -24,21 +27,26 @@ pub enum Notice {
 }
 
 /// An ear for them, in the network namespace of the thread that opened it.
-pub struct Notices(Route);
+pub struct Notices(Netlink);
 
 impl Notices {
     pub fn open() -> io::Result<Self> {
-        let mut route = Route::open()?;
+        let mut netlink = Netlink::routes()?;
         for group in [RTNLGRP_MDB, RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR] {
             // A kernel that has no such group tells of the others.
-            let _ = route.hear(group);
+            let _ = netlink.hear(group);
         }
-        Ok(Self(route))
+        Ok(Self(netlink))
     }
 
     /// Waits for the next. None at all where some were lost: all the more reason to look.
     pub fn wait(&mut self) -> io::Result<Vec<Notice>> {
-        Ok(self.0.notices()?.iter().map(|(kind, body)| notice(*kind, body).unwrap_or(Notice::Other)).collect())
+        let mut notices = Vec::new();
+        let mut take = |kind, body: &[u8]| notices.push(notice(kind, body).unwrap_or(Notice::Other));
+        match self.0.notices(MsgFlags::empty(), &mut take) {
+            Ok(()) | Err(Errno::EINTR | Errno::ENOBUFS) => Ok(notices),
+            Err(errno) => Err(errno.into()),
+        }
     }
 }
 

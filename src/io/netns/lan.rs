@@ -10,6 +10,7 @@ use std::io;
 use nix::net::if_::if_nametoindex;
 
 use super::{Error, failed, netlink};
+use crate::io::netlink::attributes::attribute;
 
 /// The two ends of the cable and their addresses, 10.0.5.0/24.
 pub const ENDS: [(&str, [u8; 4]); 2] = [("lan0", [10, 0, 5, 1]), ("lan1", [10, 0, 5, 2])];
@@ -84,13 +85,4 @@ fn pair() -> Vec<u8> {
     attribute(&mut message, IFLA_IFNAME, &[near.as_bytes(), b"\0"].concat());
     attribute(&mut message, IFLA_LINKINFO, &kind);
     message
-}
-
-/// struct rtattr: length and type, the value, padding.
-pub(super) fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let length = u16::try_from(4 + value.len()).unwrap_or(u16::MAX);
-    message.extend(length.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(4), 0);
 }

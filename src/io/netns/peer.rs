@@ -12,10 +12,10 @@ use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Pid;
 
-use super::lan::{attribute, interface, setting};
+use super::lan::{interface, setting};
 use super::{Error, failed, netlink, raise_loopback};
-use crate::io::netlink::Route;
-use crate::io::sockets::attributes::Attributes;
+use crate::io::netlink::Netlink;
+use crate::io::netlink::attributes::{Attributes, attribute};
 use crate::io::sys;
 
 /// This end and the peer's: name, IPv4 and IPv6 address.
@@ -131,10 +131,10 @@ fn carries(end: End) {
     const IFLA_IFNAME: u16 = 3;
     const IFLA_OPERSTATE: u16 = 16;
     const UP: u8 = 6;
-    let Ok(mut links) = Route::open() else { return };
+    let Ok(mut links) = Netlink::routes() else { return };
     let mut up = || {
         // A struct ifinfomsg is 16 bytes; attributes follow it.
-        let all = links.dump(RTM_GETLINK, &[0; 16]).unwrap_or_default();
+        let all = links.list(RTM_GETLINK, &[0; 16]).unwrap_or_default();
         all.iter().any(|link| {
             let attributes = Attributes(link.get(16..).unwrap_or_default());
             let name = attributes.find(IFLA_IFNAME).and_then(|name| name.split(|byte| *byte == 0).next());

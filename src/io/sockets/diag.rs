@@ -4,24 +4,18 @@
 //! slices: a kernel newer or older than this code has longer or shorter ones, and what is missing stays unknown.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use nix::errno::Errno;
 use nix::libc;
-use nix::sys::socket::{
-    self, AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, setsockopt, sockopt,
-};
+use nix::sys::socket::MsgFlags;
 
-use super::attributes::{Attributes, u16_at, u32_at};
 use super::{Endpoint, Error, Memory, Protocol, Socket, State, Timer, Waits};
+use crate::io::netlink::attributes::{Attributes, u16_at, u32_at};
+use crate::io::netlink::{Netlink, Wanted};
 use crate::io::tcp_info::TcpInfo;
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
-const NLMSG_ERROR: u16 = 2;
-const NLMSG_DONE: u16 = 3;
-const REQUEST: u16 = 0x1;
-const REQUEST_DUMP: u16 = 0x301;
-const HEADER: usize = 16;
 /// Attributes of an internet socket.
 const INET_DIAG_INFO: u16 = 2;
 const INET_DIAG_CONG: u16 = 4;
@@ -32,11 +26,7 @@ const INET_DIAG_SKV6ONLY: u16 = 11;
 const INET_MESSAGE: usize = 72;
 
 /// An open question to the kernel.
-pub struct Diag {
-    socket: OwnedFd,
-    buffer: Vec<u8>,
-    asked: u32,
-}
+pub struct Diag(Netlink);
 
 fn failed(operation: &'static str) -> impl FnOnce(Errno) -> Error {
     move |errno| Error::Failed { operation, source: errno.into() }
@@ -49,70 +39,25 @@ impl Diag {
 
     /// Also hears of what happens in these groups (a bit each: SKNLGRP_* of linux/sock_diag.h, less one).
     pub fn listening(groups: u32) -> Result<Self, Error> {
-        let kind = SockType::Raw;
-        let socket =
-            socket::socket(AddressFamily::Netlink, kind, SockFlag::SOCK_CLOEXEC, SockProtocol::NetlinkSockDiag)
-                .map_err(failed("open a socket to the kernel's list of sockets"))?;
-        // As much as the kernel gives: a burst of notices must not be lost.
-        if setsockopt(&socket, sockopt::RcvBufForce, &(8 << 20)).is_err() {
-            let _ = setsockopt(&socket, sockopt::RcvBuf, &(4 << 20));
-        }
-        socket::bind(socket.as_raw_fd(), &NetlinkAddr::new(0, groups))
-            .map_err(failed("listen to the kernel's notices of sockets"))?;
-        Ok(Self { socket, buffer: vec![0; 256 << 10], asked: 0 })
+        Netlink::sockets(groups).map(Self).map_err(failed("open a socket to the kernel's list of sockets"))
     }
 
     /// The descriptor to wait for notices with.
     pub fn socket(&self) -> &OwnedFd {
-        &self.socket
+        self.0.descriptor()
     }
 
     /// Sends a request for all that match and hands the answers' bodies on. `false` where this kernel lacks that part.
-    fn dump(&mut self, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
-        self.exchange(REQUEST_DUMP, body, take)
+    fn list(&mut self, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
+        self.ask(Wanted::All, body, take)
     }
 
-    /// Sends a request and hands the answers' bodies on: one, unless a list is asked for. `false` where there is none.
-    fn exchange(&mut self, flags: u16, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
-        self.asked += 1;
-        let mut request = Vec::with_capacity(HEADER + body.len());
-        request.extend_from_slice(&u32::try_from(HEADER + body.len()).unwrap_or(0).to_ne_bytes());
-        request.extend_from_slice(&SOCK_DIAG_BY_FAMILY.to_ne_bytes());
-        request.extend_from_slice(&flags.to_ne_bytes());
-        request.extend_from_slice(&self.asked.to_ne_bytes());
-        request.extend_from_slice(&0u32.to_ne_bytes());
-        request.extend_from_slice(body);
-        let kernel = NetlinkAddr::new(0, 0);
-        socket::sendto(self.socket.as_raw_fd(), &request, &kernel, MsgFlags::empty())
-            .map_err(failed("ask the kernel for its sockets"))?;
-        loop {
-            let bytes = match socket::recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::empty()) {
-                Err(Errno::EINTR) => continue,
-                received => received.map_err(failed("read the kernel's sockets"))?,
-            };
-            let mut rest = self.buffer.get(..bytes).unwrap_or_default();
-            while let Some((kind, sequence, message)) = next_message(&mut rest) {
-                match kind {
-                    // An answer to an earlier question, or a notice.
-                    _ if sequence != self.asked => {}
-                    NLMSG_DONE => return Ok(true),
-                    NLMSG_ERROR => {
-                        let errno = u32_at(message, 0).map_or(0, |number| number.cast_signed().saturating_neg());
-                        return match Errno::from_raw(errno) {
-                            // The kernel has no such family or protocol.
-                            Errno::ENOENT | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT => Ok(false),
-                            errno => Err(failed("read the kernel's sockets")(errno)),
-                        };
-                    }
-                    SOCK_DIAG_BY_FAMILY => {
-                        take(message);
-                        if flags == REQUEST {
-                            return Ok(true);
-                        }
-                    }
-                    _ => {}
-                }
-            }
+    fn ask(&mut self, wanted: Wanted, body: &[u8], take: &mut dyn FnMut(&[u8])) -> Result<bool, Error> {
+        match self.0.ask(SOCK_DIAG_BY_FAMILY, wanted, body, take) {
+            Ok(_) => Ok(true),
+            // There is no such socket, or the kernel has no such family or protocol.
+            Err(Errno::ENOENT | Errno::EINVAL | Errno::EOPNOTSUPP | Errno::EPROTONOSUPPORT) => Ok(false),
+            Err(errno) => Err(failed("ask the kernel for its sockets")(errno)),
         }
     }
 
@@ -133,7 +78,7 @@ impl Diag {
         // All states; then the id of one socket, which is not asked for.
         request.extend_from_slice(&u32::MAX.to_ne_bytes());
         request.resize(8 + 48, 0);
-        self.dump(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))
+        self.list(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))
     }
 
     /// Sockets of an internet protocol in these states (a bit each, by [`State`]'s numbers).
@@ -143,7 +88,7 @@ impl Diag {
             let mut request = vec![family as u8, number, 0, 0];
             request.extend_from_slice(&states.to_ne_bytes());
             request.resize(8 + 48, 0);
-            self.dump(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))?;
+            self.list(&request, &mut |message| sockets.extend(inet(message, Some(protocol))))?;
         }
         Ok(())
     }
@@ -168,7 +113,7 @@ impl Diag {
         request.extend_from_slice(&0u32.to_ne_bytes());
         request.extend_from_slice(&u64::MAX.to_ne_bytes());
         let mut found = None;
-        self.exchange(REQUEST, &request, &mut |message| found = inet(message, Some(Protocol::Tcp)))?;
+        self.ask(Wanted::One, &request, &mut |message| found = inet(message, Some(Protocol::Tcp)))?;
         Ok(found)
     }
 
@@ -181,7 +126,7 @@ impl Diag {
         request.extend_from_slice(&0u32.to_ne_bytes());
         request.extend_from_slice(&SHOW.to_ne_bytes());
         request.extend_from_slice(&[0; 8]);
-        self.dump(&request, &mut |message| sockets.extend(unix(message))).map(|_| ())
+        self.list(&request, &mut |message| sockets.extend(unix(message))).map(|_| ())
     }
 
     /// Packet sockets (struct packet_diag_req).
@@ -192,39 +137,22 @@ impl Diag {
         request.extend_from_slice(&0u32.to_ne_bytes());
         request.extend_from_slice(&SHOW.to_ne_bytes());
         request.extend_from_slice(&[0; 8]);
-        self.dump(&request, &mut |message| sockets.extend(packet(message))).map(|_| ())
+        self.list(&request, &mut |message| sockets.extend(packet(message))).map(|_| ())
     }
 
     /// The notices that are waiting: sockets that have gone. Tells whether some were lost for want of room.
     pub fn notices(&mut self, take: &mut dyn FnMut(Socket)) -> Result<bool, Error> {
         let mut lost = false;
         loop {
-            let received = socket::recv(self.socket.as_raw_fd(), &mut self.buffer, MsgFlags::MSG_DONTWAIT);
-            let bytes = match received {
+            let mut each = |_, message: &[u8]| inet(message, None).into_iter().for_each(&mut *take);
+            match self.0.notices(MsgFlags::MSG_DONTWAIT, &mut each) {
+                Ok(()) | Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => return Ok(lost),
-                Err(Errno::EINTR) => continue,
-                Err(Errno::ENOBUFS) => {
-                    lost = true;
-                    continue;
-                }
-                received => received.map_err(failed("read the kernel's notices of sockets"))?,
-            };
-            let mut rest = self.buffer.get(..bytes).unwrap_or_default();
-            while let Some((_, _, message)) = next_message(&mut rest) {
-                inet(message, None).into_iter().for_each(&mut *take);
+                Err(Errno::ENOBUFS) => lost = true,
+                Err(errno) => return Err(failed("read the kernel's notices of sockets")(errno)),
             }
         }
     }
-}
-
-/// Takes one message off: its type, the number of the question, its body.
-fn next_message<'a>(rest: &mut &'a [u8]) -> Option<(u16, u32, &'a [u8])> {
-    let length = usize::try_from(u32_at(rest, 0)?).ok()?;
-    let kind = u16_at(rest, 4)?;
-    let sequence = u32_at(rest, 8)?;
-    let body = rest.get(HEADER..length)?;
-    *rest = rest.get(length.next_multiple_of(4)..).unwrap_or_default();
-    Some((kind, sequence, body))
 }
 
 /// struct inet_diag_msg. `protocol` is known to whom asked; notices carry it in an attribute.

@@ -3,7 +3,6 @@
 //! Guarantee: every socket that the kernel tells of is listed, TIME-WAIT and orphans too. Where a kernel was built
 //! without a part of sock_diag, /proc/net is read instead (`table`). Holders are those whose descriptors may be read.
 
-pub(super) mod attributes;
 mod crew;
 mod diag;
 mod options;

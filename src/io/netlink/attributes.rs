@@ -1,5 +1,7 @@
 //! The attributes that end a netlink message (netlink(7), struct rtattr): length, type, value, padded to four bytes.
 
+use std::net::IpAddr;
+
 /// The bytes behind a message's fixed part.
 #[derive(Clone, Copy, Debug)]
 pub struct Attributes<'a>(pub &'a [u8]);
@@ -43,4 +45,21 @@ pub fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
 /// Four bytes in host byte order.
 pub fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_ne_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+/// An address, by its length.
+pub fn address(bytes: &[u8]) -> Option<IpAddr> {
+    match bytes.len() {
+        4 => Some(IpAddr::from(*bytes.first_chunk::<4>()?)),
+        16 => Some(IpAddr::from(*bytes.first_chunk::<16>()?)),
+        _ => None,
+    }
+}
+
+/// Writes one behind a message.
+pub fn attribute(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
+    message.extend_from_slice(&u16::try_from(4 + value.len()).unwrap_or(u16::MAX).to_ne_bytes());
+    message.extend_from_slice(&kind.to_ne_bytes());
+    message.extend_from_slice(value);
+    message.resize(message.len().next_multiple_of(4), 0);
 }
