@@ -176,11 +176,20 @@ fn unescaped(word: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// Whose ports those of a question are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// Whose ports they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Transport {
     Tcp,
     Udp,
+}
+
+impl Transport {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tcp => "TCP",
+            Self::Udp => "UDP",
+        }
+    }
 }
 
 /// What a packet says of the beginning of its conversation.

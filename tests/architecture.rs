@@ -24,15 +24,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("flow", &["wire", "process", "frame"]),
     ("wire", &["frame"]),
     ("frame", &[]),
-    // The words for which program is at an end: found out by io, joined to packets by flow.
+    // The words for ports and for which program is at an end: found out by io, joined to packets by flow.
     ("process", &["frame"]),
     // A view is a sink of the pipeline over a writer.
     ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine"]),
-    ("engine", &["wire", "frame"]),
+    ("engine", &["wire", "process", "frame"]),
     // The vocabulary of NATs lives in the engine.
     ("lab", &["engine"]),
     ("io", &["frame", "process", "engine", "lab"]),
-    ("exercise", &["io", "engine", "quantity"]),
+    ("exercise", &["io", "engine", "process", "quantity"]),
     ("quantity", &[]),
 ];
 

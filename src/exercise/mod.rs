@@ -65,6 +65,8 @@ use std::time::Duration;
 
 use clap::{ArgMatches, FromArgMatches};
 
+pub use crate::process::Transport;
+
 pub use answers::Answers;
 pub use error::Error;
 pub use stop::Stop;
@@ -163,22 +165,6 @@ impl Exercise {
     /// The name it is listed under.
     pub fn name(&self) -> &'static str {
         self.names.first().copied().unwrap_or_default()
-    }
-}
-
-/// What carries an exercise.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
     }
 }
 

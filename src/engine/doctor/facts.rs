@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 use super::firewall::Firewall;
+pub use crate::process::Transport;
 
 /// What is to be reached, or seen.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,21 +31,6 @@ impl Question {
     /// `UDP` only where it was asked for.
     pub fn transport(&self) -> Transport {
         self.transport.unwrap_or(Transport::Tcp)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "TCP",
-            Self::Udp => "UDP",
-        }
     }
 }
 
