@@ -1,8 +1,24 @@
-//! The terminal that several commands fill: its size, and talk that fits it.
+//! What several commands share: the terminal that they fill, its size and talk that fits it; the options of --watch.
 
 use std::io::IsTerminal;
+use std::time::Duration;
 
+use crate::quantity;
 use crate::view::wrap;
+
+/// Options of a command with --watch.
+#[derive(Debug, clap::Args)]
+pub struct Watching {
+    /// Time between two looks with --watch; what the kernel tells by itself is told at once
+    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = quantity::duration, requires = "watch")]
+    pub interval: Duration,
+    /// Stop watching after this time, as in 10m
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration, requires = "watch")]
+    pub duration: Option<Duration>,
+    /// Say READY on standard error once every change is told
+    #[arg(long, requires = "watch")]
+    pub ready: bool,
+}
 
 /// Rows of the terminal; 24 where there is none.
 pub fn height() -> usize {

@@ -161,14 +161,7 @@ fn run_all(args: &Args) -> anyhow::Result<Exit> {
 pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
     let exercise = args.exercise()?;
     let obstacle = match netns::enter() {
-        Ok(Side::Outside(code)) => {
-            return Ok(match code {
-                0 => Exit::Done,
-                1 => Exit::No,
-                130 => Exit::Interrupted,
-                _ => Exit::CouldNot,
-            });
-        }
+        Ok(Side::Outside(code)) => return Ok(Exit::of_code(code)),
         Ok(Side::Inside(leash)) => {
             let set = match exercise.demo.stage {
                 Stage::Loopback => Ok(()),

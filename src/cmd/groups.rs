@@ -40,15 +40,8 @@ pub struct Args {
     /// Tell what changes, until Ctrl-C: joined, left, expired, another querier; of files: what happened
     #[arg(long)]
     watch: bool,
-    /// Time between two looks at this machine with --watch; the LAN is heard all the time
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = quantity::duration, requires = "watch")]
-    interval: Duration,
-    /// Stop watching after this time, as in 10m
-    #[arg(long, value_name = "TIME", value_parser = quantity::duration, requires = "watch")]
-    duration: Option<Duration>,
-    /// Say READY on standard error once every change is told
-    #[arg(long, requires = "watch")]
-    ready: bool,
+    #[command(flatten)]
+    pace: args::Watching,
     /// Also the addresses of the link layer that stand for a group
     #[arg(short, long)]
     verbose: bool,

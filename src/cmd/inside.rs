@@ -4,9 +4,10 @@ use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
 use super::{Exit, demo, ping, send};
+use crate::io::netns::{self, Leash, Side, peer};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -35,4 +36,20 @@ pub fn become_inside<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) ->
     // The same program even where its file has been replaced meanwhile.
     let error = Command::new("/proc/self/exe").arg0("netlab").arg("__inside").args(arguments).exec();
     Err(error).context("cannot start netlab anew (is /proc mounted?)")
+}
+
+/// Enters a private network with a peer in it (`io::netns::peer`) and does the work there. The process outside comes back
+/// with the exit code of the one inside.
+pub fn with_peer(work: impl FnOnce(&Leash) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    match netns::enter() {
+        Ok(Side::Outside(code)) => Ok(Exit::of_code(code)),
+        Ok(Side::Inside(leash)) => {
+            peer::join().context("there is no private network")?;
+            work(&leash)
+        }
+        Err(error @ netns::Error::Refused(refusal)) => {
+            bail!("there is no private network: {error}; to allow it:\n    {}", refusal.remedy())
+        }
+        Err(error) => Err(error).context("there is no private network"),
+    }
 }

@@ -48,6 +48,18 @@ pub enum Exit {
     Interrupted,
 }
 
+impl Exit {
+    /// What another netlab meant by its exit code.
+    fn of_code(code: i32) -> Self {
+        match code {
+            0 => Self::Done,
+            1 => Self::No,
+            130 => Self::Interrupted,
+            _ => Self::CouldNot,
+        }
+    }
+}
+
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {

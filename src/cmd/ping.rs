@@ -13,7 +13,6 @@ use crate::engine::ping::packet::Recipe;
 use crate::engine::ping::{Course, Event, Pace, Ping, Plan, Protocol, Route, Target};
 use crate::flow::FlowTable;
 use crate::frame::LinkType;
-use crate::io::netns::{self, Side, peer};
 use crate::io::{ping, privilege};
 use crate::pipeline;
 use crate::quantity;
@@ -138,21 +137,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 /// In the process that [`run`] became, which has a single thread.
 pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
-    let leash = match netns::enter() {
-        Ok(Side::Outside(code)) => {
-            return Ok(match code {
-                0 => Exit::Done,
-                1 => Exit::No,
-                130 => Exit::Interrupted,
-                _ => Exit::CouldNot,
-            });
-        }
-        Ok(Side::Inside(leash)) => leash,
-        Err(error @ netns::Error::Refused(refusal)) => bail!("{error}; to allow it:\n    {}", refusal.remedy()),
-        Err(error) => return Err(error.into()),
-    };
-    peer::join()?;
-    ping(&args, || Ok(leash.fasten()?))
+    inside::with_peer(|leash| ping(&args, || Ok(leash.fasten()?)))
 }
 
 /// `unprivileged` is called once privileges are given up.

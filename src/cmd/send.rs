@@ -18,7 +18,7 @@ use anyhow::{Context, bail};
 
 use super::output::Output;
 use super::{Exit, inside};
-use crate::io::netns::{self, Leash, Side, peer};
+use crate::io::netns::Leash;
 use crate::quantity;
 use way::{Hop, Way};
 
@@ -199,20 +199,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 /// In the process that [`run`] became, which has a single thread.
 pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
-    match netns::enter() {
-        Ok(Side::Outside(0)) => Ok(Exit::Done),
-        Ok(Side::Outside(1)) => Ok(Exit::No),
-        Ok(Side::Outside(130)) => Ok(Exit::Interrupted),
-        Ok(Side::Outside(_)) => Ok(Exit::CouldNot),
-        Ok(Side::Inside(leash)) => {
-            peer::join().context("there is no private network")?;
-            send(&args, Some(&leash))
-        }
-        Err(error @ netns::Error::Refused(refusal)) => {
-            bail!("there is no private network: {error}; to allow it:\n    {}", refusal.remedy())
-        }
-        Err(error) => Err(error).context("there is no private network"),
-    }
+    inside::with_peer(|leash| send(&args, Some(leash)))
 }
 
 fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {

@@ -37,15 +37,8 @@ pub struct Args {
     /// Tell what changes, until Ctrl-C: opened, another state, closed
     #[arg(long)]
     watch: bool,
-    /// Time between two looks of --watch; what lives shorter is told by the kernel
-    #[arg(long, value_name = "TIME", default_value = "200ms", value_parser = quantity::duration, requires = "watch")]
-    interval: Duration,
-    /// Stop watching after this time, as in 10s
-    #[arg(long, value_name = "TIME", value_parser = quantity::duration, requires = "watch")]
-    duration: Option<Duration>,
-    /// Say READY on standard error once every change is told
-    #[arg(long, requires = "watch")]
-    ready: bool,
+    #[command(flatten)]
+    pace: args::Watching,
     /// Of this network namespace: a name of `ip netns`, or a process's number
     #[arg(long, value_name = "NAME|PID")]
     netns: Option<String>,

@@ -49,11 +49,11 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     }
     let mut out = stdout()?;
     let mut lans = lan::watched(&names);
-    let end = args.duration.map(|duration| Instant::now() + duration);
-    let (mut look, mut sockets) = (Instant::now() + args.interval, Instant::now() + SOCKETS);
+    let end = args.pace.duration.map(|duration| Instant::now() + duration);
+    let (mut look, mut sockets) = (Instant::now() + args.pace.interval, Instant::now() + SOCKETS);
     // What the kernel told of since the last look, and when the next look may be.
     let (mut noticed, mut earliest) = (Vec::new(), Instant::now());
-    if args.ready {
+    if args.pace.ready {
         eprintln!("READY");
     }
     loop {
@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
             noticed.clear();
             machine = now;
             earliest = Instant::now() + begun.elapsed() * REST;
-            look = Instant::now() + args.interval;
+            look = Instant::now() + args.pace.interval;
             if all {
                 sockets = Instant::now() + SOCKETS.max(begun.elapsed() * SHARE);
             }

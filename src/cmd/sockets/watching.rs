@@ -43,14 +43,17 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let holders = Holders::read();
     let held = sockets.iter().map(|socket| (key(socket), holders.of(socket.inode).to_vec())).collect();
     let mut telling = Telling { args, names: Names::default(), held, palette: Palette::new(args.color.on_stdout()) };
-    let end = args.duration.map(|duration| Instant::now() + duration);
+    let end = args.pace.duration.map(|duration| Instant::now() + duration);
     let mut out = stdout()?;
-    if args.ready {
+    if args.pace.ready {
         eprintln!("READY");
     }
     loop {
         let left = end.map(|end| end.saturating_duration_since(Instant::now()));
-        let Some(changes) = watch.next(args.interval.min(left.unwrap_or(args.interval)), stop.as_fd())? else { break };
+        let Some(changes) = watch.next(args.pace.interval.min(left.unwrap_or(args.pace.interval)), stop.as_fd())?
+        else {
+            break;
+        };
         let text = telling.tell(changes);
         out.write_all(&text)?;
         if left.is_some_and(|left| left.is_zero()) {
