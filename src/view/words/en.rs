@@ -123,6 +123,7 @@ pub static ENGLISH: Words = Words {
     missing: "{} of {} bytes missing: not captured, or not there",
     datagram_completed: "The datagram that this fragment completes: {} fragments, {} bytes",
     fields: &[],
+    phrases: &[],
     telling: Telling {
         title: "Conversation {} over TCP: client {}, server {}",
         client: "The client",

@@ -7,8 +7,10 @@
 mod en;
 mod pt;
 mod pt_fields;
+mod pt_phrases;
 mod sr;
 mod sr_fields;
+mod sr_phrases;
 mod telling;
 
 use super::style::Role;
@@ -160,8 +162,11 @@ pub struct Words {
     pub and_more: &'static str,
     pub missing: &'static str,
     pub datagram_completed: &'static str,
-    /// Labels, meanings and explanations of fields by their English words, in the order of bytes.
+    /// Labels, meanings and explanations of fields by their English words, in the order of bytes: those that begin with a
+    /// capital letter.
     pub fields: &'static [(&'static str, &'static str)],
+    /// The others.
+    pub phrases: &'static [(&'static str, &'static str)],
     /// A conversation told step by step.
     pub telling: Telling,
 }
@@ -174,23 +179,25 @@ impl Words {
 
     /// A label, a meaning or an explanation of a field in this language; as it is where there is none.
     pub fn field(&self, english: &'static str) -> &'static str {
-        let place = self.fields.binary_search_by_key(&english, |(english, _)| english);
-        place.ok().and_then(|place| self.fields.get(place)).map_or(english, |(_, said)| said)
+        self.said(english).unwrap_or(english)
+    }
+
+    fn said(&self, english: &str) -> Option<&'static str> {
+        let table =
+            if english.starts_with(|first: char| first.is_ascii_uppercase()) { self.fields } else { self.phrases };
+        let place = table.binary_search_by_key(&english, |(english, _)| english).ok()?;
+        table.get(place).map(|(_, said)| *said)
     }
 
     /// A name or a sentence that a grid or an option has; a number in it stays. As it is where there is none.
     pub fn text(&self, english: &str) -> String {
-        let find = |wanted: &str| {
-            let place = self.fields.binary_search_by_key(&wanted, |(english, _)| english).ok()?;
-            self.fields.get(place).map(|(_, said)| *said)
-        };
-        if let Some(said) = find(english) {
+        if let Some(said) = self.said(english) {
             return said.to_owned();
         }
         let Some(from) = english.find(|c: char| c.is_ascii_digit()) else { return english.to_owned() };
         let (before, rest) = english.split_at(from);
         let (number, behind) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len()));
-        find(&format!("{before}{{}}{behind}")).map_or_else(|| english.to_owned(), |said| filled(said, &[number]))
+        self.said(&format!("{before}{{}}{behind}")).map_or_else(|| english.to_owned(), |said| filled(said, &[number]))
     }
 
     /// The form of a phrase that fits a number.
@@ -347,7 +354,7 @@ mod tests {
     fn every_field_of_the_protocols_that_are_taught_is_translated() {
         let taught = ["eth", "ip", "ipv6", "tcp", "udp", "icmp", "icmpv6", "icmpv6.nd", "icmpv6.mld", "igmp", "arp"];
         for words in LANGUAGES.iter().filter(|words| words.code != "en") {
-            let known = |english: &str| words.fields.iter().any(|(word, said)| *word == english && !said.is_empty());
+            let known = |english: &str| words.said(english).is_some_and(|said| !said.is_empty());
             for protocol in Protocol::ALL.iter().filter(|protocol| taught.contains(&protocol.name())) {
                 for entry in crate::field::of(*protocol) {
                     assert!(known(entry.label()), "{}: {} ({})", words.code, entry.label(), entry.name());
@@ -367,7 +374,7 @@ mod tests {
         let all: Vec<&str> = meanings.chain(verdicts).collect();
         for words in LANGUAGES.iter().filter(|words| words.code != "en") {
             for english in &all {
-                assert!(words.fields.iter().any(|(word, _)| word == english), "{}: {english}", words.code);
+                assert!(words.said(english).is_some(), "{}: {english}", words.code);
             }
         }
     }
@@ -375,7 +382,11 @@ mod tests {
     #[test]
     fn fields_are_in_order_and_fall_back_to_english() {
         for words in LANGUAGES {
-            assert!(words.fields.windows(2).all(|pair| pair[0].0 < pair[1].0), "{}", words.code);
+            for (table, capital) in [(words.fields, true), (words.phrases, false)] {
+                assert!(table.windows(2).all(|pair| pair[0].0 < pair[1].0), "{}", words.code);
+                let begins = |word: &str| word.starts_with(|first: char| first.is_ascii_uppercase());
+                assert!(table.iter().all(|(word, _)| begins(word) == capital), "{}", words.code);
+            }
             assert_eq!(words.field("nothing is called so"), "nothing is called so");
         }
         assert_eq!(SERBIAN.field("Time to live"), "Vreme života (TTL)");

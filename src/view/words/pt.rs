@@ -123,6 +123,7 @@ pub static PORTUGUESE: Words = Words {
     missing: "faltam {} de {} bytes: não capturados, ou inexistentes",
     datagram_completed: "O datagrama que este fragmento completa: {} fragmentos, {} bytes",
     fields: super::pt_fields::FIELDS,
+    phrases: super::pt_phrases::PHRASES,
     telling: Telling {
         title: "Conversa {} sobre TCP: cliente {}, servidor {}",
         client: "O cliente",

@@ -127,6 +127,7 @@ pub static SERBIAN: Words = Words {
     missing: "nedostaje {} od {} B: nije snimljeno, ili ne postoji",
     datagram_completed: "Datagram koji ovaj fragment upotpunjuje: fragmenata {}, bajtova {}",
     fields: super::sr_fields::FIELDS,
+    phrases: super::sr_phrases::PHRASES,
     telling: Telling {
         title: "Razgovor {} preko TCP-a: klijent {}, server {}",
         client: "Klijent",
