@@ -258,7 +258,7 @@ fn dry_run(args: &Args, target: Target) -> anyhow::Result<Exit> {
         other,
         length: args.length(),
     };
-    let bytes = recipe.build();
+    let bytes = recipe.build()?;
     // There is no frame yet.
     let all = wire::Protocol::ALL.iter().filter(|protocol| protocol.name() != "frame");
     let only = match args.layers.is_empty() {

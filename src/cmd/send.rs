@@ -14,7 +14,7 @@ mod way;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::output::Output;
 use super::{Exit, inside};

@@ -8,13 +8,11 @@ mod show;
 mod watching;
 
 use std::io::{IsTerminal, Write};
-use std::time::Duration;
 
 use super::output::{Color, stdout};
 use super::{Exit, args};
 use crate::io::sockets::processes::Holders;
 use crate::io::sockets::{self, Protocol, Socket};
-use crate::quantity;
 use crate::view::style::Palette;
 
 #[derive(Debug, clap::Args)]

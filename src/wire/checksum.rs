@@ -138,6 +138,11 @@ impl PseudoHeader {
     }
 }
 
+/// What a checksum over these bytes alone is, which has to be zero in them (RFC 1071).
+pub fn of(bytes: &[u8]) -> u16 {
+    !folded(Sum16BitWords::new().add_slice(bytes))
+}
+
 /// The one's complement sum of `data`, folded to 16 bits, not complemented.
 pub fn folded(sum: Sum16BitWords) -> u16 {
     !sum.ones_complement().to_be()

@@ -5,7 +5,8 @@
 
 use std::net::IpAddr;
 
-use super::{Protocol, echo};
+use super::Protocol;
+use crate::wire::{self, build};
 
 /// What the packet is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,82 +24,40 @@ pub struct Recipe {
     pub length: usize,
 }
 
-/// The data of a probe that is a datagram.
-pub fn datagram(length: usize) -> Vec<u8> {
+/// The data of a probe with so many bytes.
+pub fn data(length: usize) -> Vec<u8> {
     b"netlab ping ".iter().copied().cycle().take(length).collect()
 }
 
 impl Recipe {
     /// The packet; data beyond what an IP packet holds is left out.
-    pub fn build(&self) -> Vec<u8> {
-        let length = self.length.min(65_487);
-        let (number, mut message, sum_at) = match self.protocol {
-            Protocol::Echo => {
-                let six = self.destination.is_ipv6();
-                (if six { 58 } else { 1 }, echo::request(six, self.own, self.other, length), 2)
-            }
-            Protocol::Udp => {
-                let bytes = u16::try_from(8 + length).unwrap_or(u16::MAX);
-                let header = [self.own, self.other, bytes, 0];
-                (17, [words(&header), datagram(length)].concat(), 6)
-            }
-            // Start number 0, no acknowledgment, five words of header and SYN, the window that Linux offers first.
-            Protocol::Tcp => (6, words(&[self.own, self.other, 0, 0, 0, 0, 0x5002, 64_240, 0, 0]), 16),
+    pub fn build(&self) -> Result<Vec<u8>, build::Error> {
+        use wire::Protocol as Layer;
+        let six = self.destination.is_ipv6();
+        let (network, ip) = if six { (Layer::Ipv6, "ipv6") } else { (Layer::Ipv4, "ip") };
+        let (transport, [own, other]) = match (self.protocol, six) {
+            (Protocol::Echo, false) => (Layer::Icmp, ["icmp.ident", "icmp.seq"]),
+            (Protocol::Echo, true) => (Layer::Icmpv6, ["icmpv6.echo.identifier", "icmpv6.echo.sequence_number"]),
+            (Protocol::Udp, _) => (Layer::Udp, ["udp.srcport", "udp.dstport"]),
+            (Protocol::Tcp, _) => (Layer::Tcp, ["tcp.srcport", "tcp.dstport"]),
         };
-        match (self.source, self.destination) {
-            (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                let ends = [source.octets(), destination.octets()].concat();
-                if self.protocol != Protocol::Echo {
-                    let pseudo = sum(&ends, u32::from(number) + message.len() as u32);
-                    fill_in(&mut message, sum_at, pseudo);
-                }
-                let total = u16::try_from(20 + message.len()).unwrap_or(u16::MAX);
-                // Don't Fragment: as Linux does, which finds the path's MTU (RFC 1191).
-                let mut header = words(&[0x4500, total, 0, 0x4000, u16::from_be_bytes([self.ttl, number]), 0]);
-                header.extend(ends);
-                fill_in(&mut header, 10, 0);
-                [header, message].concat()
-            }
-            (source, destination) => {
-                let six = |address: IpAddr| match address {
-                    IpAddr::V6(six) => six,
-                    IpAddr::V4(four) => four.to_ipv6_mapped(),
-                };
-                let ends = [six(source).octets(), six(destination).octets()].concat();
-                let pseudo = sum(&ends, u32::from(number) + message.len() as u32);
-                fill_in(&mut message, sum_at, pseudo);
-                let payload = u16::try_from(message.len()).unwrap_or(u16::MAX);
-                let header = words(&[0x6000, 0, payload, u16::from_be_bytes([number, self.ttl])]);
-                [header, ends, message].concat()
-            }
+        let mut recipe = build::Recipe::new(&[network, transport])?;
+        recipe.set(&format!("{ip}.src"), &self.source.to_string())?;
+        recipe.set(&format!("{ip}.dst"), &self.destination.to_string())?;
+        recipe.set(if six { "ipv6.hlim" } else { "ip.ttl" }, &self.ttl.to_string())?;
+        recipe.set(own, &self.own.to_string())?;
+        recipe.set(other, &self.other.to_string())?;
+        if !six {
+            // As Linux does, which finds the path's MTU (RFC 1191).
+            recipe.set("ip.flags.df", "1")?;
         }
+        let length = self.length.min(build::MOST - 48);
+        match self.protocol {
+            Protocol::Echo | Protocol::Udp => recipe.payload(data(length)),
+            Protocol::Tcp => recipe.set("tcp.flags", "SYN")?,
+        }
+        Ok(recipe.build()?.bytes)
     }
-}
-
-fn words(words: &[u16]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-/// Puts the complement of the sum over all and `more` where the field stands, which is 0 until then.
-fn fill_in(bytes: &mut [u8], at: usize, more: u16) {
-    let sum = !sum(bytes, more.into());
-    if let Some(field) = bytes.get_mut(at..at + 2) {
-        // To UDP 0 would be 'none' (RFC 768); in the others 0 and its complement are one number.
-        field.copy_from_slice(&if sum == 0 && at == 6 { u16::MAX } else { sum }.to_be_bytes());
-    }
-}
-
-/// The sum of RFC 1071 over bytes and a number, carries added back; an odd number of bytes counts as if a zero followed.
-pub fn sum(bytes: &[u8], more: u32) -> u16 {
-    let word = |pair: &[u8]| {
-        let byte = |at| u32::from(pair.get(at).copied().unwrap_or(0));
-        byte(0) << 8 | byte(1)
-    };
-    let mut sum: u64 = u64::from(more) + bytes.chunks(2).map(|pair| u64::from(word(pair))).sum::<u64>();
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
 }
 
 #[cfg(test)]
@@ -108,7 +67,7 @@ mod tests {
     use super::*;
     use crate::frame::{Frame, LinkType};
     use crate::wire::checksum::{self, Verdict};
-    use crate::wire::{self, Layers, Protocol as Layer};
+    use crate::wire::{Layers, Protocol as Layer};
 
     proptest! {
         #[test]
@@ -124,7 +83,7 @@ mod tests {
             let recipe = Recipe {
                 protocol, source: address(source), destination: address(destination), ttl, own, other, length,
             };
-            let bytes = recipe.build();
+            let bytes = recipe.build().unwrap();
             let mut layers = Layers::new();
             let length = bytes.len() as u32;
             let packet = wire::decode(Frame { link: LinkType::RAW, length, data: &bytes, ..Frame::empty() }, &mut layers);

@@ -16,6 +16,7 @@ use nix::sys::socket::{
 
 use super::super::error_queue::{self, Entry};
 use crate::engine::doctor::facts::{Answer, Icmp, Transport};
+use crate::engine::ping::echo;
 use crate::io::tcp_info;
 
 /// Long enough for a second SYN, which follows the first after a second (RFC 6298 §2.1).
@@ -182,7 +183,7 @@ impl Probe {
         let Some(socket) = &self.socket else { return Ok(()) };
         let six = self.address.is_ipv6();
         let bytes = match self.means {
-            Means::Ping | Means::Raw => echo_request(six, identifier(), 1, 24),
+            Means::Ping | Means::Raw => echo::request(six, identifier(), 1, 16),
             // An empty line: what a server of text expects least to be hurt by.
             _ => b"\n".to_vec(),
         };
@@ -281,39 +282,10 @@ pub fn identifier() -> u16 {
     std::process::id() as u16
 }
 
-/// An echo request (RFC 792; RFC 4443 §4.1), as many bytes long and at least 8. The kernel fills in the checksum where it
-/// is IPv6 or a ping socket.
-pub fn echo_request(six: bool, identifier: u16, sequence: u16, length: usize) -> Vec<u8> {
-    let mut bytes = vec![if six { 128 } else { 8 }, 0, 0, 0];
-    bytes.extend_from_slice(&identifier.to_be_bytes());
-    bytes.extend_from_slice(&sequence.to_be_bytes());
-    bytes.extend(b"netlab doctor   ".iter().cycle().take(length.saturating_sub(8)));
-    if !six {
-        let sum = checksum(&bytes);
-        bytes.splice(2..4, sum.to_be_bytes());
-    }
-    bytes
-}
-
-/// RFC 1071; the last one of an odd number of bytes counts as if a zero followed.
-fn checksum(bytes: &[u8]) -> u16 {
-    let mut sum: u32 =
-        bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum();
-    while sum >> 16 != 0 {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    !(sum as u16)
-}
-
 /// The sequence number of an answer to ours; `None` for anything else. A raw socket sees the answers to others, too, and
 /// IPv4's with their header (raw(7)).
 pub fn echoed(six: bool, raw: bool, bytes: &[u8]) -> Option<u16> {
-    let header = if six || !raw { 0 } else { bytes.first().map_or(0, |first| usize::from(first & 0x0f) * 4) };
-    let message = bytes.get(header..)?;
-    let kind = if six { 129 } else { 0 };
-    let ours = !raw || message.get(4..6) == Some(&identifier().to_be_bytes());
-    let sequence = message.get(6..8)?.first_chunk()?;
-    (message.first() == Some(&kind) && ours).then(|| u16::from_be_bytes(*sequence))
+    echo::reply(six, raw && !six, bytes, raw.then(identifier), 0).map(|reply| reply.sequence)
 }
 
 #[cfg(test)]
@@ -358,24 +330,5 @@ mod tests {
             probe.pass(Instant::now());
         }
         assert!(matches!(probe.answer, Some(Answer::Came(_))), "{probe:?}");
-    }
-
-    #[test]
-    fn an_echo_request_has_a_checksum_and_its_reply_is_known() {
-        for length in [8, 24, 25, 1473] {
-            let request = echo_request(false, identifier(), 3, length);
-            assert_eq!((checksum(&request), request.len()), (0, length));
-        }
-        let mut reply = [vec![0x45; 20], echo_request(false, identifier(), 3, 24)].concat();
-        assert_eq!(echoed(false, true, &reply), None, "our own request, on loopback");
-        reply[20] = 0;
-        assert_eq!(echoed(false, true, &reply), Some(3));
-        assert_eq!(echoed(false, true, &reply[..24]), None);
-        assert_eq!(echoed(false, false, &reply[20..]), Some(3));
-        reply[24] ^= 1;
-        assert_eq!(echoed(false, true, &reply), None, "another process's");
-        let mut six = echo_request(true, identifier(), 4, 24);
-        six[0] = 129;
-        assert_eq!(echoed(true, true, &six), Some(4));
     }
 }

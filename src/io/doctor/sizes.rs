@@ -14,8 +14,9 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::socket::{self, AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType};
 
 use super::super::error_queue;
-use super::probe::{echo_request, echoed, end, identifier};
+use super::probe::{echoed, end, identifier};
 use crate::engine::doctor::facts::{Icmp, Sizes};
+use crate::engine::ping::echo;
 use crate::io::sys;
 
 /// Rounds of the search, each with sizes evenly between what passes and what does not.
@@ -135,8 +136,8 @@ impl Echo {
     /// An echo request of `size` bytes, the IP header among them.
     fn send(&self, size: u32) -> nix::Result<()> {
         let header = if self.six { 40 } else { 20 };
-        let length = usize::try_from(size.saturating_sub(header)).unwrap_or(0);
-        let bytes = echo_request(self.six, identifier(), self.sequence, length);
+        let length = usize::try_from(size.saturating_sub(header)).unwrap_or(0).saturating_sub(echo::HEADER);
+        let bytes = echo::request(self.six, identifier(), self.sequence, length);
         socket::send(self.socket.as_raw_fd(), &bytes, MsgFlags::MSG_DONTWAIT).map(|_| ())
     }
 }

@@ -112,7 +112,7 @@ impl Wire {
                         if probe.ttl.is_some() {
                             lives(&socket, six, probe.ttl)?;
                         }
-                        let bytes = packet::datagram(self.options.length);
+                        let bytes = packet::data(self.options.length);
                         socket::send(socket.as_raw_fd(), &bytes, MsgFlags::MSG_DONTWAIT)?;
                         Ok(socket)
                     }),
@@ -170,7 +170,9 @@ impl Wire {
                 for _ in 0..MOST_AT_ONCE {
                     let Ok(came) = came(socket, &mut self.buffer) else { break };
                     let bytes = self.buffer.get(..came.length).unwrap_or_default();
-                    let Some(reply) = echo::reply(six, *raw && !six, bytes, *identifier, length) else { continue };
+                    let Some(reply) = echo::reply(six, *raw && !six, bytes, Some(*identifier), length) else {
+                        continue;
+                    };
                     let what = What::Echo { length: reply.length, same: reply.same };
                     let answer = Answer { what, from: Some(came.from.unwrap_or(target)), ttl: came.ttl };
                     give(at(came.stamp, begun), Number::Sequence(reply.sequence), answer);

@@ -19,7 +19,9 @@ pub fn fill(parts: &[Part], starts: &[(Protocol, usize)], bytes: &mut [u8]) {
                 put(16, 16, length);
             }
             Protocol::Ipv6 => put(32, 16, length.saturating_sub(header)),
-            Protocol::HopByHop | Protocol::DestinationOptions | Protocol::Routing => put(8, 8, header / 8 - 1),
+            Protocol::HopByHop | Protocol::DestinationOptions | Protocol::Routing => {
+                put(8, 8, (header / 8).saturating_sub(1))
+            }
             Protocol::Tcp => put(96, 4, header / 4),
             Protocol::Udp => put(32, 16, length),
             _ => {}
