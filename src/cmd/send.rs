@@ -8,7 +8,7 @@ mod compose;
 mod dry;
 mod exchange;
 mod neighbour;
-mod target;
+pub(super) mod target;
 mod way;
 
 use std::path::PathBuf;
@@ -26,7 +26,9 @@ use way::{Hop, Way};
 const MANY: u64 = 1_000;
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(
+    disable_version_flag = true,
+    after_help = "\
 What is not set is right by itself: lengths, checksums, numbers of what follows, addresses, ports, the way. What is set \
 stays as it is set, however wrong. Fields have the names that `netlab fields` lists; ip.ttl#2 is that of a second IP \
 header.
@@ -36,22 +38,24 @@ header.
   netlab send udp 192.168.1.7:9000 --text hello --set udp.checksum=0xdead
   netlab send udp 192.168.1.7:9000 --file page.txt --fragment 512 --overlap 8
   netlab send icmp fe80::1%eth0 --ext hop-by-hop
-  netlab send igmp join 239.1.2.3 -i eth0
+  netlab send igmp join 239.1.2.3 -i eth0 --version 2       also leave, query; query alone asks for all groups
+  netlab send mld query ff15::1 -i eth0                     the same of IPv6; versions 1 and 2
   netlab send arp 192.168.1.7
   netlab send --from capture.pcap --packet 5 --set ip.ttl=1
   netlab send tcp 10.0.5.2:7 --private                      without root, in a network of its own
 
 With --private the packets go to a peer with a kernel of its own in a private network: it has the addresses 10.0.5.2 \
 and fd00:5::2, sends back what comes to port 7 (TCP and UDP), and every other port is closed; it is a \
-member of the group 239.0.0.7. This end is lan0 and has 10.0.5.1 and fd00:5::1.
+member of the groups 239.0.0.7 and ff15::7. This end is lan0 and has 10.0.5.1 and fd00:5::1.
 
 Exit status: 0 answered, or nothing that has to be answered was sent; 1 refused, unreachable, or silence where an \
-answer belongs; 2 could not.")]
+answer belongs; 2 could not."
+)]
 pub struct Args {
     /// What to send
     #[arg(value_enum, required_unless_present = "from", conflicts_with = "from")]
     kind: Option<Kind>,
-    /// Where to: HOST or ADDRESS, for tcp and udp with :PORT; for igmp: join, leave or query, and the GROUP
+    /// Where to: HOST or ADDRESS, for tcp and udp with :PORT; for igmp and mld: join, leave or query, and the GROUP
     #[arg(value_name = "TARGET", conflicts_with = "from", num_args = 1..=2, required_unless_present = "from")]
     target: Vec<String>,
     #[command(flatten)]
@@ -117,12 +121,15 @@ struct Made {
     /// Interface to send on; by default the one of the route
     #[arg(short, long, value_name = "IF")]
     interface: Option<String>,
-    /// Version of IGMP
-    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=3))]
-    igmp_version: u8,
-    /// Source that an IGMPv3 message names (repeatable)
+    /// Version of IGMP (1 to 3) or MLD (1, 2); by default the newest
+    #[arg(long = "version", alias = "igmp-version", value_name = "N", value_parser = clap::value_parser!(u8).range(1..=3))]
+    membership_version: Option<u8>,
+    /// Source that a message of IGMPv3 or MLDv2 names (repeatable)
     #[arg(long, value_name = "ADDRESS")]
-    source: Vec<std::net::Ipv4Addr>,
+    source: Vec<std::net::IpAddr>,
+    /// How long hosts have to answer a query; by default 10s, where it is about one group 1s
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    max_response: Option<Duration>,
 }
 
 /// How many, how fast, how long.
@@ -138,9 +145,9 @@ struct Pace {
     /// Send for this long at most
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
-    /// Wait this long for answers to the last packet
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = quantity::duration)]
-    wait: Duration,
+    /// Wait this long for answers to the last packet [default: 1s; for a query of igmp and mld, as long as hosts have]
+    #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
+    wait: Option<Duration>,
     /// Yes: more than 1000 packets, to a broadcast address, or through a router
     #[arg(long)]
     yes: bool,
@@ -170,6 +177,8 @@ enum Kind {
     Icmp,
     /// An IGMP message: join, leave or query
     Igmp,
+    /// The same by MLD, for groups of IPv6
+    Mld,
     /// An ARP request
     Arp,
     /// An IP packet with nothing but a payload; --set ip.proto= says what it is
@@ -205,6 +214,7 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
     let composed = compose::recipe(args)?;
     let mut way = Way::find(&composed, args.made.interface.as_deref())?;
+    compose::check_source(args, &composed, &way)?;
     way.known_next_hop()?;
     let mut packets = compose::Packets::new(args, &composed, &way)?;
     if args.dry_run {

@@ -9,5 +9,6 @@
 pub mod chance;
 pub mod doctor;
 pub mod heartbeat;
+pub mod multicast;
 pub mod nat;
 pub mod ping;

@@ -15,6 +15,7 @@ pub mod interrupt;
 pub mod limits;
 pub mod link;
 pub mod membership;
+pub mod multicast;
 mod netlink;
 pub mod netns;
 pub mod pcap;

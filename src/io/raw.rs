@@ -19,10 +19,16 @@ const WHOLE_PACKETS: i32 = 255;
 
 impl Raw {
     /// For packets of the family of `address`. Needs CAP_NET_RAW.
-    pub fn open(address: IpAddr) -> Result<Self, Error> {
+    ///
+    /// What is for a group leaves by `interface`: groups have no route that says which.
+    pub fn open(address: IpAddr, interface: &str) -> Result<Self, Error> {
         let domain = if address.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
         let socket = Socket::new(domain, Type::RAW, Some(Protocol::from(WHOLE_PACKETS)));
         let socket = socket.map_err(|source| super::link::refused("open", "a raw socket", source))?;
+        if address.is_multicast() {
+            let bound = socket.bind_device(Some(interface.as_bytes()));
+            bound.map_err(|source| super::link::refused("send a group's packets by", interface, source))?;
+        }
         // A packet to a broadcast address is what somebody asked for.
         let _ = socket.set_broadcast(true);
         Ok(Self(socket))
@@ -33,7 +39,8 @@ impl Raw {
         let to = match to {
             IpAddr::V4(_) => SocketAddr::new(to, 0),
             IpAddr::V6(six) => {
-                SocketAddrV6::new(six, 0, 0, if six.is_unicast_link_local() { interface } else { 0 }).into()
+                let near = six.is_unicast_link_local() || six.is_multicast();
+                SocketAddrV6::new(six, 0, 0, if near { interface } else { 0 }).into()
             }
         };
         self.0.send_to(packet, &to.into()).map(drop)

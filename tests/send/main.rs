@@ -144,21 +144,23 @@ fn a_neighbour_is_asked_and_answers_or_not() {
 #[test]
 fn membership_is_told_in_each_version() {
     answers("igmp join 239.1.2.3 -i lan0 --wait 50ms", 0, &["v3 report", "joins 239.1.2.3"]);
-    answers("igmp join 239.1.2.3 -i lan0 --igmp-version 2 --wait 50ms", 0, &["v2 report"]);
-    answers("igmp leave 239.1.2.3 -i lan0 --igmp-version 2 --wait 50ms", 0, &["leave"]);
+    answers("igmp join 239.1.2.3 -i lan0 --version 2 --wait 50ms", 0, &["v2 report"]);
+    answers("igmp leave 239.1.2.3 -i lan0 --version 2 --wait 50ms", 0, &["leave"]);
 }
 
 #[test]
 fn a_member_reports_itself_to_who_asks() {
-    let signs = ["v3 query", "239.0.0.7", "10.0.5.2", "v3 report", "answered: 10.0.5.2 sends a membership message"];
+    let signs = ["v3 query", "239.0.0.7", "10.0.5.2", "v3 report", "answered: 10.0.5.2 reports 239.0.0.7 (IGMPv3)"];
     answers("igmp query 239.0.0.7 -i lan0 --set igmp.max_resp=1", 0, &signs);
     // To a querier of version 2 it answers in version 2 (RFC 9776 §7.2.1).
-    answers("igmp query 239.0.0.7 -i lan0 --igmp-version 2 --set igmp.max_resp=1", 0, &["v2 query", "v2 report"]);
+    answers("igmp query 239.0.0.7 -i lan0 --version 2 --set igmp.max_resp=1", 0, &["v2 query", "v2 report"]);
     answers(
         "igmp query 239.0.0.8 -i lan0 --set igmp.max_resp=1 --wait 300ms",
         1,
         &["v3 query", "silence", "no member"],
     );
+    let of_all = ["v3 query", "asks: who is in which group?", "10.0.5.2 reports 239.0.0.7", "within the 300 ms"];
+    answers("igmp query -i lan0 --max-response 300ms", 0, &of_all);
 }
 
 #[test]

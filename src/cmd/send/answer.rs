@@ -3,8 +3,9 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use crate::flow::multicast::message::{self, Heard, Message, RecordKind, Says as Membership};
 use crate::wire::tcp::Flags;
-use crate::wire::{Address, At, Packet, Protocol, Stop, icmp, icmpv6, igmp};
+use crate::wire::{Address, At, Packet, Protocol, Stop, icmp, icmpv6, igmp, mld};
 
 /// What was sent, as far as answers to it are known by it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,16 +13,34 @@ pub struct Ours {
     pub source: IpAddr,
     pub to: IpAddr,
     pub what: What,
+    /// Of a membership message: what it says.
+    pub membership: Option<Message>,
 }
 
 /// The innermost header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    Tcp { from: u16, to: u16, flags: u16 },
-    Udp { from: u16, to: u16 },
-    Icmp { kind: u8, identifier: u16 },
-    Membership { kind: u8 },
-    Arp { request: bool },
+    Tcp {
+        from: u16,
+        to: u16,
+        flags: u16,
+    },
+    Udp {
+        from: u16,
+        to: u16,
+    },
+    Icmp {
+        kind: u8,
+        identifier: u16,
+    },
+    /// IGMP or MLD, with the message's type.
+    Membership {
+        kind: u8,
+        query: bool,
+    },
+    Arp {
+        request: bool,
+    },
     Other,
 }
 
@@ -61,7 +80,14 @@ pub enum Says {
         code: u8,
     },
     LinkAddress([u8; 6]),
-    Membership,
+    /// It is, or is not, a member of these groups: protocol and version, what it says, the groups.
+    Membership {
+        protocol: &'static str,
+        version: u8,
+        verb: &'static str,
+        groups: Vec<IpAddr>,
+        more: usize,
+    },
     Packet,
 }
 
@@ -70,11 +96,19 @@ impl Ours {
     pub fn of(packet: &Packet<'_>) -> Option<Self> {
         if let Some(arp) = packet.find(Protocol::Arp) {
             let (source, to) = (arp_address(&arp, 14)?, arp_address(&arp, 24)?);
-            return Some(Self { source, to, what: What::Arp { request: arp.u16(6)? == 1 } });
+            return Some(Self { source, to, what: What::Arp { request: arp.u16(6)? == 1 }, membership: None });
         }
         let (source, to) = outer(packet)?;
         let what = transport(packet).and_then(|at| what(&at)).unwrap_or(What::Other);
-        Some(Self { source, to, what })
+        Some(Self { source, to, what, membership: membership(packet) })
+    }
+
+    /// Of a query: how long hosts have to answer, in nanoseconds.
+    pub fn response(&self) -> Option<i64> {
+        match &self.membership.as_ref()?.says {
+            Membership::Query(query) => Some(query.response),
+            _ => None,
+        }
     }
 
     /// Whether it asks for a new connection.
@@ -89,7 +123,7 @@ impl Ours {
             What::Icmp { kind, .. } if self.to.is_ipv4() => matches!(kind, icmp::ECHO_REQUEST | 13),
             What::Icmp { kind, .. } => matches!(kind, icmpv6::ECHO_REQUEST | 135),
             What::Arp { request } => request,
-            What::Membership { kind } => kind == igmp::QUERY,
+            What::Membership { query, .. } => query,
             What::Udp { .. } | What::Other => false,
         }
     }
@@ -147,16 +181,54 @@ impl Ours {
                 (_, true) if kind != seen && (identifier == i || seen == 136) => answer(source, Says::Reply(seen)),
                 _ => None,
             },
-            (What::Membership { kind }, What::Membership { kind: seen }) => match forth && kind == seen {
-                true => Some(Seen::Sent),
+            (What::Membership { kind, query }, What::Membership { kind: seen, query: asks }) => {
+                if forth && kind == seen {
+                    return Some(Seen::Sent);
+                }
                 // A report answers a query, and a query is what a report or a leave may cause.
-                false if (kind == igmp::QUERY) != (seen == igmp::QUERY) => answer(source, Says::Membership),
-                false => None,
-            },
+                let says = (query != asks).then(|| self.told(&membership(packet)?)).flatten();
+                says.and_then(|says| answer(source, says))
+            }
             (What::Other, _) if forth => Some(Seen::Sent),
             (What::Other, _) if back => answer(source, Says::Packet),
             _ => None,
         }
+    }
+
+    /// What a membership message says about the group that ours is about; `None` where it is about others.
+    fn told(&self, heard: &Message) -> Option<Says> {
+        const LISTED: usize = 4;
+        let ours = self.membership.as_ref()?;
+        if ours.family != heard.family {
+            return None;
+        }
+        let about: Vec<IpAddr> = match &ours.says {
+            Membership::Query(query) => query.group.into_iter().collect(),
+            Membership::Report(records) => records.iter().map(|record| record.group).collect(),
+            Membership::Leave(group) => vec![*group],
+        };
+        let asks = matches!(ours.says, Membership::Query(_));
+        let (verb, all): (_, Vec<IpAddr>) = match &heard.says {
+            Membership::Query(query) => ("asks for", query.group.into_iter().collect()),
+            // What joins or leaves just now does not answer a question (RFC 9776 §4.2.13).
+            Membership::Report(records) => {
+                let told =
+                    records.iter().filter(|one| matches!(one.kind, RecordKind::IsInclude | RecordKind::IsExclude));
+                let groups: Vec<IpAddr> = told.map(|record| record.group).collect();
+                if groups.is_empty() && asks {
+                    return None;
+                }
+                ("reports", groups)
+            }
+            Membership::Leave(group) => ("leaves", vec![*group]),
+        };
+        // A query for all groups is about ours, too.
+        if !about.is_empty() && !all.is_empty() && !all.iter().any(|group| about.contains(group)) {
+            return None;
+        }
+        let more = all.len().saturating_sub(LISTED);
+        let groups = all.into_iter().take(LISTED).collect();
+        Some(Says::Membership { protocol: heard.family.name(), version: heard.version, verb, groups, more })
     }
 
     /// An ICMP error that quotes what was sent.
@@ -213,11 +285,26 @@ fn transport<'a>(packet: &'a Packet<'a>) -> Option<At<'a>> {
     packet.each().find(|at| !at.layer.quoted && known.contains(&at.layer.protocol))
 }
 
+/// What a packet says of memberships, whoever may act on it.
+fn membership(packet: &Packet<'_>) -> Option<Message> {
+    match message::read(packet) {
+        Heard::Message(message) => Some(message),
+        _ => None,
+    }
+}
+
 fn what(at: &At<'_>) -> Option<What> {
     Some(match at.layer.protocol {
         Protocol::Tcp => What::Tcp { from: at.u16(0)?, to: at.u16(2)?, flags: at.u16(12)? & 0xfff },
         Protocol::Udp => What::Udp { from: at.u16(0)?, to: at.u16(2)? },
-        Protocol::Igmp => What::Membership { kind: at.u8(0)? },
+        Protocol::Igmp => {
+            let kind = at.u8(0)?;
+            What::Membership { kind, query: kind == igmp::QUERY }
+        }
+        Protocol::Icmpv6 if matches!(at.u8(0), Some(mld::QUERY | mld::REPORT | mld::DONE | mld::REPORT_V2)) => {
+            let kind = at.u8(0)?;
+            What::Membership { kind, query: kind == mld::QUERY }
+        }
         _ => What::Icmp { kind: at.u8(0)?, identifier: at.u16(4).unwrap_or(0) },
     })
 }
@@ -246,7 +333,19 @@ impl fmt::Display for Answer {
             Says::LinkAddress(mac) => {
                 write!(f, "answered: {from} is at {}", mac.map(|byte| format!("{byte:02x}")).join(":"))
             }
-            Says::Membership => write!(f, "answered: {from} sends a membership message"),
+            Says::Membership { protocol, version, verb, groups, more } => {
+                write!(f, "answered: {from} {verb} ")?;
+                match groups.as_slice() {
+                    [] => write!(f, "all groups")?,
+                    groups => {
+                        write!(f, "{}", groups.iter().map(IpAddr::to_string).collect::<Vec<_>>().join(", "))?;
+                    }
+                }
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                write!(f, " ({protocol}v{version})")
+            }
             Says::Packet => write!(f, "answered: {from} sends a packet"),
         }
     }

@@ -1,19 +1,20 @@
 //! From the command line to recipes: the layers, what was set, and what nobody set.
 
 use std::hash::{BuildHasher, RandomState};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, bail};
 
 use super::target::{Family, Target};
 use super::way::Way;
 use super::{Args, Extension, Kind};
+use crate::engine::multicast::report;
 use crate::field;
 use crate::frame::Source;
 use crate::io::file;
 use crate::wire::build::membership::{self, Says};
 use crate::wire::build::{Built, Error, Recipe, fragments};
-use crate::wire::{Layers, Protocol, decode};
+use crate::wire::{Layers, Protocol, decode, mld};
 
 /// The packet without its link, and where it goes.
 pub struct Composed {
@@ -23,6 +24,8 @@ pub struct Composed {
     pub zone: Option<String>,
     /// It has layers that only frames have: ARP, VLAN tags.
     pub needs_link: bool,
+    /// It is of MLD: from a link-local address, or from none, else it has no effect (RFC 9777 §5.1.14, §5.2.13).
+    pub link_local: bool,
     port: Option<u16>,
 }
 
@@ -37,7 +40,7 @@ impl Composed {
 pub fn recipe(args: &Args) -> anyhow::Result<Composed> {
     let mut composed = match args.kind {
         None => captured(args)?,
-        Some(Kind::Igmp) => membership(args)?,
+        Some(kind @ (Kind::Igmp | Kind::Mld)) => membership(args, kind)?,
         Some(kind) => by_hand(args, kind)?,
     };
     composed.needs_link |= !args.made.vlan.is_empty();
@@ -94,24 +97,78 @@ fn by_hand(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
         (Kind::Tcp | Kind::Udp, _) | (_, None) => {}
         (_, Some(port)) => bail!("only TCP and UDP have ports: what is {port} to be?"),
     }
-    Ok(Composed { recipe, to: address, zone, needs_link: kind == Kind::Arp, port })
+    Ok(Composed { recipe, to: address, zone, needs_link: kind == Kind::Arp, link_local: false, port })
 }
 
-fn membership(args: &Args) -> anyhow::Result<Composed> {
-    let [says, group] = args.target.as_slice() else { bail!("say join, leave or query, and the group") };
-    let says = match says.as_str() {
+fn membership(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
+    let protocol = if kind == Kind::Mld { "MLD" } else { "IGMP" };
+    let (says, group) = match args.target.as_slice() {
+        [says, group] => (says.as_str(), Some(group.as_str())),
+        // Who is in which group?
+        [says] if says == "query" => (says.as_str(), None),
+        _ => bail!("say join, leave or query, and the group"),
+    };
+    let any: IpAddr = if kind == Kind::Mld { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+    let (group, zone) = match group {
+        Some(text) => {
+            let (address, zone) =
+                text.split_once('%').map_or((text, None), |(address, zone)| (address, Some(zone.to_owned())));
+            (address.parse().with_context(|| format!("{text:?} is no address of a group"))?, zone)
+        }
+        None => (any, None),
+    };
+    let says = match says {
         "join" => Says::Join,
         "leave" => Says::Leave,
-        "query" => Says::Query,
-        other => bail!("{other:?}: an IGMP message is join, leave or query"),
+        "query" => Says::Query(args.made.max_response.unwrap_or_else(|| membership::usual_response(group))),
+        other => bail!("{other:?}: a message of {protocol} is join, leave or query"),
     };
-    let group: Ipv4Addr = group.parse().with_context(|| format!("{group:?} is no IPv4 address of a group"))?;
-    if !(group.is_multicast() || says == Says::Query && group.is_unspecified()) {
-        bail!("{group} is no group: those are 224.0.0.0 to 239.255.255.255");
+    if !(matches!(says, Says::Query(_)) && group.is_unspecified())
+        && let Some(objection) = report::objection(group)
+    {
+        bail!("{objection}");
     }
-    let recipe = membership::igmp(says, args.made.igmp_version, group, &args.made.source)?;
-    let to = recipe.address("ip.dst").context("an IGMP message goes to a group")?;
-    Ok(Composed { recipe, to, zone: None, needs_link: false, port: None })
+    if args.made.max_response.is_some() && !matches!(says, Says::Query(_)) {
+        bail!("--max-response: only a query says how long hosts have to answer");
+    }
+    // Of a group's address it is plain which protocol reports it.
+    let recipe = match group {
+        IpAddr::V4(_) if kind == Kind::Mld => bail!("MLD is for groups of IPv6: netlab send igmp ... {group}"),
+        IpAddr::V4(group) => {
+            let version = args.made.membership_version.unwrap_or(3);
+            let four = |address| if let IpAddr::V4(four) = address { Some(four) } else { None };
+            membership::igmp(says, version, group, &sources(&args.made.source, "IPv4", four)?)?
+        }
+        IpAddr::V6(group) => {
+            let version = args.made.membership_version.unwrap_or(2);
+            anyhow::ensure!(version < 3, "MLD has the versions 1 and 2");
+            let six = |address| if let IpAddr::V6(six) = address { Some(six) } else { None };
+            membership::mld(says, version, group, &sources(&args.made.source, "IPv6", six)?)?
+        }
+    };
+    let name = if group.is_ipv4() { "ip.dst" } else { "ipv6.dst" };
+    let to = recipe.address(name).context("such a message goes to a group")?;
+    Ok(Composed { recipe, to, zone, needs_link: false, link_local: group.is_ipv6(), port: None })
+}
+
+/// Sources, which are of the group's family.
+fn sources<A>(sources: &[IpAddr], family: &str, of: impl Fn(IpAddr) -> Option<A>) -> anyhow::Result<Vec<A>> {
+    let one = |source: &IpAddr| of(*source).with_context(|| format!("--source {source}: the group is of {family}"));
+    sources.iter().map(one).collect()
+}
+
+/// Refuses a query of MLD that no host would answer: from no link-local address (RFC 9777 §5.1.14).
+pub fn check_source(args: &Args, composed: &Composed, way: &Way) -> anyhow::Result<()> {
+    let set = args.made.set.iter().any(|(name, _)| name == "ipv6.src");
+    let query = composed.recipe.number("icmpv6.type") == Some(mld::QUERY.into());
+    if composed.link_local && query && way.source.is_none() && !set {
+        bail!(
+            "{} has no link-local address, and hosts ignore a query from any other; to try all the same: \
+             --set ipv6.src=fe80::1",
+            way.link.name
+        );
+    }
+    Ok(())
 }
 
 /// The recipe of a packet in a file.
@@ -144,7 +201,7 @@ fn captured(args: &Args) -> anyhow::Result<Composed> {
         Some((_, value)) => value.parse().with_context(|| format!("{name}={value}: that is no address"))?,
         None => recipe.address(name).with_context(|| format!("packet {} has no {name}", args.made.packet))?,
     };
-    Ok(Composed { recipe, to, zone: None, needs_link: first == Some(Protocol::Arp), port: None })
+    Ok(Composed { recipe, to, zone: None, needs_link: first == Some(Protocol::Arp), link_local: false, port: None })
 }
 
 fn payload(args: &Args) -> anyhow::Result<Option<Vec<u8>>> {

@@ -21,8 +21,10 @@ use crate::io::netns::Leash;
 use crate::io::raw::Raw;
 use crate::io::{link, pcap, privilege};
 use crate::pipeline::{self, Filtered, Next, Sink};
-use crate::wire::{Layers, Packet, Protocol, decode, igmp};
+use crate::wire::{Layers, Packet, Protocol, decode};
 
+/// How long answers are waited for.
+const USUAL_WAIT: Duration = Duration::from_secs(1);
 /// What comes right after an answer belongs to it: a kernel that resets a handshake it does not know.
 const GRACE: Duration = Duration::from_millis(150);
 /// Different answers that are told; others are counted.
@@ -39,7 +41,7 @@ pub enum Out {
 impl Out {
     pub fn open(way: &Way) -> anyhow::Result<Self> {
         if way.layer_3 {
-            return Ok(Self::Packets(Raw::open(way.to)?));
+            return Ok(Self::Packets(Raw::open(way.to, &way.link.name)?));
         }
         Ok(Self::Frames(Channel::open(&way.link.name)?))
     }
@@ -65,13 +67,15 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let fault = fault(&built).map(|field| format!("{field} is wrong")).or(overlap);
 
     // Membership goes to groups, tags may be stripped or not: there, all that passes is looked at.
-    let narrow =
-        ours.as_ref().filter(|ours| args.made.vlan.is_empty() && !matches!(ours.what, What::Membership { .. }));
+    let membership = ours.as_ref().is_some_and(|ours| matches!(ours.what, What::Membership { .. }));
+    let narrow = ours.as_ref().filter(|_| args.made.vlan.is_empty() && !membership);
     let hosts = narrow.map(|ours| vec![ours.source]).unwrap_or_default();
     let opened = pcap::open(&pcap::Options {
         interfaces: vec![way.link.name.clone()],
         selection: Selection { hosts, ..Selection::default() },
         buffer: RING,
+        // Reports go to groups that nobody here has joined: a card lets none of them through by itself.
+        promiscuous: membership,
         ..pcap::Options::default()
     })?;
     privilege::give_up().context("cannot give up privileges")?;
@@ -88,7 +92,11 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let (answered, answers) = channel();
     let many = way.broadcast || way.to.is_multicast();
     let job = Job { packets, out, to: way.to, link: way.link.clone(), most: args.pace.most(), many };
-    let pace = (Duration::from_secs(1) / args.pace.rate, args.pace.duration, args.pace.wait);
+    // Whoever is asked may take its time, and then a moment until it is heard here.
+    let response = ours.as_ref().and_then(Ours::response).and_then(|time| u64::try_from(time).ok());
+    let usual = response.map_or(USUAL_WAIT, |time| Duration::from_nanos(time) + GRACE);
+    let wait = args.pace.wait.unwrap_or(usual);
+    let pace = (Duration::from_secs(1) / args.pace.rate, args.pace.duration, wait);
     let sender = std::thread::spawn(move || {
         let result = job.run(pace, &answers);
         handle.stop();
@@ -113,7 +121,7 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let sent = sent?;
     summary.failure.map_or(Ok(()), Err)?;
     let interrupted = interrupt.happened();
-    let verdict = verdict(&told, ours.as_ref(), sent, args.pace.wait, fault.as_deref(), interrupted);
+    let verdict = verdict(&told, ours.as_ref(), sent, wait, fault.as_deref(), interrupted);
     say(args, &verdict)?;
     Ok(match () {
         () if interrupted && told.answers.is_empty() => Exit::Interrupted,
@@ -268,6 +276,14 @@ fn verdict(
         }
         if let Some(took) = took.filter(|took| *took >= 0) {
             line.push_str(&format!(", after {:.3} ms", took as f64 / 1e6));
+            if let Some(response) = ours.and_then(Ours::response) {
+                let most = response as f64 / 1e6;
+                line.push_str(&if took <= response {
+                    format!(", within the {most:.0} ms that it has")
+                } else {
+                    format!(", later than the {most:.0} ms that it has")
+                });
+            }
         }
         if *count > 1 {
             line.push_str(&format!(", {count} times"));
@@ -298,8 +314,16 @@ fn verdict(
                 format!("{waited}: a firewall drops it, or nobody is there")
             }
             (_, Some(What::Arp { request: true })) => format!("{waited}: nobody on this network has the address"),
-            (_, Some(What::Membership { kind: igmp::QUERY })) => {
-                format!("{waited}: no member, or it takes longer: up to the maximum response time (igmp.max_resp)")
+            (_, Some(What::Membership { query: true, .. })) => {
+                let response = ours.and_then(Ours::response).unwrap_or(0);
+                if wait.as_nanos() < u128::try_from(response).unwrap_or(0) {
+                    format!(
+                        "{waited}; members have {:.1} s to answer: --wait says how long to wait",
+                        response as f64 / 1e9
+                    )
+                } else {
+                    format!("{waited}: no member is there")
+                }
             }
             _ => format!("{waited}, and none has to come"),
         });
@@ -331,7 +355,7 @@ fn warn(packets: &Packets, way: &Way, ours: Option<&Ours>) {
     let Some(ours) = ours else { return };
     let own = link::links()
         .is_ok_and(|links| links.iter().any(|link| link.addresses.iter().any(|(address, _)| *address == ours.source)));
-    if !own {
+    if !own && !ours.source.is_unspecified() {
         eprintln!("netlab: {} is no address of this machine: answers go there", ours.source);
     }
 }

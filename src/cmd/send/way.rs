@@ -84,7 +84,11 @@ impl Way {
             _ => true,
         };
         let mut own = link.addresses.iter().map(|(address, _)| *address).filter(same_family);
-        let source = of_route.or_else(|| own.clone().find(near)).or_else(|| own.next());
+        let source = if composed.link_local {
+            own.find(|address| matches!(address, IpAddr::V6(six) if six.is_unicast_link_local()))
+        } else {
+            of_route.or_else(|| own.clone().find(near)).or_else(|| own.next())
+        };
         let broadcast = everywhere || links.iter().filter_map(broadcast_of).any(|address| address == to);
         let next_hop = group_address(to, broadcast);
         Ok(Self { to, link: link.clone(), layer_3, source, gateway, broadcast, next_hop })

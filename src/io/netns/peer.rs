@@ -5,7 +5,7 @@
 //! before any thread is started.
 
 use std::io::{self, Read, Write};
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::time::{Duration, Instant};
 
 use nix::net::if_::if_nametoindex;
@@ -14,9 +14,11 @@ use nix::unistd::Pid;
 
 use super::lan::{interface, setting};
 use super::{Error, failed, netlink, raise_loopback};
+use crate::engine::multicast::Mark;
+use crate::io::multicast::{Sender, Sending};
 use crate::io::netlink::Netlink;
 use crate::io::netlink::attributes::{Attributes, attribute};
-use crate::io::sys;
+use crate::io::{membership, sys};
 
 /// This end and the peer's: name, IPv4 and IPv6 address.
 pub const HERE: End = End { name: "lan0", four: [10, 0, 5, 1], six: 1 };
@@ -24,8 +26,9 @@ pub const PEER: End = End { name: "lan1", four: [10, 0, 5, 2], six: 2 };
 /// The port where the peer sends back what it gets.
 pub const ECHO: u16 = 7;
 
-/// The group that the peer is a member of, so that its kernel has something to answer to a query.
+/// The groups that the peer is a member of, so that its kernel has something to answer to a query.
 pub const GROUP: [u8; 4] = [239, 0, 0, 7];
+pub const GROUP_IPV6: Ipv6Addr = Ipv6Addr::new(0xff15, 0, 0, 0, 0, 0, 0, 7);
 
 /// One end of the cable.
 #[derive(Clone, Copy, Debug)]
@@ -46,13 +49,18 @@ const IFF_UP: u32 = 1;
 
 /// Makes the peer and the cable to it, and returns once the peer answers.
 pub fn join() -> Result<(), Error> {
+    join_speaking(Vec::new())
+}
+
+/// The same with a peer that says something to these groups, one datagram a second.
+pub fn join_speaking(groups: Vec<SocketAddr>) -> Result<(), Error> {
     let pipe = || io::pipe().map_err(|source| Error::Failed { operation: "make a pipe", source });
     let ((mut from_peer, to_here), (from_here, mut to_peer)) = (pipe()?, pipe()?);
     match sys::fork() {
         Err(source) => Err(Error::Failed { operation: "start the peer", source }),
         Ok(None) => {
             drop((from_peer, to_peer));
-            std::process::exit(i32::from(be_the_peer(to_here, from_here).is_err()))
+            std::process::exit(i32::from(be_the_peer(to_here, from_here, groups).is_err()))
         }
         Ok(Some(peer)) => {
             drop((to_here, from_here));
@@ -74,23 +82,29 @@ fn heard(from_peer: &mut io::PipeReader) -> Result<(), Error> {
 }
 
 /// In the child: a network of its own, the cable's other end, the service; never comes back but with an error.
-fn be_the_peer(mut to_here: io::PipeWriter, mut from_here: io::PipeReader) -> Result<(), Error> {
+fn be_the_peer(
+    mut to_here: io::PipeWriter,
+    mut from_here: io::PipeReader,
+    groups: Vec<SocketAddr>,
+) -> Result<(), Error> {
     let talk = |source| Error::Failed { operation: "hear from the other end", source };
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed("make the peer's network"))?;
     // It tells of its membership once and not again, so that a report later on is an answer (RFC 9776 §8.1): interfaces
     // that are made from here on take this over.
     let _ = setting("ipv4/igmp_qrv", "1");
+    let _ = setting("ipv6/mld_qrv", "1");
     to_here.write_all(b"n").map_err(talk)?;
     from_here.read_exact(&mut [0]).map_err(talk)?;
     raise_loopback().map_err(failed("raise the peer's loopback interface"))?;
     set_up(PEER)?;
     carries(PEER);
-    let member = UdpSocket::bind(("0.0.0.0", 0));
-    let _ = member.as_ref().map(|member| member.join_multicast_v4(&GROUP.into(), &PEER.four.into()));
     let listen = |source| Error::Failed { operation: "listen on the peer", source };
     // [::] takes IPv4 too; where there is no IPv6, 0.0.0.0 does.
     let tcp = TcpListener::bind(("::", ECHO)).or_else(|_| TcpListener::bind(("0.0.0.0", ECHO))).map_err(listen)?;
     let udp = UdpSocket::bind(("::", ECHO)).or_else(|_| UdpSocket::bind(("0.0.0.0", ECHO))).map_err(listen)?;
+    // What comes to the groups is sent back as well.
+    let _ = udp.join_multicast_v4(&GROUP.into(), &PEER.four.into());
+    let _ = if_nametoindex(PEER.name).map(|index| udp.join_multicast_v6(&GROUP_IPV6, index));
     std::thread::spawn(move || {
         let mut buffer = vec![0; 1 << 16];
         loop {
@@ -100,6 +114,7 @@ fn be_the_peer(mut to_here: io::PipeWriter, mut from_here: io::PipeReader) -> Re
         }
     });
     to_here.write_all(b"r").map_err(talk)?;
+    std::thread::spawn(move || speak(&groups));
     loop {
         // One after the other: a hand-made connection is reset soon.
         if let Ok((mut client, _)) = tcp.accept()
@@ -107,6 +122,27 @@ fn be_the_peer(mut to_here: io::PipeWriter, mut from_here: io::PipeReader) -> Re
         {
             std::thread::spawn(move || io::copy(&mut client, &mut back));
         }
+    }
+}
+
+/// Says something to each group every second, marked as netlab's own senders do.
+fn speak(groups: &[SocketAddr]) {
+    let mut senders: Vec<(SocketAddr, Option<Sender>)> = groups.iter().map(|group| (*group, None)).collect();
+    for number in 1u32.. {
+        for (group, sender) in &mut senders {
+            if sender.is_none() {
+                // There may be no address for it yet: IPv6 makes sure first that nobody else has it.
+                let interface = membership::interface(PEER.name);
+                *sender = interface.and_then(|one| Sender::open(*group, &one, Sending { ttl: 1, looped: false }).ok());
+            }
+            if let Some(sender) = sender {
+                let bytes = Mark { run: std::process::id(), number }.encode(b"Hey all!");
+                if sender.send(&bytes).is_err() {
+                    continue;
+                }
+            }
+        }
+        std::thread::sleep(Duration::from_secs(1));
     }
 }
 

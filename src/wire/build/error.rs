@@ -25,6 +25,9 @@ pub enum Error {
     NoSuchLayer { protocol: Protocol },
     #[error("{length} bytes: an IP packet has at most 65535")]
     TooLong { length: usize },
+    /// Why there is no such message.
+    #[error("{0}")]
+    Message(&'static str),
     /// Why a packet cannot be divided.
     #[error("{0}")]
     Fragments(&'static str),

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::wire::build::membership::{Says, igmp};
+use crate::wire::build::membership::{Says, igmp, mld};
 use crate::wire::build::*;
 use Protocol::{Arp, DestinationOptions, Ethernet, HopByHop, Icmp, Icmpv6, Ipv4, Ipv6, Tcp, Udp, Vlan};
 
@@ -83,19 +83,6 @@ fn tshark_finds_no_fault_in_packets_that_are_right() {
         recipe(&[Ethernet, Ipv6, HopByHop, DestinationOptions, Udp], &[]),
         recipe(&[Ethernet, Arp], &[("arp.src.proto_ipv4", "10.0.0.1"), ("arp.dst.proto_ipv4", "10.0.0.2")]),
     ];
-    for (says, version) in [(Says::Join, 1), (Says::Join, 2), (Says::Join, 3), (Says::Leave, 2), (Says::Query, 3)] {
-        let mut frame = Recipe::new(&[Ethernet]).unwrap();
-        frame.fill("eth.dst", "01:00:5e:01:02:03").unwrap();
-        let mut packet = igmp(
-            says,
-            version,
-            "239.1.2.3".parse().unwrap(),
-            &["10.0.0.9".parse().unwrap()][..usize::from(version == 3)],
-        )
-        .unwrap();
-        packet.wrap(frame);
-        frames.push(packet.build().unwrap().bytes);
-    }
     // Of TCP, tshark tells each SYN and RST as a thing worth knowing: an ordinary segment has nothing of that kind.
     frames.push(recipe(&[Ethernet, Ipv4, Tcp], &[("tcp.flags", "ACK"), ("tcp.seq_raw", "1"), ("tcp.ack_raw", "1")]));
     frames.push(recipe(&[Ethernet, Ipv6, Tcp], &[("tcp.flags", "ACK"), ("tcp.ack_raw", "1"), ("tcp.payload", "6869")]));
@@ -105,6 +92,73 @@ fn tshark_finds_no_fault_in_packets_that_are_right() {
         let faults = line.split_once('|').unwrap().1.replace("No response seen to ICMP request", "");
         let faults = faults.replace("No response seen to ICMPv6 request", "");
         assert_eq!(faults.trim_matches(['|', ',']), "", "{line}: {frame:02x?}");
+    }
+}
+
+/// An Ethernet frame of such a message.
+fn framed(mut packet: Recipe, to: &str) -> Vec<u8> {
+    let mut frame = Recipe::new(&[Ethernet]).unwrap();
+    frame.fill("eth.src", "02:00:00:00:00:01").unwrap();
+    frame.fill("eth.dst", to).unwrap();
+    let _ = packet.fill("ip.src", "10.0.0.1");
+    let _ = packet.fill("ipv6.src", "fe80::1");
+    packet.wrap(frame);
+    packet.build().unwrap().bytes
+}
+
+#[test]
+fn tshark_finds_no_fault_in_membership_messages_and_reads_what_they_say() {
+    let (four, six) = ("239.1.2.3".parse().unwrap(), "ff15::1:2:3".parse().unwrap());
+    let (of_four, of_six) = (["10.0.0.9".parse().unwrap()], ["fd00::9".parse().unwrap()]);
+    let query = Says::Query(std::time::Duration::from_millis(1500));
+    let igmp = |says, version, named: usize| {
+        framed(igmp(says, version, four, &of_four[..named]).unwrap(), "01:00:5e:01:02:03")
+    };
+    let mld =
+        |says, version, named: usize| framed(mld(says, version, six, &of_six[..named]).unwrap(), "33:33:00:02:00:03");
+    // Type, version, time in tenths, group, record, destination; the last of a list is the message's own.
+    let four = [
+        (igmp(Says::Join, 1, 0), "0x12|1||239.1.2.3||239.1.2.3|1"),
+        (igmp(Says::Join, 2, 0), "0x16|2|0|239.1.2.3||239.1.2.3|1"),
+        (igmp(Says::Leave, 2, 0), "0x17|2|0|239.1.2.3||224.0.0.2|1"),
+        (igmp(query, 2, 0), "0x11|2|15|239.1.2.3||239.1.2.3|1"),
+        (igmp(Says::Join, 3, 0), "0x22|3||239.1.2.3|4|224.0.0.22|1"),
+        (igmp(Says::Join, 3, 1), "0x22|3||239.1.2.3|5|224.0.0.22|1"),
+        (igmp(Says::Leave, 3, 0), "0x22|3||239.1.2.3|3|224.0.0.22|1"),
+        (igmp(Says::Leave, 3, 1), "0x22|3||239.1.2.3|6|224.0.0.22|1"),
+        (igmp(query, 3, 1), "0x11|3|15|239.1.2.3||239.1.2.3|1"),
+    ];
+    let six = [
+        (mld(Says::Join, 1, 0), "131|0|ff15::1:2:3|||ff15::1:2:3|1"),
+        (mld(Says::Leave, 1, 0), "132|0|ff15::1:2:3|||ff02::2|1"),
+        (mld(query, 1, 0), "130|1500|ff15::1:2:3|||ff15::1:2:3|1"),
+        (mld(Says::Join, 2, 0), "143|||ff15::1:2:3|4|ff02::16|1"),
+        (mld(Says::Join, 2, 1), "143|||ff15::1:2:3|5|ff02::16|1"),
+        (mld(Says::Leave, 2, 0), "143|||ff15::1:2:3|3|ff02::16|1"),
+        (mld(Says::Leave, 2, 1), "143|||ff15::1:2:3|6|ff02::16|1"),
+        (mld(query, 2, 1), "130||ff15::1:2:3|||ff15::1:2:3|1"),
+    ];
+    let faults = ["_ws.expert.message", "_ws.malformed"];
+    let of_igmp = ["igmp.type", "igmp.version", "igmp.max_resp", "igmp.maddr", "igmp.record_type", "ip.dst", "ip.ttl"];
+    let of_mld = [
+        "icmpv6.type",
+        "icmpv6.mld.maximum_response_delay",
+        "icmpv6.mld.multicast_address",
+        "icmpv6.mldr.mar.multicast_address",
+        "icmpv6.mldr.mar.record_type",
+        "ipv6.dst",
+        "ipv6.hlim",
+    ];
+    let checks = [["igmp.checksum.status", "ip.opt.ra"], ["icmpv6.checksum.status", "ipv6.opt.router_alert"]];
+    for (name, rows, fields, check) in [("igmp", &four[..], of_igmp, checks[0]), ("mld", &six[..], of_mld, checks[1])] {
+        let frames: Vec<Vec<u8>> = rows.iter().map(|(frame, _)| frame.clone()).collect();
+        let Some(said) = ask(name, &frames, &[&fields[..], &check[..], &faults[..]].concat()) else { return };
+        assert_eq!(said.len(), rows.len(), "{said:?}");
+        for (line, (frame, expected)) in said.iter().zip(rows) {
+            // Version 1 of IGMP has no router alert.
+            let alert = if expected.starts_with("0x12") { "" } else { "0" };
+            assert_eq!(line, &format!("{expected}|1|{alert}||"), "{frame:02x?}");
+        }
     }
 }
 
