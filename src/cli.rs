@@ -54,6 +54,8 @@ pub enum Command {
     Doctor(cmd::doctor::Args),
     /// Put a packet made by hand on the wire, every field as you like, and say what comes back
     Send(Box<cmd::send::Args>),
+    /// Send datagrams to multicast groups, or join groups and hear them, with the IGMP or MLD that this causes
+    Multicast(cmd::multicast::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -85,6 +87,7 @@ impl Command {
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Doctor(args) => cmd::doctor::run(args),
             Self::Send(args) => cmd::send::run(*args),
+            Self::Multicast(args) => cmd::multicast::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

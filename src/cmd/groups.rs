@@ -6,7 +6,7 @@
 
 mod changes;
 mod json;
-mod lan;
+pub(super) mod lan;
 mod machine;
 mod show;
 mod watching;
@@ -95,6 +95,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 }
 
 impl Args {
+    /// The same with --watch: `netlab multicast watch`.
+    pub fn watching(mut self) -> Self {
+        self.watch = true;
+        self
+    }
+
     fn palette(&self) -> Palette {
         Palette::new(self.color.on_stdout())
     }

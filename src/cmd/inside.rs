@@ -1,12 +1,13 @@
 //! `netlab __inside COMMAND`: the hidden, single-threaded command that enters a private network before anything else.
 
 use std::ffi::OsStr;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{Exit, demo, ping, send};
+use super::{Exit, demo, multicast, ping, send};
 use crate::io::netns::{self, Leash, Side, peer};
 
 #[derive(Debug, clap::Args)]
@@ -19,6 +20,7 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Inside {
     Demo(demo::Args),
+    Multicast(multicast::Args),
     Ping(Box<ping::Args>),
     Send(Box<send::Args>),
 }
@@ -26,6 +28,7 @@ enum Inside {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Inside::Demo(args) => demo::run_inside(args),
+        Inside::Multicast(args) => multicast::run_inside(args),
         Inside::Ping(args) => ping::run_inside(*args),
         Inside::Send(args) => send::run_inside(*args),
     }
@@ -41,10 +44,18 @@ pub fn become_inside<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) ->
 /// Enters a private network with a peer in it (`io::netns::peer`) and does the work there. The process outside comes back
 /// with the exit code of the one inside.
 pub fn with_peer(work: impl FnOnce(&Leash) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {
+    with_peer_speaking(Vec::new(), work)
+}
+
+/// The same with a peer that says something to these groups every second.
+pub fn with_peer_speaking(
+    groups: Vec<SocketAddr>,
+    work: impl FnOnce(&Leash) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     match netns::enter() {
         Ok(Side::Outside(code)) => Ok(Exit::of_code(code)),
         Ok(Side::Inside(leash)) => {
-            peer::join().context("there is no private network")?;
+            peer::join_speaking(groups).context("there is no private network")?;
             work(&leash)
         }
         Err(error @ netns::Error::Refused(refusal)) => {

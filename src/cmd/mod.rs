@@ -21,6 +21,7 @@ pub mod input;
 pub mod inside;
 pub mod interfaces;
 pub mod ladder;
+pub mod multicast;
 pub mod output;
 pub mod ping;
 pub mod programs;

@@ -2,6 +2,7 @@
 
 pub mod conversations;
 pub mod curves;
+pub mod datagrams;
 pub mod doctor;
 pub mod escape;
 pub mod explain;

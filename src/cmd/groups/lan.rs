@@ -25,7 +25,7 @@ use crate::wire::{Layers, decode};
 
 /// IGMP, and IPv6 with the hop-by-hop options that MLD comes behind; with one VLAN tag or two. (`vlan` moves what
 /// stands to its right, so the plain form comes first.)
-const FILTER: &str = "igmp or (ip6 and ip6[6] = 0) or (vlan and (igmp or (ip6 and ip6[6] = 0) or \
+pub const FILTER: &str = "igmp or (ip6 and ip6[6] = 0) or (vlan and (igmp or (ip6 and ip6[6] = 0) or \
                       (vlan and (igmp or (ip6 and ip6[6] = 0)))))";
 /// Room in the kernel for each interface: reports are few.
 const BUFFER: u32 = 1 << 20;

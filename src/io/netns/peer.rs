@@ -47,12 +47,8 @@ const RTM_NEWADDR: u16 = 20;
 const CREATE: u16 = 0x400 | 0x200; // NLM_F_CREATE, NLM_F_EXCL
 const IFF_UP: u32 = 1;
 
-/// Makes the peer and the cable to it, and returns once the peer answers.
-pub fn join() -> Result<(), Error> {
-    join_speaking(Vec::new())
-}
-
-/// The same with a peer that says something to these groups, one datagram a second.
+/// Makes the peer and the cable to it, and returns once the peer answers; it says something to these groups, one datagram
+/// a second.
 pub fn join_speaking(groups: Vec<SocketAddr>) -> Result<(), Error> {
     let pipe = || io::pipe().map_err(|source| Error::Failed { operation: "make a pipe", source });
     let ((mut from_peer, to_here), (from_here, mut to_peer)) = (pipe()?, pipe()?);
