@@ -235,7 +235,7 @@ fn says_that_no_port_is_free() {
 fn packet(protocol: ping::Protocol, from: SocketAddrV4, to: SocketAddrV4, length: usize) -> Vec<u8> {
     let (own, other) = (from.port(), to.port());
     let (source, destination) = (IpAddr::V4(*from.ip()), IpAddr::V4(*to.ip()));
-    ping::packet::Recipe { protocol, source, destination, ttl: 64, own, other, length }.build()
+    ping::packet::Recipe { protocol, source, destination, ttl: 64, own, other, length }.build().expect("a packet")
 }
 
 /// The ends of a packet whose checksums are all right.
