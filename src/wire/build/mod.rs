@@ -79,6 +79,26 @@ impl Recipe {
         Ok(())
     }
 
+    /// Makes a message of neighbour discovery (RFC 4861 §4) of the ICMPv6 header that is innermost, with all its fields;
+    /// `false` where the type is none of it. Hosts drop one whose hop limit is not 255 (§7.1).
+    pub fn push_discovery(&mut self, kind: u8) -> Result<bool, Error> {
+        use super::ndp;
+        // Behind the four bytes that every message has.
+        let length = match kind {
+            ndp::ROUTER_SOLICITATION => 4,
+            ndp::ROUTER_ADVERTISEMENT => 12,
+            ndp::NEIGHBOUR_SOLICITATION | ndp::NEIGHBOUR_ADVERTISEMENT => 20,
+            ndp::REDIRECT => 36,
+            _ => return Ok(false),
+        };
+        self.push(Protocol::Ndp)?;
+        if let Some(part) = self.parts.last_mut() {
+            part.header.resize(length, 0);
+        }
+        self.fill("icmpv6.type", &kind.to_string())?;
+        self.fill("ipv6.hlim", "255").map(|()| true)
+    }
+
     /// Adds a layer whose header is given; what depends on other layers is still filled in.
     pub fn push_header(&mut self, protocol: Protocol, header: &[u8]) {
         self.parts.push(Part { protocol, header: header.to_vec(), set: Vec::new() });

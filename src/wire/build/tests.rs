@@ -298,6 +298,80 @@ fn every_stack_decodes_to_its_layers_with_good_checksums() {
     }
 }
 
+/// Messages that between them have every field: the stacks, and each type and version of the ICMPs and of membership.
+fn messages() -> Vec<Recipe> {
+    let mut all: Vec<Recipe> = STACKS.iter().map(|stack| recipe(stack)).collect();
+    for (kind, code) in [(3, 4), (5, 0), (9, 0), (11, 0), (12, 0), (13, 0), (42, 0)] {
+        let mut message = recipe(&[Ethernet, Ipv4, Icmp]);
+        message.set("icmp.type", &kind.to_string()).unwrap();
+        message.set("icmp.code", &code.to_string()).unwrap();
+        all.push(message);
+    }
+    for kind in 1u8..=4 {
+        let mut message = recipe(&[Ethernet, Ipv6, Icmpv6]);
+        message.set("icmpv6.type", &kind.to_string()).unwrap();
+        all.push(message);
+    }
+    for kind in 133..=137 {
+        let mut message = recipe(&[Ethernet, Ipv6, Icmpv6]);
+        assert_eq!(message.push_discovery(kind), Ok(true));
+        all.push(message);
+    }
+    let query = Says::Query(std::time::Duration::from_secs(1));
+    let (four, six) = ("239.1.2.3".parse().unwrap(), "ff15::1".parse().unwrap());
+    let (of_four, of_six) = (["10.0.0.9".parse().unwrap()], ["fd00::9".parse().unwrap()]);
+    for (says, version, named) in
+        [(Says::Join, 1, 0), (Says::Join, 2, 0), (Says::Leave, 2, 0), (query, 2, 0), (Says::Join, 3, 1), (query, 3, 1)]
+    {
+        let ethernet = || Recipe::new(&[Ethernet]).unwrap();
+        let mut message = igmp(says, version, four, &of_four[..named]).unwrap();
+        message.wrap(ethernet());
+        all.push(message);
+        if version > 1 {
+            let mut message = membership::mld(says, version - 1, six, &of_six[..named]).unwrap();
+            message.wrap(ethernet());
+            all.push(message);
+        }
+    }
+    all
+}
+
+/// Whether the field can be set in this message, and is what decoding reads there then.
+fn is_read_back(message: &Recipe, protocol: Protocol, field: &Field, value: &str) -> bool {
+    let Some(index) = message.parts.iter().position(|part| part.protocol == protocol) else { return false };
+    let mut message = message.clone();
+    if message.set(field.name, value).is_err() {
+        return false;
+    }
+    let built = message.build().unwrap();
+    read(&built.bytes, index, protocol, field).is_some_and(|found| found.replace(':', "") == value.replace(':', ""))
+}
+
+#[test]
+fn every_field_that_can_be_set_is_read_back_from_some_message() {
+    let messages = messages();
+    let mut missing = Vec::new();
+    for protocol in Protocol::ALL {
+        for field in protocol.fields().iter().filter(|field| is_settable(*protocol, field)) {
+            let values: Vec<String> = match field.name {
+                "tcp.options.tfo.cookie" => vec!["0102030405060708".to_owned()],
+                "tcp.options.md5.digest" => vec!["01".repeat(16)],
+                "tcp.options.sack_perm" => vec!["1".to_owned()],
+                name if name.starts_with("tcp.options.") => vec!["7".to_owned()],
+                // Small numbers, which lengths and types can be, and one of all bits.
+                _ => (0..=255).chain([0x9e37_79b9_7f4a_7c15]).map(|number| sample(field, number)).collect(),
+            };
+            let found = values
+                .iter()
+                .any(|value| messages.iter().any(|message| is_read_back(message, *protocol, field, value)));
+            if !found {
+                missing.push(field.name);
+            }
+        }
+    }
+    assert_eq!(missing, [""; 0], "are set, and are never read");
+}
+
 #[test]
 fn every_protocol_that_can_be_built_is_in_a_stack() {
     for protocol in Protocol::ALL {
