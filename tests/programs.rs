@@ -100,8 +100,8 @@ fn a_port_that_changes_hands_under_load_is_never_said_to_be_the_others() {
     assert!(truth.len() > 2000 && known.len() == 2, "{known:?} of {} are known: {}", truth.len(), left.talk);
     // Where nobody answered, nobody is named.
     for (stream, names) in said.iter().filter(|(stream, _)| !answered.contains(*stream)) {
-        let rows: Vec<&str> = left.out.lines().filter(|row| row.split('\t').next() == Some(stream)).collect();
-        assert!(names.is_empty(), "stream {stream}: {names:?}\n{}\n{}", rows.join("\n"), left.talk);
+        let rows = || left.out.lines().filter(|row| row.split('\t').next() == Some(stream)).collect::<Vec<_>>();
+        assert!(names.is_empty(), "stream {stream}: {names:?}\n{}\n{}", rows().join("\n"), left.talk);
     }
 }
 
