@@ -357,7 +357,9 @@ fn translates_an_error_and_the_packet_that_it_quotes_both_ways() {
             assert_eq!(ends(&back), (end(router, 0), host(10, 0)));
             // But for the time to live, the inside host is quoted what it sent, as far as checksums go.
             let (mut quote, mut sent) = (back[28..].to_vec(), sent[..quoted].to_vec());
-            [&mut quote, &mut sent].map(|packet| packet[8..12].fill(0));
+            for packet in [&mut quote, &mut sent] {
+                packet[8..12].fill(0);
+            }
             assert_eq!(quote, sent);
 
             let mut answer = packet(protocol, server(0, 3478), outside, 40);
