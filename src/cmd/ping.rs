@@ -278,6 +278,6 @@ fn dry_run(args: &Args, target: Target) -> anyhow::Result<Exit> {
         Protocol::Tcp => "port 40000 and start number 0 stand for those that the kernel chooses, and it adds options",
         Protocol::Udp => "port 40000 stands for the one that the kernel chooses",
     };
-    eprintln!("nothing was sent; {chosen}");
+    args::talk(&format!("nothing was sent; {chosen}"));
     Ok(Exit::Done)
 }

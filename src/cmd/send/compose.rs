@@ -14,7 +14,7 @@ use crate::frame::Source;
 use crate::io::file;
 use crate::wire::build::membership::{self, Says};
 use crate::wire::build::{Built, Error, Recipe, fragments};
-use crate::wire::{Layers, Protocol, decode, mld};
+use crate::wire::{Layers, Protocol, decode, mld, ndp};
 
 /// The packet without its link, and where it goes.
 pub struct Composed {
@@ -86,7 +86,12 @@ fn by_hand(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
         (Kind::Tcp, _) => recipe.push(Protocol::Tcp)?,
         (Kind::Udp, _) => recipe.push(Protocol::Udp)?,
         (Kind::Icmp, IpAddr::V4(_)) => recipe.push(Protocol::Icmp)?,
-        (Kind::Icmp, IpAddr::V6(_)) => recipe.push(Protocol::Icmpv6)?,
+        (Kind::Icmp, IpAddr::V6(_)) => {
+            recipe.push(Protocol::Icmpv6)?;
+            if let Some(kind) = discovery(args) {
+                recipe.push_discovery(kind)?;
+            }
+        }
         (Kind::Arp, IpAddr::V4(_)) => recipe.push(Protocol::Arp)?,
         (Kind::Arp, IpAddr::V6(_)) => bail!("ARP asks for IPv4 addresses; IPv6 has neighbour discovery"),
         _ => {}
@@ -98,6 +103,21 @@ fn by_hand(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
         (_, Some(port)) => bail!("only TCP and UDP have ports: what is {port} to be?"),
     }
     Ok(Composed { recipe, to: address, zone, needs_link: kind == Kind::Arp, link_local: false, port })
+}
+
+/// The type of the message of neighbour discovery that is asked for, by its number or by a field that only it has.
+fn discovery(args: &Args) -> Option<u8> {
+    let message = |name: &str| match name.get(.."icmpv6.nd.ra".len())? {
+        _ if name == "icmpv6.rd.na.target_address" => Some(ndp::REDIRECT),
+        "icmpv6.nd.rd" => Some(ndp::REDIRECT),
+        "icmpv6.nd.ra" => Some(ndp::ROUTER_ADVERTISEMENT),
+        "icmpv6.nd.ns" => Some(ndp::NEIGHBOUR_SOLICITATION),
+        "icmpv6.nd.na" => Some(ndp::NEIGHBOUR_ADVERTISEMENT),
+        _ => None,
+    };
+    let set = args.made.set.iter();
+    let by_number = set.clone().rev().find(|(name, _)| name == "icmpv6.type").map(|(_, value)| value.parse().ok());
+    by_number.unwrap_or_else(|| set.rev().find_map(|(name, _)| message(name)))
 }
 
 fn membership(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
@@ -230,7 +250,12 @@ pub struct Packets {
     /// What is filled in where nobody set it.
     fresh: Fresh,
     fragment: Option<(usize, usize)>,
+    /// Fields that were set and that the kernel fills in all the same.
+    pub taken: Vec<String>,
 }
+
+/// What the kernel fills in of an IPv4 header at layer 3, whatever is there (raw(7)).
+const KERNELS: [&str; 2] = ["ip.len", "ip.checksum"];
 
 /// Numbers that are new each time.
 struct Fresh {
@@ -246,12 +271,19 @@ impl Packets {
         if !way.layer_3 {
             recipe.wrap(link_layers(&args.made.vlan)?);
         }
+        let mut taken = Vec::new();
         for (name, value) in &args.made.set {
-            recipe.set(name, value).map_err(|error| explained(error, name))?;
+            if way.layer_3 && way.to.is_ipv4() && KERNELS.contains(&name.as_str()) {
+                // The value is looked at all the same: it may be none.
+                recipe.clone().set(name, value).map_err(|error| explained(error, name))?;
+                taken.push(name.clone());
+            } else {
+                recipe.set(name, value).map_err(|error| explained(error, name))?;
+            }
         }
         if args.made.fragment.is_some() {
             let set = ["ip.len", "ip.checksum", "ip.flags.mf", "ip.frag_offset", "ipv6.plen"];
-            if let Some(name) = set.into_iter().find(|name| recipe.has_set(name)) {
+            if let Some(name) = set.into_iter().find(|name| recipe.has_set(name) || taken.iter().any(|it| it == name)) {
                 bail!("--fragment gives each fragment a {name} of its own, so it cannot be set");
             }
         }
@@ -295,7 +327,7 @@ impl Packets {
             }
         }
         let fragment = args.made.fragment.map(|size| (size, args.made.overlap));
-        let mut packets = Self { recipe, fresh, fragment };
+        let mut packets = Self { recipe, fresh, fragment, taken };
         let everybody = (!composed.needs_neighbour()).then_some([0xff; 6]);
         if let Some(next_hop) = everybody.or(way.next_hop) {
             packets.next_hop(next_hop)?;

@@ -70,15 +70,16 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
     let whole = packets.whole(0)?;
     let length = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);
     let frame = Frame { link: link_type(way), data: &whole.bytes, length, ..Frame::empty() };
+    super::exchange::say_taken(packets);
     super::exchange::say_unread(args, &decode(frame, &mut Layers::new()));
     let how = if way.layer_3 { "at layer 3, the kernel adds the rest" } else { "as a frame" };
-    eprintln!("netlab: nothing was sent; it would go out on {}, {how}", way.link.name);
+    terminal::talk(&format!("netlab: nothing was sent; it would go out on {}, {how}", way.link.name));
     if !way.layer_3 && way.next_hop.is_none() && !packets.has_set("eth.dst") && args.kind != Some(super::Kind::Arp) {
-        eprintln!("netlab: eth.dst is not known yet: the neighbour is asked for it when the packet is sent");
+        terminal::talk("netlab: eth.dst is not known yet: the neighbour is asked for it when the packet is sent");
     }
     let more = args.pace.most() - 1;
     if more > 0 {
-        eprintln!("netlab: and {more} more like it, {} a second", args.pace.rate);
+        terminal::talk(&format!("netlab: and {more} more like it, {} a second", args.pace.rate));
     }
     Ok(Exit::Done)
 }

@@ -11,7 +11,7 @@ use super::answer::{Answer, Ours, Says, Seen, What};
 use super::compose::Packets;
 use super::way::Way;
 use super::{Args, Exit, dry};
-use crate::cmd::output;
+use crate::cmd::{args as terminal, output};
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Frame, Timestamp};
 use crate::io::bpf::Selection;
@@ -21,6 +21,7 @@ use crate::io::netns::Leash;
 use crate::io::raw::Raw;
 use crate::io::{link, pcap, privilege};
 use crate::pipeline::{self, Filtered, Next, Sink};
+use crate::view::wrap;
 use crate::wire::{Layers, Packet, Protocol, decode};
 
 /// How long answers are waited for.
@@ -61,7 +62,8 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let frame = Frame { link: dry::link_type(way), data: &whole.bytes, length, ..Frame::empty() };
     let built = decode(frame, &mut layers);
     let ours = Ours::of(&built);
-    warn(&packets, way, ours.as_ref());
+    say_taken(&packets);
+    warn(ours.as_ref());
     say_unread(args, &built);
     let overlap = (args.made.overlap > 0).then(|| "its fragments overlap (RFC 5722)".to_owned());
     let fault = fault(&built).map(|field| format!("{field} is wrong")).or(overlap);
@@ -120,8 +122,8 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let summary = ran?;
     let sent = sent?;
     summary.failure.map_or(Ok(()), Err)?;
-    let interrupted = interrupt.happened();
-    let verdict = verdict(&told, ours.as_ref(), sent, wait, fault.as_deref(), interrupted);
+    let (tagged, interrupted) = (!args.made.vlan.is_empty(), interrupt.happened());
+    let verdict = verdict(&told, ours.as_ref(), sent, wait, fault.as_deref(), tagged, interrupted);
     say(args, &verdict)?;
     Ok(match () {
         () if interrupted && told.answers.is_empty() => Exit::Interrupted,
@@ -262,6 +264,7 @@ fn verdict(
     sent: u64,
     wait: Duration,
     fault: Option<&str>,
+    tagged: bool,
     interrupted: bool,
 ) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
@@ -311,7 +314,8 @@ fn verdict(
                 format!("{waited}; a datagram need not be answered: a program took it, or a firewall dropped it")
             }
             (_, Some(What::Tcp { .. } | What::Icmp { .. })) if ours.is_some_and(Ours::asks) => {
-                format!("{waited}: a firewall drops it, or nobody is there")
+                let tagged = if tagged { ", or nobody on that VLAN" } else { "" };
+                format!("{waited}: a firewall drops it, or nobody is there{tagged}")
             }
             (_, Some(What::Arp { request: true })) => format!("{waited}: nobody on this network has the address"),
             (_, Some(What::Membership { query: true, .. })) => {
@@ -336,27 +340,31 @@ fn say(args: &Args, lines: &[String]) -> anyhow::Result<()> {
     let people = args.output.fields.is_empty() && !args.output.json;
     for line in lines {
         if people {
-            writeln!(output::stdout()?, "{line}")?;
+            let mut text = Vec::new();
+            wrap::hanging(line, terminal::room(), 0, 2, &mut text);
+            text.push(b'\n');
+            output::stdout()?.write_all(&text)?;
         } else {
-            eprintln!("netlab: {line}");
+            terminal::talk(&format!("netlab: {line}"));
         }
     }
     Ok(())
 }
 
-/// What will not be as it was asked for, or will not come back.
-fn warn(packets: &Packets, way: &Way, ours: Option<&Ours>) {
-    if way.layer_3 && way.to.is_ipv4() {
-        let set = ["ip.len", "ip.checksum"].into_iter().filter(|name| packets.has_set(name));
-        for name in set {
-            eprintln!("netlab: {name} is filled in by the kernel at layer 3 (raw(7)), whatever is set");
-        }
-    }
+/// What will not come back.
+fn warn(ours: Option<&Ours>) {
     let Some(ours) = ours else { return };
     let own = link::links()
         .is_ok_and(|links| links.iter().any(|link| link.addresses.iter().any(|(address, _)| *address == ours.source)));
     if !own && !ours.source.is_unspecified() {
-        eprintln!("netlab: {} is no address of this machine: answers go there", ours.source);
+        terminal::talk(&format!("netlab: {} is no address of this machine: answers go there", ours.source));
+    }
+}
+
+/// Tells which fields will not be as they were set.
+pub fn say_taken(packets: &Packets) {
+    for name in &packets.taken {
+        terminal::talk(&format!("netlab: {name} is filled in by the kernel at layer 3 (raw(7)), whatever is set"));
     }
 }
 
@@ -370,7 +378,7 @@ pub fn say_unread(args: &Args, packet: &Packet<'_>) {
             fields.any(|field| field.name == plain && field.first(&at).is_some())
         });
         if !read && !plain.ends_with(".payload") && !plain.starts_with("data.") {
-            eprintln!("netlab: {name} is set, but who reads the packet finds no such field in it");
+            terminal::talk(&format!("netlab: {name} is set, but who reads the packet finds no such field in it"));
         }
     }
 }

@@ -133,8 +133,8 @@ fn short(name: &str) -> Option<&'static str> {
         "tcp.hdr_len" => "Offset",
         "tcp.flags.res" => "Rsrvd",
         "tcp.flags.ae" => "AE",
-        "vlan.priority" => "PCP",
-        "vlan.dei" => "DEI",
+        "vlan.priority" | "ieee8021ad.priority" => "PCP",
+        "vlan.dei" | "ieee8021ad.dei" => "DEI",
         "icmpv6.nd.na.flag.r" => "R",
         "icmpv6.nd.na.flag.s" | "igmp.s" | "icmpv6.mld.flag.s" | "mpls.bottom" | "gre.flags.sequence_number" => "S",
         "icmpv6.nd.na.flag.o" => "O",
@@ -157,7 +157,17 @@ mod tests {
 
     #[test]
     fn every_short_name_belongs_to_a_field() {
-        for name in ["ip.hdr_len", "tcp.hdr_len", "vlan.dei", "igmp.qqic", "mpls.bottom", "gre.flags.key", "llc.dsap"] {
+        for name in [
+            "ip.hdr_len",
+            "tcp.hdr_len",
+            "vlan.dei",
+            "ieee8021ad.priority",
+            "ieee8021ad.dei",
+            "igmp.qqic",
+            "mpls.bottom",
+            "gre.flags.key",
+            "llc.dsap",
+        ] {
             assert!(short(name).is_some() && field::resolve(name).is_ok(), "{name}");
         }
     }

@@ -207,6 +207,7 @@ fn stop(packet: &Packet<'_>, words: &Words, parts: &mut Parts) {
             let mut shown = Vec::new();
             match name {
                 Some(name) => shown.extend_from_slice(name.as_bytes()),
+                None if space == "IP protocol" => text::decimal(number.into(), &mut shown),
                 None => text::hex(number.into(), 2, &mut shown),
             }
             say(Role::Plain, words.unknown, &[space.as_bytes(), &shown]);
