@@ -34,6 +34,11 @@ pub enum Error {
     Down(String),
     #[error("no route leads to {0}: say by which interface, with -i (`netlab interfaces` lists them)")]
     NoRoute(IpAddr),
+    #[error(
+        "{interface} has no route to {group}; groups get one with:  sudo ip route add multicast {} dev {interface} table local",
+        if .group.is_ipv4() { "224.0.0.0/4" } else { "ff00::/8" }
+    )]
+    NoRouteBy { group: IpAddr, interface: String },
     #[error("{interface} has no IPv4 address to send from")]
     NoAddress { interface: String },
     #[error(
@@ -291,7 +296,12 @@ impl Sender {
         prepare(&probe)?;
         let to = scoped(group, interface);
         // A connected socket knows the address that it sends from, but hears nobody else than the group.
-        probe.connect(&to.into()).map_err(failed("send to", group))?;
+        probe.connect(&to.into()).map_err(|error| match error.kind() {
+            io::ErrorKind::NetworkUnreachable => {
+                Error::NoRouteBy { group: group.ip(), interface: interface.name.clone() }
+            }
+            _ => failed("send to", group)(error),
+        })?;
         let from = probe.local_addr().ok().and_then(|own| own.as_socket());
         let any: IpAddr = if group.is_ipv4() { [0u8; 4].into() } else { [0u16; 8].into() };
         own.bind(&SocketAddr::new(any, 0).into()).map_err(failed("find a port for", group))?;

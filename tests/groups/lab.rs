@@ -12,11 +12,6 @@ use serde_json::Value;
 
 use crate::network::{self, Network, wait_for};
 
-const SNOOPING: &str = "mcast_snooping 1 mcast_querier 0 mcast_query_use_ifaddr 1 \
-    mcast_igmp_version 3 mcast_mld_version 2 mcast_query_interval 100 mcast_query_response_interval 50 \
-    mcast_startup_query_interval 100 mcast_membership_interval 250 mcast_querier_interval 300 \
-    mcast_last_member_interval 20";
-
 pub struct Lab(Network);
 
 impl Deref for Lab {
@@ -30,15 +25,7 @@ impl Deref for Lab {
 impl Lab {
     /// `None`, having said why, where this kernel has no such namespaces for us.
     pub fn new() -> Option<Self> {
-        network::hosts(&["switch", "one", "two"])
-            .cable(["switch", "p1"], ["one", "eth0"])
-            .cable(["switch", "p2"], ["two", "eth0"])
-            .bridge("switch", "br0", SNOOPING, &["p1", "p2"])
-            .up("switch", "br0", &["10.9.0.1/24"])
-            .up("one", "eth0", &["10.9.0.2/24"])
-            .up("two", "eth0", &["10.9.0.3/24"])
-            .start()
-            .map(Self)
+        network::snooping_switch(&["one", "two"]).start().map(Self)
     }
 
     /// The objects of `netlab groups --json` on a host.

@@ -69,6 +69,26 @@ pub fn here_router_there() -> Plan {
         .try_sh("there", "ip route add default via fd00:2::254")
 }
 
+/// `switch` (10.9.0.1, fd00:9::1 on br0; ports p1, p2, ...) and hosts on its ports: 10.9.0.2, fd00:9::2, and so on, on eth0.
+/// The bridge snoops; its timers are short: it asks every second, and forgets after 2.5. It begins without asking.
+pub fn snooping_switch(names: &[&str]) -> Plan {
+    const SNOOPING: &str = "mcast_snooping 1 mcast_querier 0 mcast_query_use_ifaddr 1 \
+        mcast_igmp_version 3 mcast_mld_version 2 mcast_query_interval 100 mcast_query_response_interval 50 \
+        mcast_startup_query_interval 100 mcast_membership_interval 250 mcast_querier_interval 300 \
+        mcast_last_member_interval 20";
+    let mut plan = hosts(&[&["switch"], names].concat());
+    let ports: Vec<String> = (1..=names.len()).map(|number| format!("p{number}")).collect();
+    for (port, host) in ports.iter().zip(names) {
+        plan = plan.cable(["switch", port], [host, "eth0"]);
+    }
+    let ports: Vec<&str> = ports.iter().map(String::as_str).collect();
+    plan = plan.bridge("switch", "br0", SNOOPING, &ports).up("switch", "br0", &["10.9.0.1/24", "fd00:9::1/64"]);
+    for (number, host) in (2..).zip(names) {
+        plan = plan.up(host, "eth0", &[&format!("10.9.0.{number}/24"), &format!("fd00:9::{number}/64")]);
+    }
+    plan
+}
+
 impl Plan {
     /// A veth cable between two interfaces, each `[host, name]`. They are down until [`Plan::up`].
     pub fn cable(mut self, one: [&str; 2], other: [&str; 2]) -> Self {

@@ -436,7 +436,7 @@ fn dry_run(args: &Args) -> anyhow::Result<Exit> {
         let interface = multicast::leading_to(group.ip(), named)?;
         let membership = Membership::planned(group.ip(), &interface, &args.sources(group.ip()), &interfaces);
         let Expected::Message { version, .. } = membership.joining else {
-            println!("{}", membership.in_words("joined", membership.joining));
+            println!("{}", membership.in_words("would be joined", membership.joining));
             continue;
         };
         let link = links.iter().find(|link| link.index == interface.index);
