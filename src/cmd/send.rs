@@ -4,12 +4,12 @@
 //! start threads. Nothing is sent before the capture that is to see the answers is active.
 
 mod answer;
-mod compose;
-mod dry;
+pub(super) mod compose;
+pub(super) mod dry;
 mod exchange;
-mod neighbour;
+pub(super) mod neighbour;
 pub(super) mod target;
-mod way;
+pub(super) mod way;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -213,7 +213,8 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 
 fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
     let composed = compose::recipe(args)?;
-    let mut way = Way::find(&composed, args.made.interface.as_deref())?;
+    let mut way =
+        Way::find(composed.to, composed.needs_link, args.made.interface.as_deref().or(composed.zone.as_deref()))?;
     compose::check_source(args, &composed, &way)?;
     way.known_next_hop()?;
     let mut packets = compose::Packets::new(args, &composed, &way)?;

@@ -8,7 +8,9 @@
 
 pub mod chance;
 pub mod doctor;
+pub mod handshake;
 pub mod heartbeat;
 pub mod multicast;
 pub mod nat;
+pub mod neighbour;
 pub mod ping;

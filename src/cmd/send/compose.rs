@@ -240,7 +240,8 @@ fn payload(args: &Args) -> anyhow::Result<Option<Vec<u8>>> {
     Ok(Some(bytes))
 }
 
-fn hexadecimal(digits: &str) -> anyhow::Result<Vec<u8>> {
+/// The bytes of pairs of hexadecimal digits.
+pub fn hexadecimal(digits: &str) -> anyhow::Result<Vec<u8>> {
     crate::wire::build::hexadecimal(digits).with_context(|| format!("{digits:?} are not pairs of hexadecimal digits"))
 }
 

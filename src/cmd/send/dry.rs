@@ -8,18 +8,25 @@ use crate::pipeline;
 use crate::view::explain::{Explain, Options};
 use crate::view::hex::Hex;
 use crate::view::style::Palette;
-use crate::wire::{Layers, decode};
+use crate::wire::{Layers, Protocol, decode};
 
 use super::compose::Packets;
 use super::way::Way;
 use super::{Args, Exit};
+use crate::cmd::output::Output;
 use crate::cmd::{args as terminal, output};
 
 /// Frames that were made and come from no capture.
-struct Made {
+pub struct Made {
     frames: Vec<Vec<u8>>,
     interface: [Interface; 1],
     next: usize,
+}
+
+impl Made {
+    pub fn new(frames: Vec<Vec<u8>>, link: LinkType) -> Self {
+        Self { frames, interface: [Interface { name: None, link, snap_length: 0 }], next: 0 }
+    }
 }
 
 impl Source for Made {
@@ -56,16 +63,12 @@ pub fn link_type(way: &Way) -> LinkType {
 pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> {
     let frames = packets.frames(0)?;
     let count = frames.len() as u64;
-    let source = || Made {
-        frames: frames.clone(),
-        interface: [Interface { name: None, link: link_type(way), snap_length: 0 }],
-        next: 0,
-    };
+    let source = || Made::new(frames.clone(), link_type(way));
     let chosen = &args.output;
     if !chosen.fields.is_empty() || chosen.json || chosen.verbose || chosen.hex {
         pipeline::run(&mut source(), &mut FlowTable::new(), &mut chosen.sink()?)?;
     } else {
-        explain(args, count, source)?;
+        explain(chosen, count, |_| Vec::new(), source)?;
     }
     let whole = packets.whole(0)?;
     let length = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);
@@ -84,11 +87,16 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
     Ok(Exit::Done)
 }
 
-/// Each packet explained, and then the bytes of all.
-fn explain(args: &Args, count: u64, source: impl Fn() -> Made) -> anyhow::Result<()> {
-    let (palette, words) = (Palette::new(args.output.color.on_stdout()), args.output.language.words());
+/// Each packet explained, with the layers that `only` names for its number (none: all), and then the bytes of all.
+pub fn explain(
+    chosen: &Output,
+    count: u64,
+    only: impl Fn(u64) -> Vec<Protocol>,
+    source: impl Fn() -> Made,
+) -> anyhow::Result<()> {
+    let (palette, words) = (Palette::new(chosen.color.on_stdout()), chosen.language.words());
     for number in 1..=count {
-        let options = Options { words, palette, width: terminal::width(), ascii: false, only: Vec::new() };
+        let options = Options { words, palette, width: terminal::width(), ascii: false, only: only(number) };
         let mut explain = Explain::new(output::stdout()?, options, number);
         pipeline::run(&mut source(), &mut FlowTable::new(), &mut explain)?;
         writeln!(output::stdout()?)?;

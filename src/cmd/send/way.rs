@@ -4,9 +4,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use anyhow::{Context, bail};
 
-use super::compose::Composed;
 use super::exchange::Out;
 use super::neighbour;
+use crate::engine::neighbour::Mac;
 use crate::frame::LinkType;
 use crate::io::link::{self, Link};
 use crate::io::route;
@@ -40,10 +40,9 @@ pub enum Hop {
 
 impl Way {
     /// Asks the kernel for the way; an interface that was named goes before its route.
-    pub fn find(composed: &Composed, interface: Option<&str>) -> anyhow::Result<Self> {
+    /// `needs_link`: what is sent has layers that only frames have.
+    pub fn find(to: IpAddr, needs_link: bool, interface: Option<&str>) -> anyhow::Result<Self> {
         let links = link::links()?;
-        let to = composed.to;
-        let interface = interface.or(composed.zone.as_deref());
         let named = match interface {
             Some(name) => {
                 let found = links.iter().find(|link| link.name == name);
@@ -74,7 +73,7 @@ impl Way {
             bail!("{} is switched off", link.name);
         }
         let layer_3 = link.loopback || local || link.link != Some(LinkType::ETHERNET);
-        if layer_3 && composed.needs_link {
+        if layer_3 && needs_link {
             bail!("{} takes no frames made by hand, only IP packets: ARP and VLAN tags need Ethernet", link.name);
         }
         let of_route = route.ok().filter(|way| way.interface == link.index).and_then(|way| way.source);
@@ -106,19 +105,32 @@ impl Way {
     pub fn next_hop(&mut self, out: &mut Out) -> anyhow::Result<Hop> {
         if let (None, Out::Frames(channel)) = (self.next_hop, out) {
             let next = self.next();
-            self.next_hop = neighbour::ask(channel, self, next)?;
+            let name = &self.link.name;
+            let source = self.source.with_context(|| format!("{name} has no address of this family"))?;
+            self.next_hop = neighbour::ask(channel, name, self.own(), source, next)?;
             return Ok(self.next_hop.map_or(Hop::Silent(next), Hop::Known));
         }
         Ok(self.next_hop.map_or(Hop::NotNeeded, Hop::Known))
     }
 
-    fn next(&self) -> IpAddr {
+    /// Who the frame is for: the router, or the target itself.
+    pub fn next(&self) -> IpAddr {
         self.gateway.unwrap_or(self.to)
     }
 
     /// This machine's link address on the interface; zeroes where it has none.
     pub fn own_hardware(&self) -> String {
         self.link.hardware.clone().unwrap_or_else(|| "00:00:00:00:00:00".to_owned())
+    }
+
+    /// The same as bytes.
+    pub fn own(&self) -> Mac {
+        let mut own = [0; 6];
+        let hardware = self.own_hardware();
+        for (byte, digits) in own.iter_mut().zip(hardware.split(':')) {
+            *byte = u8::from_str_radix(digits, 16).unwrap_or(0);
+        }
+        own
     }
 }
 
