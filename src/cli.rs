@@ -54,6 +54,8 @@ pub enum Command {
     Doctor(cmd::doctor::Args),
     /// Put a packet made by hand on the wire, every field as you like, and say what comes back
     Send(Box<cmd::send::Args>),
+    /// Make a TCP connection by hand, packet by packet, and see what a host does with one that does not fit
+    Handshake(Box<cmd::handshake::Args>),
     /// Send datagrams to multicast groups, or join groups and hear them, with the IGMP or MLD that this causes
     Multicast(cmd::multicast::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
@@ -87,6 +89,7 @@ impl Command {
             Self::Interfaces(args) => cmd::interfaces::run(args),
             Self::Doctor(args) => cmd::doctor::run(args),
             Self::Send(args) => cmd::send::run(*args),
+            Self::Handshake(args) => cmd::handshake::run(*args),
             Self::Multicast(args) => cmd::multicast::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),

@@ -17,6 +17,7 @@ pub mod explain;
 pub mod fields;
 pub mod follow;
 pub mod groups;
+pub mod handshake;
 pub mod input;
 pub mod inside;
 pub mod interfaces;

@@ -20,7 +20,7 @@ use super::output::Output;
 use super::{Exit, inside};
 use crate::io::netns::Leash;
 use crate::quantity;
-use way::{Hop, Way};
+use way::{Hop, Needs, Way};
 
 /// More packets than this are sent only with `--yes`.
 const MANY: u64 = 1_000;
@@ -213,8 +213,9 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 
 fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
     let composed = compose::recipe(args)?;
-    let mut way =
-        Way::find(composed.to, composed.needs_link, args.made.interface.as_deref().or(composed.zone.as_deref()))?;
+    let needs = Needs { link: composed.needs_link, link_local: composed.link_local };
+    let interface = args.made.interface.as_deref().or(composed.zone.as_deref());
+    let mut way = Way::find(composed.to, needs, interface)?;
     compose::check_source(args, &composed, &way)?;
     way.known_next_hop()?;
     let mut packets = compose::Packets::new(args, &composed, &way)?;

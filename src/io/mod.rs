@@ -12,6 +12,7 @@ pub mod file;
 pub mod groups;
 pub mod holder;
 pub mod interrupt;
+pub mod keys;
 pub mod limits;
 pub mod link;
 pub mod membership;

@@ -4,6 +4,7 @@
 //! calls [`enter`] before anything else. Guarantee: the inside is PID 1 of its own PID namespace and dies with the
 //! process outside, so even `kill -9` leaves neither a process nor a namespace behind.
 
+pub mod cable;
 pub mod lan;
 pub mod peer;
 mod refusal;

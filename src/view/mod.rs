@@ -9,6 +9,7 @@ pub mod explain;
 pub mod findings;
 pub mod follow;
 pub mod grid;
+pub mod handshake;
 pub mod hex;
 pub mod json;
 pub mod ladder;

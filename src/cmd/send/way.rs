@@ -28,6 +28,15 @@ pub struct Way {
     pub next_hop: Option<[u8; 6]>,
 }
 
+/// What the way of a packet depends on beside its address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Needs {
+    /// It has layers that only frames have.
+    pub link: bool,
+    /// It comes from the link-local address.
+    pub link_local: bool,
+}
+
 /// Who a frame is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hop {
@@ -40,8 +49,7 @@ pub enum Hop {
 
 impl Way {
     /// Asks the kernel for the way; an interface that was named goes before its route.
-    /// `needs_link`: what is sent has layers that only frames have.
-    pub fn find(to: IpAddr, needs_link: bool, interface: Option<&str>) -> anyhow::Result<Self> {
+    pub fn find(to: IpAddr, needs: Needs, interface: Option<&str>) -> anyhow::Result<Self> {
         let links = link::links()?;
         let named = match interface {
             Some(name) => {
@@ -73,7 +81,7 @@ impl Way {
             bail!("{} is switched off", link.name);
         }
         let layer_3 = link.loopback || local || link.link != Some(LinkType::ETHERNET);
-        if layer_3 && needs_link {
+        if layer_3 && needs.link {
             bail!("{} takes no frames made by hand, only IP packets: ARP and VLAN tags need Ethernet", link.name);
         }
         let of_route = route.ok().filter(|way| way.interface == link.index).and_then(|way| way.source);
@@ -83,7 +91,7 @@ impl Way {
             _ => true,
         };
         let mut own = link.addresses.iter().map(|(address, _)| *address).filter(same_family);
-        let source = if composed.link_local {
+        let source = if needs.link_local {
             own.find(|address| matches!(address, IpAddr::V6(six) if six.is_unicast_link_local()))
         } else {
             of_route.or_else(|| own.clone().find(near)).or_else(|| own.next())

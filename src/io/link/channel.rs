@@ -23,9 +23,19 @@ pub const TICK: Duration = Duration::from_millis(20);
 impl Channel {
     /// Needs CAP_NET_RAW.
     pub fn open(name: &str) -> Result<Self, Error> {
+        Self::configured(name, Config { promiscuous: false, ..Config::default() })
+    }
+
+    /// For a conversation: room for what the kernel has put together from many segments. `promiscuous`: frames for other
+    /// link addresses than the interface's pass, too; the kernel forgets that with the socket.
+    pub fn open_wide(name: &str, promiscuous: bool) -> Result<Self, Error> {
+        Self::configured(name, Config { promiscuous, read_buffer_size: 1 << 17, ..Config::default() })
+    }
+
+    fn configured(name: &str, config: Config) -> Result<Self, Error> {
         let gone = || refused("send on", name, io::ErrorKind::NotFound.into());
         let interface = interfaces().find(|one| one.name == name).ok_or_else(gone)?;
-        let config = Config { promiscuous: false, read_timeout: Some(TICK), ..Config::default() };
+        let config = Config { read_timeout: Some(TICK), ..config };
         match datalink::channel(&interface, config) {
             Ok(datalink::Channel::Ethernet(sender, receiver)) => Ok(Self { sender, receiver }),
             Ok(_) => Err(refused("send on", name, io::ErrorKind::Unsupported.into())),

@@ -66,7 +66,7 @@ pub fn join_speaking(groups: Vec<SocketAddr>) -> Result<(), Error> {
             let told = to_peer.write_all(b"c");
             told.map_err(|source| Error::Failed { operation: "tell the peer to go on", source })?;
             heard(&mut from_peer)?;
-            carries(HERE);
+            carries(HERE.name);
             Ok(())
         }
     }
@@ -93,7 +93,7 @@ fn be_the_peer(
     from_here.read_exact(&mut [0]).map_err(talk)?;
     raise_loopback().map_err(failed("raise the peer's loopback interface"))?;
     set_up(PEER)?;
-    carries(PEER);
+    carries(PEER.name);
     let listen = |source| Error::Failed { operation: "listen on the peer", source };
     // [::] takes IPv4 too; where there is no IPv6, 0.0.0.0 does.
     let tcp = TcpListener::bind(("::", ECHO)).or_else(|_| TcpListener::bind(("0.0.0.0", ECHO))).map_err(listen)?;
@@ -156,9 +156,9 @@ fn set_up(end: End) -> Result<(), Error> {
     netlink(RTM_NEWLINK, 0, &interface(index, IFF_UP)).map_err(failed(operation))
 }
 
-/// Waits until an end takes packets (IF_OPER_UP, RFC 2863 §3.1.14). The kernel notices the carrier some time after it is
+/// Waits until the interface of an end takes packets (IF_OPER_UP, RFC 2863 §3.1.14). The kernel notices the carrier some time after it is
 /// there, and drops without a word what is sent before that: the first packets, and ARP's, which is a second's delay.
-fn carries(end: End) {
+pub(super) fn carries(end: &str) {
     const RTM_GETLINK: u16 = 18;
     const IFLA_IFNAME: u16 = 3;
     const IFLA_OPERSTATE: u16 = 16;
@@ -170,7 +170,7 @@ fn carries(end: End) {
         all.iter().any(|link| {
             let attributes = Attributes(link.get(16..).unwrap_or_default());
             let name = attributes.find(IFLA_IFNAME).and_then(|name| name.split(|byte| *byte == 0).next());
-            name == Some(end.name.as_bytes()) && attributes.find(IFLA_OPERSTATE) == Some(&[UP])
+            name == Some(end.as_bytes()) && attributes.find(IFLA_OPERSTATE) == Some(&[UP])
         })
     };
     let last = Instant::now() + LONGEST;
