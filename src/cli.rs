@@ -58,6 +58,8 @@ pub enum Command {
     Handshake(Box<cmd::handshake::Args>),
     /// Send datagrams to multicast groups, or join groups and hear them, with the IGMP or MLD that this causes
     Multicast(cmd::multicast::Args),
+    /// Build a virtual LAN without root: hosts, switches, NATs, bad lines; run programs in it
+    Lab(cmd::lab::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -91,6 +93,7 @@ impl Command {
             Self::Send(args) => cmd::send::run(*args),
             Self::Handshake(args) => cmd::handshake::run(*args),
             Self::Multicast(args) => cmd::multicast::run(args),
+            Self::Lab(args) => cmd::lab::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

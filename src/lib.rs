@@ -26,10 +26,11 @@
 //! | [`field`] | pure: the registry that joins the declared fields | `flow`, `wire` |
 //! | [`filter`] | pure: display filters, checked against the registry | `field`, `flow`, `wire` |
 //! | [`pipeline`] | the loop, and the merge of sources by time | `filter` and below |
-//! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below |
-//! | [`io`] | the operating system: libpcap, files, namespaces, privileges, sockets | `frame`, `process` |
+//! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below, `lab` |
+//! | [`io`] | the operating system: libpcap, files, namespaces, privileges, sockets | `frame`, `process`, `lab` |
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
 //! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame` |
+//! | [`lab`] | pure: a virtual LAN as data, the operations that build it, the rules of its NATs | `engine`, `quantity` |
 //! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |
@@ -51,6 +52,7 @@ pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod io;
+pub mod lab;
 pub mod pipeline;
 pub mod process;
 pub mod quantity;

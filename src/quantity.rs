@@ -47,6 +47,23 @@ pub fn share(text: &str) -> Result<f64, String> {
     if (0.0..=100.0).contains(&percent) { Ok(percent / 100.0) } else { Err("between 0% and 100%, please".to_owned()) }
 }
 
+/// Bits a second as `10mbit`, `500kbit` or `1gbit` (a kbit is 1000 bits), at least one.
+pub fn rate(text: &str) -> Result<u64, String> {
+    let unit_at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit_at);
+    let wrong = || "write it with its unit: 500kbit, 10mbit, 1gbit".to_owned();
+    let factor: u64 = match unit.to_ascii_lowercase().as_str() {
+        "bit" => 1,
+        "kbit" => 1000,
+        "mbit" => 1_000_000,
+        "gbit" => 1_000_000_000,
+        _ => return Err(wrong()),
+    };
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let rate = number.checked_mul(factor).ok_or_else(|| "that is more than there can be".to_owned())?;
+    if rate == 0 { Err("nothing would pass at all".to_owned()) } else { Ok(rate) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +86,15 @@ mod tests {
         assert_eq!(duration("5m"), Ok(Duration::from_secs(300)));
         for wrong in ["5", "s", "-1s", "0s", "1e9s", "1..5s", "2d", "999h", ""] {
             assert!(duration(wrong).is_err(), "{wrong:?} was taken");
+        }
+    }
+
+    #[test]
+    fn rates_are_bits_a_second() {
+        assert_eq!(rate("10mbit"), Ok(10_000_000));
+        assert_eq!(rate("500kbit"), Ok(500_000));
+        for wrong in ["", "10", "mbit", "0kbit", "1.5mbit", "10MB", "-1kbit", "99999999999gbit"] {
+            assert!(rate(wrong).is_err(), "{wrong:?} was taken");
         }
     }
 

@@ -27,10 +27,10 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // The words for ports and for which program is at an end: found out by io, joined to packets by flow.
     ("process", &["frame"]),
     // A view is a sink of the pipeline over a writer.
-    ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine"]),
+    ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine", "lab"]),
     ("engine", &["wire", "process", "frame"]),
     // The vocabulary of NATs lives in the engine.
-    ("lab", &["engine"]),
+    ("lab", &["engine", "quantity"]),
     ("io", &["frame", "process", "engine", "lab"]),
     ("exercise", &["io", "engine", "process", "quantity"]),
     ("quantity", &[]),

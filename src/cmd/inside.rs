@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{Exit, demo, handshake, multicast, ping, send};
+use super::{Exit, demo, handshake, lab, multicast, ping, send};
 use crate::io::netns::{self, Leash, Side, peer};
 
 #[derive(Debug, clap::Args)]
@@ -21,6 +21,7 @@ pub struct Args {
 enum Inside {
     Demo(demo::Args),
     Handshake(Box<handshake::Args>),
+    Lab(lab::Inside),
     Multicast(multicast::Args),
     Ping(Box<ping::Args>),
     Send(Box<send::Args>),
@@ -30,6 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Inside::Demo(args) => demo::run_inside(args),
         Inside::Handshake(args) => handshake::run_inside(*args),
+        Inside::Lab(args) => lab::run_inside(&args),
         Inside::Multicast(args) => multicast::run_inside(args),
         Inside::Ping(args) => ping::run_inside(*args),
         Inside::Send(args) => send::run_inside(*args),

@@ -21,6 +21,7 @@ pub mod handshake;
 pub mod input;
 pub mod inside;
 pub mod interfaces;
+pub mod lab;
 pub mod ladder;
 pub mod multicast;
 pub mod output;
@@ -48,6 +49,8 @@ pub enum Exit {
     CouldNot,
     /// 130: interrupted, and nothing was completed.
     Interrupted,
+    /// What a program ended with that was run for the user.
+    Of(u8),
 }
 
 impl Exit {
@@ -69,6 +72,7 @@ impl From<Exit> for ExitCode {
             Exit::No => 1,
             Exit::CouldNot => 2,
             Exit::Interrupted => 130,
+            Exit::Of(code) => code,
         })
     }
 }

@@ -13,6 +13,7 @@ pub mod groups;
 pub mod holder;
 pub mod interrupt;
 pub mod keys;
+pub mod lab;
 pub mod limits;
 pub mod link;
 pub mod membership;

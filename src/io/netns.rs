@@ -159,7 +159,7 @@ pub fn without_name_server() -> Result<(), Error> {
 }
 
 /// Sets IFF_UP on `lo`: a struct ifinfomsg.
-fn raise_loopback() -> nix::Result<()> {
+pub(in crate::io) fn raise_loopback() -> nix::Result<()> {
     const RTM_NEWLINK: u16 = 16;
     const IFF_UP: u32 = 1;
     let index = nix::net::if_::if_nametoindex("lo")?;
@@ -171,6 +171,6 @@ fn raise_loopback() -> nix::Result<()> {
 }
 
 /// Has rtnetlink (rtnetlink(7)) do one thing.
-fn netlink(kind: u16, flags: u16, message: &[u8]) -> nix::Result<()> {
+pub(in crate::io) fn netlink(kind: u16, flags: u16, message: &[u8]) -> nix::Result<()> {
     Netlink::routes()?.ask(kind, Wanted::Done(flags), message, &mut |_| {}).map(|_| ())
 }

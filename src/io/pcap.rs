@@ -93,6 +93,19 @@ impl Opened {
         self.taps.iter().map(|tap| &tap.interface)
     }
 
+    /// The same under another name, for one interface of several networks.
+    pub fn called(mut self, name: &str) -> Self {
+        self.taps.iter_mut().for_each(|tap| tap.interface.name = Some(name.to_owned()));
+        self
+    }
+
+    /// These and those, which may have been opened in another network.
+    pub fn and(mut self, others: Self) -> Self {
+        self.taps.extend(others.taps);
+        self.notes.extend(others.notes);
+        self
+    }
+
     /// Starts the thread that reads, until stopped, for `duration` at most.
     pub fn start(self, stop: Stop, duration: Option<Duration>) -> Result<Live, Error> {
         Live::start(self.taps, stop, duration)

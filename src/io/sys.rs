@@ -58,40 +58,95 @@ impl Capability {
     }
 }
 
-/// Leaves the calling thread these capabilities of those it has, permitted and effective, and no other (capset(2)); tells
-/// which it has. None is inheritable.
-pub fn keep_capabilities(kept: &[Capability]) -> io::Result<Vec<Capability>> {
-    #[repr(C)]
-    struct Header {
-        version: u32,
-        pid: i32,
-    }
-    #[repr(C)]
-    struct Data {
-        effective: u32,
-        permitted: u32,
-        inheritable: u32,
-    }
-    const LINUX_CAPABILITY_VERSION_3: u32 = 0x2008_0522;
-    let header = Header { version: LINUX_CAPABILITY_VERSION_3, pid: 0 };
-    let mut data = [const { Data { effective: 0, permitted: 0, inheritable: 0 } }; 2];
+/// linux/capability.h, struct __user_cap_data_struct: capabilities 0 to 31, then 32 to 63.
+#[repr(C)]
+#[derive(Clone, Copy, Default)]
+struct Capabilities {
+    effective: u32,
+    permitted: u32,
+    inheritable: u32,
+}
+
+/// linux/capability.h, struct __user_cap_header_struct: version 3, the calling thread.
+#[repr(C)]
+struct CapabilityHeader {
+    version: u32,
+    pid: i32,
+}
+
+static CAPABILITY_HEADER: CapabilityHeader = CapabilityHeader { version: 0x2008_0522, pid: 0 };
+
+/// What the calling thread has (capget(2)).
+fn capabilities() -> io::Result<[Capabilities; 2]> {
+    let mut data = [Capabilities::default(); 2];
     // SAFETY: version 3 reads one header and writes two data records, laid out as in linux/capability.h; both outlive the
     // call.
-    let result = unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) };
-    if result != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let [low, high] = &mut data;
-    let had = low.permitted;
+    let result = unsafe { libc::syscall(libc::SYS_capget, &raw const CAPABILITY_HEADER, data.as_mut_ptr()) };
+    if result == 0 { Ok(data) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What it is to have (capset(2)).
+fn set_capabilities(data: &[Capabilities; 2]) -> io::Result<()> {
+    // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
+    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const CAPABILITY_HEADER, data.as_ptr()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Leaves the calling thread these capabilities of those it has, permitted and effective, and no other; tells which it
+/// has. None is inheritable.
+pub fn keep_capabilities(kept: &[Capability]) -> io::Result<Vec<Capability>> {
+    let had = capabilities()?[0].permitted;
     let kept: Vec<Capability> = kept.iter().copied().filter(|kept| had & (1 << *kept as u8) != 0).collect();
     let bits = kept.iter().fold(0, |bits, kept| bits | 1 << *kept as u8);
-    (*low, *high) = (
-        Data { effective: bits, permitted: bits, inheritable: 0 },
-        Data { effective: 0, permitted: 0, inheritable: 0 },
-    );
-    // SAFETY: version 3 reads one header and two data records, laid out as in linux/capability.h; both outlive the call.
-    let result = unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) };
-    if result == 0 { Ok(kept) } else { Err(io::Error::last_os_error()) }
+    let low = Capabilities { effective: bits, permitted: bits, inheritable: 0 };
+    set_capabilities(&[low, Capabilities::default()])?;
+    Ok(kept)
+}
+
+/// Gives the programs that this thread starts from here on the capabilities over networks that it has itself: ambient
+/// ones (capabilities(7)), which survive exec(2) for an ordinary user, too.
+pub fn hand_down_network_capabilities() -> io::Result<()> {
+    /// CAP_NET_BIND_SERVICE, CAP_NET_BROADCAST, CAP_NET_ADMIN, CAP_NET_RAW.
+    const NETWORK: [u32; 4] = [10, 11, 12, 13];
+    let mut data = capabilities()?;
+    let had = data[0].permitted;
+    let wanted = NETWORK.into_iter().filter(|capability| had & (1 << capability) != 0);
+    data[0].inheritable |= wanted.clone().fold(0, |bits, capability| bits | 1 << capability);
+    set_capabilities(&data)?;
+    for capability in wanted {
+        let (raise, number) = (libc::PR_CAP_AMBIENT_RAISE as libc::c_ulong, libc::c_ulong::from(capability));
+        // SAFETY: takes numbers only.
+        let result =
+            unsafe { libc::prctl(libc::PR_CAP_AMBIENT, raise, number, 0 as libc::c_ulong, 0 as libc::c_ulong) };
+        if result != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    Ok(())
+}
+
+/// Takes a descriptor that the kernel has just handed to this process and that nothing else has (accept(2), SCM_RIGHTS).
+pub fn own(descriptor: std::os::fd::RawFd) -> OwnedFd {
+    // SAFETY: by the contract above it is open and has no other owner.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// A socket that takes and gives whole frames of one interface (packet(7)), outgoing frames of others among them.
+pub fn packet_socket(interface: u32) -> io::Result<OwnedFd> {
+    const ETH_P_ALL: u16 = 3;
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC;
+    // SAFETY: takes numbers only.
+    let result = unsafe { libc::socket(libc::AF_PACKET, kind, 0) };
+    let socket = owned(result.into())?;
+    // SAFETY: plain data; all zeroes is one of its values.
+    let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+    address.sll_family = libc::AF_PACKET as u16;
+    address.sll_protocol = ETH_P_ALL.to_be();
+    address.sll_ifindex = interface.cast_signed();
+    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
+    // SAFETY: the kernel reads `length` bytes of the address, which has as many and outlives the call.
+    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
+    if result == 0 { Ok(socket) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Has the kernel kill the program that `command` will start when the thread that starts it ends, however it ends.
@@ -186,14 +241,8 @@ pub enum InterfaceQuestion {
     Ethtool(u32),
 }
 
-/// Asks the kernel about the interface `name`, through any socket of its network namespace.
-pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQuestion) -> io::Result<u32> {
-    /// linux/ethtool.h, struct ethtool_value.
-    #[repr(C)]
-    struct EthtoolValue {
-        command: u32,
-        data: u32,
-    }
+/// An interface request for the interface `name`; an error where no interface can have this name.
+fn request_for(name: &str) -> io::Result<libc::ifreq> {
     // SAFETY: ifreq is plain data; all zeroes is one of its values.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     // One place stays zero, to end the name.
@@ -203,6 +252,30 @@ pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQues
     for (to, from) in request.ifr_name.iter_mut().zip(name.bytes()) {
         *to = from as libc::c_char;
     }
+    Ok(request)
+}
+
+/// linux/ethtool.h, struct ethtool_value.
+#[repr(C)]
+struct EthtoolValue {
+    command: u32,
+    data: u32,
+}
+
+/// Sets one value of linux/ethtool.h, by the number of its ETHTOOL_S* command, of the interface `name`.
+pub fn set_ethtool(socket: BorrowedFd<'_>, name: &str, command: u32, data: u32) -> io::Result<()> {
+    let mut request = request_for(name)?;
+    let mut value = EthtoolValue { command, data };
+    request.ifr_ifru.ifru_data = (&raw mut value).cast();
+    // SAFETY: SIOCETHTOOL with a command that sets one number reads one ifreq and the ethtool_value that ifru_data points
+    // to. Both are alive and nothing else refers to them.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::SIOCETHTOOL, &raw mut request) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Asks the kernel about the interface `name`, through any socket of its network namespace.
+pub fn ask_interface(socket: BorrowedFd<'_>, name: &str, question: InterfaceQuestion) -> io::Result<u32> {
+    let mut request = request_for(name)?;
     let mut value = EthtoolValue { command: 0, data: 0 };
     let number = match question {
         InterfaceQuestion::Mtu => libc::SIOCGIFMTU,

@@ -12,6 +12,7 @@ pub mod grid;
 pub mod handshake;
 pub mod hex;
 pub mod json;
+pub mod lab;
 pub mod ladder;
 pub mod lines;
 pub mod markdown;

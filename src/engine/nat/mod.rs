@@ -250,4 +250,10 @@ impl Behaviour {
         let ports = if mapping == Dependence::EndpointIndependent { Ports::Preserved } else { Ports::Random };
         Some(Self { mapping, filtering, ports, ..Self::default() })
     }
+
+    /// Another mapping. One that depends on the other side gets random ports: it could not preserve them.
+    pub fn map_by(&mut self, mapping: Dependence) {
+        self.mapping = mapping;
+        self.ports = if mapping == Dependence::EndpointIndependent { Ports::Preserved } else { Ports::Random };
+    }
 }

@@ -58,7 +58,7 @@ fn named(name: &str, source: &io::Error) -> io::Error {
 }
 
 /// struct ifinfomsg: the interface, and these flags on.
-pub(super) fn interface(index: u32, flags: u32) -> Vec<u8> {
+pub(in crate::io) fn interface(index: u32, flags: u32) -> Vec<u8> {
     let mut message = vec![0; 4]; // family and type: unspecified
     message.extend(index.to_ne_bytes());
     message.extend(flags.to_ne_bytes());
