@@ -2,7 +2,7 @@
 
 use super::{
     Protocol, Stop, Walk, arp, ethernet, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mpls, nsh, numbers, pim, ppp, sll,
-    tags, tcp, teredo, udp, vlan, vxlan,
+    stun, tags, tcp, teredo, udp, vlan, vxlan,
 };
 use crate::frame::LinkType;
 
@@ -25,6 +25,8 @@ pub(crate) enum Next {
     L2tp,
     Teredo,
     Isl,
+    /// What a datagram carries, on a port of no tunnel.
+    Datagram,
     Payload,
 }
 
@@ -67,6 +69,8 @@ impl Walk<'_, '_> {
             Next::Protocol(numbers::TCP) => tcp::decode(self),
             Next::Protocol(numbers::UDP) => udp::decode(self),
             Next::Payload => Err(self.payload()),
+            Next::Datagram if stun::is_message(self) => Err(stun::decode(self)),
+            Next::Datagram => Err(self.payload()),
             Next::EtherType(number) => self.ether_type(number),
             Next::Protocol(number) => self.protocol(number),
             Next::Llc => ethernet::decode_llc(self),

@@ -33,6 +33,7 @@ pub mod reader;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sll;
+pub mod stun;
 pub mod tags;
 pub mod tcp;
 pub mod teredo;

@@ -1,8 +1,8 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, ethernet, frame, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, ppp, sll, tags,
-    tcp, teredo, udp, vlan, vxlan,
+    Field, arp, ethernet, frame, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, ppp, sll, stun,
+    tags, tcp, teredo, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -84,5 +84,6 @@ protocols! {
     Teredo "teredo" "Teredo" teredo::FIELDS;
     Vxlan "vxlan" "Virtual eXtensible LAN" vxlan::FIELDS;
     Geneve "geneve" "Generic Network Virtualization Encapsulation" vxlan::GENEVE_FIELDS;
+    Stun "stun" "Session Traversal Utilities for NAT" stun::FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;
 }

@@ -20,7 +20,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     }
     walk.push(Protocol::Udp, HEADER)?;
     if walk.quoted {
-        return Ok(Next::Payload);
+        return Ok(Next::Datagram);
     }
     // The other side of these two answers from the port that names them.
     if let source @ (numbers::PORT_L2TP | numbers::PORT_TEREDO) = u16::from_be_bytes([header[0], header[1]]) {
@@ -33,7 +33,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         numbers::PORT_MPLS => Ok(Next::Mpls),
         numbers::PORT_L2TP => Ok(Next::L2tp),
         numbers::PORT_TEREDO => Ok(Next::Teredo),
-        _ => Ok(Next::Payload),
+        _ => Ok(Next::Datagram),
     }
 }
 

@@ -117,6 +117,7 @@ pub fn parts(at: &At<'_>) -> Vec<Part> {
         Protocol::Ndp => parts::ndp(at),
         Protocol::Gre => parts::gre(at),
         Protocol::Llc => parts::llc(at),
+        Protocol::Stun => parts::stun(at),
         _ => Vec::new(),
     }
 }

@@ -2,9 +2,11 @@
 
 mod groups;
 mod options;
+mod stun;
 
 pub use groups::{igmp, mld};
 pub use options::{ipv4, ipv6, ndp, tcp};
+pub use stun::stun;
 
 use super::Cell;
 use crate::view::tree;

@@ -112,7 +112,11 @@ impl<'a> Line<'a> {
     /// What an error is about: protocol and ends of the packet it quotes.
     pub(super) fn quoted(&mut self) {
         let packet = self.packet;
-        let Some(at) = packet.each().filter(|at| at.layer.quoted && at.layer.protocol != Protocol::Data).last() else {
+        let Some(at) = packet
+            .each()
+            .filter(|at| at.layer.quoted && !matches!(at.layer.protocol, Protocol::Data | Protocol::Stun))
+            .last()
+        else {
             return;
         };
         self.parts.add(Keep::Number, Role::Faint, |out| {

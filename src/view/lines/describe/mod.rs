@@ -31,7 +31,7 @@ pub fn packet(
     parts: &mut Parts,
 ) -> Described {
     // The innermost layer that is the packet's own: not what an error quotes, not an application's bytes.
-    let own = |at: &At<'_>| !at.layer.quoted && at.layer.protocol != Protocol::Data;
+    let own = |at: &At<'_>| !at.layer.quoted && !matches!(at.layer.protocol, Protocol::Data | Protocol::Stun);
     let Some(at) = packet.each().filter(own).last() else {
         ends.push(b'-');
         stop(packet, words, parts);
@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
     fn layer(&mut self, at: &At<'a>) -> &'static str {
         match at.layer.protocol {
             Protocol::Tcp => self.tcp(at),
-            Protocol::Udp => self.udp(at),
+            Protocol::Udp => return self.udp(at),
             Protocol::Arp => self.arp(at),
             Protocol::Icmp => self.icmp(at),
             Protocol::Icmpv6 => self.icmpv6(at),
@@ -261,6 +261,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Teredo => "Teredo",
         Protocol::Vxlan => "VXLAN",
         Protocol::Geneve => "Geneve",
+        Protocol::Stun => "STUN",
         Protocol::Frame | Protocol::Data => "?",
     }
 }

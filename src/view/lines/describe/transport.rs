@@ -8,8 +8,7 @@ use crate::view::escape;
 use crate::view::findings;
 use crate::view::style::Role;
 use crate::view::words::fill;
-use crate::wire::checksum;
-use crate::wire::{At, tcp};
+use crate::wire::{At, Protocol, checksum, stun, tcp};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
@@ -103,12 +102,58 @@ impl<'a> Line<'a> {
         }
     }
 
-    pub(super) fn udp(&mut self, at: &At<'a>) {
+    /// A datagram, and the message that it carries, if that is of a protocol that is known.
+    pub(super) fn udp(&mut self, at: &At<'a>) -> &'static str {
         self.role = Role::Data;
         self.number(Keep::Number, "len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
         self.checksum(checksum::udp(at));
-        self.text(at.content());
+        let message = self.packet.at(at.index + 1).filter(|at| at.layer.protocol == Protocol::Stun);
+        match message {
+            Some(message) => self.stun(&message),
+            None => self.text(at.content()),
+        }
         self.carried(at);
+        if message.is_some() { "STUN" } else { "UDP" }
+    }
+
+    /// What a STUN message asks or answers, and the addresses in it.
+    fn stun(&mut self, at: &At<'a>) {
+        let kind = at.u16(0).unwrap_or_default();
+        let role = match stun::class(kind) {
+            stun::Class::Error => Role::Trouble,
+            _ => Role::Data,
+        };
+        self.parts.add(Keep::Matter, role, |out| {
+            out.extend_from_slice(stun::kinds(kind.into()).unwrap_or_default().as_bytes());
+            let Ok(message) = stun::Message::read(at.bytes()) else { return };
+            let mut said = |name: &str, value: Option<String>| {
+                if let Some(value) = value {
+                    out.extend_from_slice(format!(" {name} {value}").as_bytes());
+                }
+            };
+            said("mapped", message.address(stun::XOR_MAPPED_ADDRESS).map(|address| address.to_string()));
+            said("not", {
+                let plain = message.address(stun::MAPPED_ADDRESS).filter(|_| stun::class(kind) == stun::Class::Success);
+                let differs =
+                    plain.filter(|plain| message.address(stun::XOR_MAPPED_ADDRESS).is_some_and(|xor| xor != *plain));
+                differs.map(|address| address.to_string())
+            });
+            said("other", message.address(stun::OTHER_ADDRESS).map(|address| address.to_string()));
+            said(
+                "",
+                message.change().map(|change| {
+                    match (change.address, change.port) {
+                        (true, true) => "from other address and port",
+                        (true, false) => "from other address",
+                        (false, true) => "from other port",
+                        (false, false) => "from here",
+                    }
+                    .to_owned()
+                }),
+            );
+            said("to port", message.response_port().map(|port| port.to_string()));
+            said("", message.error().map(|code| code.to_string()));
+        });
     }
 
     /// Application text, quoted and escaped; bytes that are not text are not shown.

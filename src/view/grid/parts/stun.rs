@@ -1,0 +1,65 @@
+//! The attributes of a STUN message (RFC 8489 §14), each with its type, its length and its value, padding and all.
+
+use super::{Cell, MOST, Part, cell, hex};
+use crate::wire::{At, stun};
+
+pub fn stun(at: &At<'_>) -> Vec<Part> {
+    let attributes = stun::attributes(at.bytes().get(stun::HEADER..).unwrap_or_default()).take(MOST);
+    let transaction: Option<stun::Transaction> = at.array(8);
+    let mut start = stun::HEADER;
+    let mut parts = Vec::new();
+    for attribute in attributes {
+        let number = format!("{:#06x}", attribute.kind);
+        let name = stun::names(attribute.kind.into()).map_or_else(|| number.clone(), str::to_owned);
+        let mask = transaction.as_ref().filter(|_| stun::is_turned(attribute.kind));
+        let address = stun::is_address(attribute.kind).then(|| stun::address(attribute.value, mask)).flatten();
+        let length = attribute.value.len();
+        let mut cells = vec![cell(start, 2, "Attribute", number), cell(start + 2, 2, "Length", length.to_string())];
+        let value = match address {
+            Some(address) => {
+                let turned = if mask.is_some() { " (turned)" } else { "" };
+                let bytes = |from: usize, to: usize| hex(attribute.value.get(from..to).unwrap_or_default());
+                cells.push(cell(start + 4, 1, "unused", bytes(0, 1)));
+                cells.push(cell(start + 5, 1, "Family", if address.is_ipv4() { "IPv4" } else { "IPv6" }));
+                cells.push(cell(start + 6, 2, &format!("Port{turned}"), bytes(2, 4)));
+                cells.push(cell(start + 8, length - 4, &format!("Address{turned}"), bytes(4, length)));
+                address.to_string()
+            }
+            None => {
+                let padded = length.next_multiple_of(4);
+                cells.extend((padded > 0).then(|| value_cell(start + 4, padded, &name, attribute.value)));
+                hex(attribute.value)
+            }
+        };
+        let whole = 4 + length.next_multiple_of(4);
+        let source = if attribute.kind == stun::CHANGE_REQUEST { "RFC 5780 §7.2" } else { "RFC 8489 §14" };
+        parts.push(Part { start, length: whole, title: name, value, meaning: meaning(attribute.kind), source, cells });
+        start += whole;
+    }
+    parts
+}
+
+fn value_cell(start: usize, length: usize, name: &str, value: &[u8]) -> Cell {
+    cell(start, length, name, hex(value))
+}
+
+fn meaning(kind: u16) -> String {
+    match kind {
+        stun::XOR_MAPPED_ADDRESS => {
+            "From where the request came, as the server sees it; turned, so that nothing on \
+            the way rewrites it"
+        }
+        stun::MAPPED_ADDRESS => "The same as it is; another one than the turned one was rewritten on the way",
+        stun::OTHER_ADDRESS => "The server's socket with another address and another port",
+        stun::RESPONSE_ORIGIN => "The socket that this answer comes from",
+        stun::CHANGE_REQUEST => "Whether the answer is to come from another address (4), another port (2)",
+        stun::RESPONSE_PORT => "The port that the answer is to go to",
+        stun::PADDING => "Bytes that make it long enough to be sent in fragments",
+        stun::SOFTWARE => "The program that sends, in its own words",
+        stun::ERROR_CODE => "What was wrong",
+        stun::UNKNOWN_ATTRIBUTES => "What the server had to understand and did not",
+        stun::FINGERPRINT => "A checksum that tells STUN from other data",
+        _ => "",
+    }
+    .to_owned()
+}
