@@ -86,7 +86,6 @@ struct Binding {
     /// Distinguishes it from a later one with the same outside endpoint, which has other peers.
     serial: u64,
     inside: SocketAddrV4,
-    key: Inside,
     expires: Duration,
     /// TCP: something came back.
     answered: bool,
@@ -99,7 +98,8 @@ struct Binding {
 pub struct Bindings {
     config: Config,
     chance: Chance,
-    of_inside: HashMap<Inside, SocketAddrV4>,
+    /// Which mapping a packet takes; one that has gone, or another with its endpoint, counts for nothing.
+    of_inside: HashMap<Inside, (SocketAddrV4, u64)>,
     of_outside: HashMap<Outside, Binding>,
     /// Who is let in: the mapping, and the remote end as far as the filter looks at it; until when.
     peers: HashMap<(u64, SocketAddrV4), Duration>,
@@ -167,9 +167,9 @@ impl Bindings {
     ) -> Result<SocketAddrV4, Dropped> {
         self.sweep(now, SWEEP);
         let key = (protocol, source, seen(self.config.behaviour.mapping, destination));
-        let outside = match self.of_inside.get(&key).copied() {
-            Some(outside) if self.lives(now, (protocol, outside)) => outside,
-            _ => self.bind(now, key)?,
+        let outside = match self.taken(now, &key) {
+            Some(outside) => outside,
+            None => self.bind(now, key)?,
         };
         let udp = self.config.behaviour.udp_timeout;
         let Some(binding) = self.of_outside.get_mut(&(protocol, outside)) else { return Err(Dropped::NoMapping) };
@@ -208,6 +208,7 @@ impl Bindings {
             Step::Opens | Step::Goes => binding.answered = true,
             Step::Closes => binding.closed = true,
         }
+        let serial = binding.serial;
         if refreshes {
             let until = now + binding.lifetime(protocol, udp);
             binding.expires = until;
@@ -215,6 +216,7 @@ impl Bindings {
                 *peer = until;
             }
         }
+        self.answer_through(now, (protocol, inside, source), (destination, serial));
         Ok(inside)
     }
 
@@ -234,7 +236,12 @@ impl Bindings {
         match self.config.behaviour.hairpinning {
             Hairpinning::Off => Err(Dropped::HairpinOff),
             Hairpinning::Internal => Ok((source, inside)),
-            Hairpinning::External => Ok((self.outbound(now, protocol, source, destination, step)?, inside)),
+            Hairpinning::External => {
+                let source = self.outbound(now, protocol, source, destination, step)?;
+                let serial = self.of_outside.get(&(protocol, destination)).map_or(0, |binding| binding.serial);
+                self.answer_through(now, (protocol, inside, source), (destination, serial));
+                Ok((source, inside))
+            }
         }
     }
 
@@ -263,8 +270,7 @@ impl Bindings {
         inside: SocketAddrV4,
         remote: SocketAddrV4,
     ) -> Option<SocketAddrV4> {
-        let outside = *self.of_inside.get(&(protocol, inside, seen(self.config.behaviour.mapping, remote)))?;
-        self.lives(now, (protocol, outside)).then_some(outside)
+        self.taken(now, &(protocol, inside, seen(self.config.behaviour.mapping, remote)))
     }
 
     /// The inside endpoint behind an outside one, whoever asks; refreshes nothing.
@@ -272,8 +278,21 @@ impl Bindings {
         self.of_outside.get(&(protocol, outside)).filter(|binding| now < binding.expires).map(|binding| binding.inside)
     }
 
-    fn lives(&self, now: Duration, outside: Outside) -> bool {
-        self.of_outside.get(&outside).is_some_and(|binding| now < binding.expires)
+    /// The mapping that a packet takes, if it lives.
+    fn taken(&self, now: Duration, key: &Inside) -> Option<SocketAddrV4> {
+        let (outside, serial) = *self.of_inside.get(key)?;
+        let binding = self.of_outside.get(&(key.0, outside))?;
+        (binding.serial == serial && now < binding.expires).then_some(outside)
+    }
+
+    /// What was let in is answered from where it came in, also where the mapping depends on the destination: a peer
+    /// that got another port's answer would not know it.
+    fn answer_through(&mut self, now: Duration, (protocol, inside, remote): Inside, mapping: (SocketAddrV4, u64)) {
+        let key = (protocol, inside, seen(self.config.behaviour.mapping, remote));
+        let room = self.of_inside.len() < self.config.most.saturating_mul(1 + PEERS);
+        if room && self.taken(now, &key).is_none() {
+            self.of_inside.insert(key, mapping);
+        }
     }
 
     /// Lets `remote` in, as far as the filter looks at it.
@@ -297,9 +316,6 @@ impl Bindings {
     /// Makes a mapping for `key`; an expired one that stands in its place goes.
     fn bind(&mut self, now: Duration, key: Inside) -> Result<SocketAddrV4, Dropped> {
         let (protocol, inside, _) = key;
-        if let Some(old) = self.of_inside.get(&key).copied() {
-            self.unbind((protocol, old));
-        }
         if self.of_outside.len() >= self.config.most {
             self.sweep(now, SWEEP_FULL);
             if self.of_outside.len() >= self.config.most {
@@ -310,16 +326,17 @@ impl Bindings {
         let port = self.port(now, protocol, address, inside.port())?;
         let outside = SocketAddrV4::new(address, port);
         self.serial += 1;
-        let binding = Binding { serial: self.serial, inside, key, expires: now, answered: false, closed: false };
+        let binding = Binding { serial: self.serial, inside, expires: now, answered: false, closed: false };
         self.of_outside.insert((protocol, outside), binding);
-        self.of_inside.insert(key, outside);
+        self.of_inside.insert(key, (outside, self.serial));
         *self.used.entry((protocol, address, port & 1)).or_default() += 1;
         Ok(outside)
     }
 
     fn unbind(&mut self, outside: Outside) {
-        let Some(binding) = self.of_outside.remove(&outside) else { return };
-        self.of_inside.remove(&binding.key);
+        if self.of_outside.remove(&outside).is_none() {
+            return;
+        }
         if let Some(count) = self.used.get_mut(&(outside.0, *outside.1.ip(), outside.1.port() & 1)) {
             *count = count.saturating_sub(1);
         }
@@ -391,6 +408,10 @@ impl Bindings {
         for outside in expired {
             self.unbind(outside);
         }
+        let bindings = &self.of_outside;
+        self.of_inside.retain(|key, (outside, serial)| {
+            bindings.get(&(key.0, *outside)).is_some_and(|binding| binding.serial == *serial)
+        });
     }
 }
 
