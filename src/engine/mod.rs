@@ -12,5 +12,9 @@ pub mod handshake;
 pub mod heartbeat;
 pub mod multicast;
 pub mod nat;
+pub mod nat_behaviour;
 pub mod neighbour;
 pub mod ping;
+#[cfg(test)]
+pub mod sim;
+pub mod stun;
