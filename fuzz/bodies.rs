@@ -4,6 +4,8 @@
 
 #[path = "streams.rs"]
 mod streams;
+#[path = "stun.rs"]
+mod stun;
 
 use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
@@ -27,6 +29,7 @@ use netlab::view::values::Values;
 use netlab::view::words;
 use netlab::wire::Packet;
 pub use streams::streams;
+pub use stun::stun;
 
 /// Frames of one input at most, so that a compressed file of a million empty packets is no 'hang'.
 const MOST_FRAMES: u64 = 256;

@@ -60,6 +60,8 @@ pub enum Command {
     Multicast(cmd::multicast::Args),
     /// Build a virtual LAN without root: hosts, switches, NATs, bad lines; run programs in it
     Lab(cmd::lab::Args),
+    /// Measure what a NAT does, serve those who measure, and say which peers will reach each other
+    Nat(cmd::nat::Args),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -94,6 +96,7 @@ impl Command {
             Self::Handshake(args) => cmd::handshake::run(*args),
             Self::Multicast(args) => cmd::multicast::run(args),
             Self::Lab(args) => cmd::lab::run(args),
+            Self::Nat(args) => cmd::nat::run(args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

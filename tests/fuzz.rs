@@ -102,6 +102,11 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_bytes_as_stun_and_through_a_nat_do_no_harm(input in prop::collection::vec(any::<u8>(), 0..1024)) {
+        bodies::stun(&input);
+    }
+
+    #[test]
     fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
         bodies::files(&input);
     }
@@ -148,7 +153,7 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["decode", "files", "filter", "streams"] {
+    for target in ["decode", "files", "filter", "streams", "stun"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
     for path in captures() {

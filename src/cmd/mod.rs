@@ -24,6 +24,7 @@ pub mod interfaces;
 pub mod lab;
 pub mod ladder;
 pub mod multicast;
+pub mod nat;
 pub mod output;
 pub mod ping;
 pub mod programs;

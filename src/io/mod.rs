@@ -18,6 +18,7 @@ pub mod limits;
 pub mod link;
 pub mod membership;
 pub mod multicast;
+pub mod nat;
 mod netlink;
 pub mod netns;
 pub mod pcap;

@@ -18,6 +18,7 @@ pub mod lines;
 pub mod markdown;
 pub mod models;
 pub mod multicast;
+pub mod nat;
 pub mod object;
 pub mod ping;
 pub mod stats;

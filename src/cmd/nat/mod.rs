@@ -1,0 +1,32 @@
+//! `netlab nat`: serve those who measure a NAT, measure one, and say which two let each other's peers meet.
+
+mod discover;
+mod place;
+mod predict;
+mod serve;
+
+use super::Exit;
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Command {
+    /// Be a STUN server that also helps to find out how a NAT behaves (RFC 8489, RFC 5780)
+    Serve(serve::Args),
+    /// Find out how the NATs between here and a STUN server behave, and what that means
+    Discover(discover::Args),
+    /// Will two peers reach each other? From what discover said of each
+    Predict(predict::Args),
+}
+
+pub fn run(args: Args) -> anyhow::Result<Exit> {
+    match args.command {
+        Command::Serve(args) => serve::run(&args),
+        Command::Discover(args) => discover::run(&args),
+        Command::Predict(args) => predict::run(&args),
+    }
+}
