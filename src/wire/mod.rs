@@ -30,6 +30,7 @@ pub mod pim;
 pub mod ppp;
 mod protocol;
 pub mod reader;
+pub mod rewrite;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sll;
