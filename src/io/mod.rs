@@ -23,6 +23,7 @@ mod netlink;
 pub mod netns;
 pub mod pcap;
 pub mod ping;
+pub mod play;
 pub mod privilege;
 pub mod raw;
 pub mod resolver;
