@@ -62,6 +62,8 @@ pub enum Command {
     Lab(cmd::lab::Args),
     /// Measure what a NAT does, serve those who measure, and say which peers will reach each other
     Nat(cmd::nat::Args),
+    /// Send what a capture holds once more: its frames at their own pace, or one side of a conversation to a live program
+    Replay(Box<cmd::replay::Args>),
     /// List the fields that -e, --json and -Y know, and what they mean
     Fields(cmd::fields::Args),
     #[command(name = "__inside", hide = true)]
@@ -97,6 +99,7 @@ impl Command {
             Self::Multicast(args) => cmd::multicast::run(args),
             Self::Lab(args) => cmd::lab::run(args),
             Self::Nat(args) => cmd::nat::run(args),
+            Self::Replay(args) => cmd::replay::run(*args),
             Self::Fields(args) => cmd::fields::run(args),
             Self::Inside(args) => cmd::inside::run(args),
             Self::Completions(args) => cmd::completions::run(args),

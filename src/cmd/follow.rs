@@ -312,7 +312,7 @@ fn hand_on(view: &mut Follow<Box<dyn Write>>, raw: &mut Option<Raw>, item: Item<
 }
 
 /// Source and destination.
-fn ends(at: &At<'_>) -> Option<[SocketAddr; 2]> {
+pub(super) fn ends(at: &At<'_>) -> Option<[SocketAddr; 2]> {
     let (source, destination) = at.packet.addresses(at.index)?;
     let address = |address| match address {
         Address::V4(bytes) => IpAddr::V4(Ipv4Addr::from(bytes)),

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{Exit, demo, handshake, lab, multicast, ping, send};
+use super::{Exit, demo, handshake, lab, multicast, ping, replay, send};
 use crate::io::netns::{self, Leash, Side, peer};
 
 #[derive(Debug, clap::Args)]
@@ -24,6 +24,7 @@ enum Inside {
     Lab(lab::Inside),
     Multicast(multicast::Args),
     Ping(Box<ping::Args>),
+    Replay(Box<replay::Args>),
     Send(Box<send::Args>),
 }
 
@@ -34,6 +35,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Inside::Lab(args) => lab::run_inside(&args),
         Inside::Multicast(args) => multicast::run_inside(args),
         Inside::Ping(args) => ping::run_inside(*args),
+        Inside::Replay(args) => replay::run_inside(*args),
         Inside::Send(args) => send::run_inside(*args),
     }
 }

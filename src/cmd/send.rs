@@ -14,16 +14,12 @@ pub(super) mod way;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
-
+use super::consent::{self, Harm};
 use super::output::Output;
 use super::{Exit, inside};
 use crate::io::netns::Leash;
 use crate::quantity;
 use way::{Hop, Needs, Way};
-
-/// More packets than this are sent only with `--yes`.
-const MANY: u64 = 1_000;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -222,7 +218,7 @@ fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
     if args.dry_run {
         return dry::print(args, &packets, &way);
     }
-    refuse_without_yes(args, &way, packets.frames(0)?.len() as u64)?;
+    consent::ask(args.pace.yes, harm(args, &way, packets.frames(0)?.len() as u64))?;
     let mut out = exchange::Out::open(&way)?;
     // Whose link address nobody knows yet is asked for it only now, when it is really sent.
     if composed.needs_neighbour() && !packets.has_set("eth.dst") {
@@ -242,17 +238,14 @@ fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
     exchange::run(args, packets, out, &way, leash)
 }
 
-/// What could harm others is done only when asked for twice.
-fn refuse_without_yes(args: &Args, way: &Way, fragments: u64) -> anyhow::Result<()> {
+/// What could harm others in it.
+fn harm(args: &Args, way: &Way, fragments: u64) -> Option<Harm> {
     let most = args.pace.most().saturating_mul(fragments);
-    let why = if most > MANY {
-        format!("these are {most} packets, more than {MANY}")
+    if most > consent::MANY {
+        Some(Harm::Many(most))
     } else if way.broadcast {
-        format!("{} is a broadcast address: every host of the network gets this", way.to)
-    } else if let Some(gateway) = way.gateway {
-        format!("{} is not on a network that this machine is connected to: the way goes through {gateway}", way.to)
+        Some(Harm::Broadcast(way.to))
     } else {
-        return Ok(());
-    };
-    if args.pace.yes { Ok(()) } else { bail!("{why}; if that is meant, say --yes") }
+        way.gateway.map(|gateway| Harm::Far { to: way.to, gateway: Some(gateway) })
+    }
 }

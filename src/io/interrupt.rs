@@ -31,6 +31,11 @@ impl Interrupt {
         Ok(Self(asked))
     }
 
+    /// Asks in the name of whoever would have: all that looks at it ends.
+    pub fn ask(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
     pub fn happened(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

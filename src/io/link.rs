@@ -3,8 +3,10 @@
 //! All comes from the namespace this thread is in. Trap: /sys/class/net shows the namespace that mounted it, so nothing
 //! is read there.
 
+pub mod burst;
 pub mod channel;
 mod open;
+pub mod timed;
 
 use std::collections::HashMap;
 use std::fs;

@@ -34,6 +34,14 @@ impl Raw {
         Ok(Self(socket))
     }
 
+    /// The same, for packets that leave by one interface only, whatever the routes say.
+    pub fn open_on(interface: &str, address: IpAddr) -> Result<Self, Error> {
+        let raw = Self::open(address, interface)?;
+        let bound = raw.0.bind_device(Some(interface.as_bytes()));
+        bound.map_err(|source| super::link::refused("send on", interface, source))?;
+        Ok(raw)
+    }
+
     /// Hands one packet to the kernel, which routes it to `to`; `interface`: the scope of link-local addresses.
     pub fn send(&self, packet: &[u8], to: IpAddr, interface: u32) -> io::Result<()> {
         let to = match to {

@@ -1,15 +1,17 @@
 //! The way of a packet out of this machine: interface, layer, source address, and the link address of the next hop.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context, bail};
 
 use super::exchange::Out;
 use super::neighbour;
+use crate::cmd::consent;
 use crate::engine::neighbour::Mac;
 use crate::frame::LinkType;
 use crate::io::link::{self, Link};
 use crate::io::route;
+use crate::wire::{Address, rewrite};
 
 /// How a packet leaves.
 #[derive(Clone, Debug)]
@@ -58,8 +60,6 @@ impl Way {
             }
             None => None,
         };
-        let broadcast_of =
-            |link: &Link| link.addresses.iter().find_map(|(address, prefix)| directed(*address, *prefix));
         let everywhere = to == IpAddr::V4(Ipv4Addr::BROADCAST);
         let route = route::to(to, named.map_or(0, |link| link.index));
         let (link, gateway, local) = match (named, &route) {
@@ -96,7 +96,7 @@ impl Way {
         } else {
             of_route.or_else(|| own.clone().find(near)).or_else(|| own.next())
         };
-        let broadcast = everywhere || links.iter().filter_map(broadcast_of).any(|address| address == to);
+        let broadcast = consent::is_broadcast(to, &links);
         let next_hop = group_address(to, broadcast);
         Ok(Self { to, link: link.clone(), layer_3, source, gateway, broadcast, next_hop })
     }
@@ -142,27 +142,14 @@ impl Way {
     }
 }
 
-/// The broadcast address of a network that one of our addresses is in (RFC 922).
-fn directed(address: IpAddr, prefix: u8) -> Option<IpAddr> {
-    let IpAddr::V4(address) = address else { return None };
-    let host = u32::MAX.checked_shr(prefix.into()).filter(|_| prefix < 31)?;
-    Some(Ipv4Addr::from(u32::from(address) | host).into())
-}
-
-/// The link address that belongs to a group (RFC 1112 §6.4, RFC 2464 §7) or to all.
+/// The link address that belongs to a group or to all.
 fn group_address(address: IpAddr, broadcast: bool) -> Option<[u8; 6]> {
-    match address {
-        _ if broadcast => Some([0xff; 6]),
-        IpAddr::V4(four) if four.is_multicast() => {
-            let [_, b, c, d] = four.octets();
-            Some([0x01, 0x00, 0x5e, b & 0x7f, c, d])
-        }
-        IpAddr::V6(six) if six.is_multicast() => {
-            let [.., a, b, c, d] = Ipv6Addr::octets(&six);
-            Some([0x33, 0x33, a, b, c, d])
-        }
-        _ => None,
-    }
+    let address = match address {
+        _ if broadcast => return Some([0xff; 6]),
+        IpAddr::V4(four) => Address::V4(four.octets()),
+        IpAddr::V6(six) => Address::V6(six.octets()),
+    };
+    rewrite::group_address(address)
 }
 
 #[cfg(test)]
@@ -176,13 +163,5 @@ mod tests {
         assert_eq!(of("ff02::1:ff00:7", false), Some([0x33, 0x33, 0xff, 0, 0, 7]));
         assert_eq!(of("10.0.0.255", true), Some([0xff; 6]));
         assert_eq!(of("10.0.0.1", false), None);
-    }
-
-    #[test]
-    fn the_last_address_of_a_network_is_its_broadcast() {
-        let of = |text: &str, prefix| directed(text.parse().unwrap(), prefix).map(|address| address.to_string());
-        assert_eq!(of("10.0.5.1", 24).as_deref(), Some("10.0.5.255"));
-        assert_eq!(of("10.0.5.1", 0).as_deref(), Some("255.255.255.255"));
-        assert_eq!((of("10.0.5.1", 31), of("10.0.5.1", 32), of("fd00::1", 64)), (None, None, None));
     }
 }
