@@ -22,7 +22,7 @@
 //! | [`frame`] | bytes as captured, and what the capture knew | nothing |
 //! | [`process`] | pure: the words for which program is at an end of a packet | `frame` |
 //! | [`wire`] | pure: bytes to headers, one file a protocol; each declares its fields; [`wire::build`]: fields to bytes | `frame` |
-//! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `process`, `frame` |
+//! | [`flow`] | pure: state over time, the clock is the frames' | `wire`, `process`, `frame`, `jitter` |
 //! | [`field`] | pure: the registry that joins the declared fields | `flow`, `wire` |
 //! | [`filter`] | pure: display filters, checked against the registry | `field`, `flow`, `wire` |
 //! | [`pipeline`] | the loop, and the merge of sources by time | `filter` and below |
@@ -31,6 +31,8 @@
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
 //! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame` |
 //! | [`lab`] | pure: a virtual LAN as data, the operations that build it, the rules of its NATs | `engine`, `quantity` |
+//! | [`jitter`] | pure: interarrival jitter (RFC 3550) | nothing |
+//! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame`, `jitter` |
 //! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |
@@ -53,6 +55,7 @@ pub mod flow;
 pub mod frame;
 pub mod io;
 pub mod lab;
+pub mod jitter;
 pub mod pipeline;
 pub mod process;
 pub mod quantity;

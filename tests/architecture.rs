@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("pipeline", &["filter", "field", "flow", "wire", "process", "frame"]),
     ("filter", &["field", "flow", "wire", "frame"]),
     ("field", &["flow", "wire", "frame"]),
-    ("flow", &["wire", "process", "frame"]),
+    ("flow", &["wire", "process", "frame", "jitter"]),
     ("wire", &["frame"]),
     ("frame", &[]),
     // The words for ports and for which program is at an end: found out by io, joined to packets by flow.
@@ -29,11 +29,15 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     // A view is a sink of the pipeline over a writer.
     ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine", "lab"]),
     ("engine", &["wire", "process", "frame"]),
+    ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine"]),
+    ("engine", &["wire", "process", "frame", "jitter"]),
     // The vocabulary of NATs lives in the engine.
     ("lab", &["engine", "quantity"]),
     ("io", &["frame", "process", "engine", "lab"]),
     ("exercise", &["io", "engine", "process", "quantity"]),
     ("quantity", &[]),
+    // A formula that those who hold a conversation and those who watch one share.
+    ("jitter", &[]),
 ];
 
 /// Dependencies that one place wraps: the crate's name and where under `src/` it may be used.

@@ -4,20 +4,34 @@
 //! be any program. The round trip is known where the peer answers; its jitter is that of RFC 3550 §6.4.1, with the
 //! time of our own sending and hearing as S and R.
 //!
+//! Two netlabs say more ([`Tags`]): [`Sessions`] are ends that know each other by a token, so that others are not heard,
+//! and that report to each other what came, so that loss there and loss back are told apart.
+//!
 //! Trap: nothing in a heartbeat proves who sent it. An end is known by its address alone, until [`Peers`] takes a new
 //! address for an old end behind a NAT.
 
+mod account;
 mod message;
 mod peers;
+mod session;
+mod sessions;
+#[cfg(test)]
+mod sim;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use message::Message;
+pub use message::{Message, Report, Tags};
 pub use peers::Peers;
+pub use session::{RoundTrips, Session, Times};
+pub use sessions::Sessions;
+use watch::{Change, Watch};
+
+use crate::jitter::Jitter;
 
 /// Heartbeats whose answer is waited for at the same time.
 const MOST_AWAITED: usize = 64;
@@ -70,6 +84,32 @@ pub enum Event {
     Unanswered { peer: SocketAddr, number: u64 },
     /// The peer speaks from another address: its NAT has given it a new one, or it has moved.
     Moved { from: SocketAddr, to: SocketAddr },
+    /// Another program speaks from there, or the same one begun anew: its counting starts again.
+    Restarted { peer: SocketAddr },
+    /// So many of the peer's datagrams that should have come have not, as far as one knows now.
+    Missing { peer: SocketAddr, count: u32 },
+    /// The peer says that so many more of ours have not come.
+    MissingThere { peer: SocketAddr, count: u32 },
+    /// A datagram of the peer's came once more.
+    Again { peer: SocketAddr },
+    /// A datagram of the peer's came behind a later one.
+    Disordered { peer: SocketAddr },
+}
+
+impl Event {
+    fn of(peer: SocketAddr, change: Change) -> Self {
+        match change {
+            Change::Alive(silence) => Self::Alive { peer, silence },
+            Change::Late(silence) => Self::Late { peer, silence },
+            Change::Lost(silence) => Self::Lost { peer, silence },
+        }
+    }
+}
+
+/// `later - earlier` in nanoseconds, of either sign.
+fn difference(later: Duration, earlier: Duration) -> i64 {
+    let size = i64::try_from(later.abs_diff(earlier).as_nanos()).unwrap_or(i64::MAX);
+    if later < earlier { -size } else { size }
 }
 
 /// A datagram to send.
@@ -95,9 +135,7 @@ pub struct Tally {
 pub struct Heartbeat {
     pace: Pace,
     peer: SocketAddr,
-    life: Life,
-    /// When something was heard last; the start, before anything was.
-    heard: Duration,
+    watch: Watch,
     /// When our next heartbeat is due.
     due: Duration,
     /// The number of our last heartbeat.
@@ -106,7 +144,7 @@ pub struct Heartbeat {
     theirs: Option<u64>,
     awaited: VecDeque<(u64, Duration)>,
     round_trip: Option<Duration>,
-    jitter: Duration,
+    jitter: Jitter,
     answers: VecDeque<u64>,
     events: VecDeque<Event>,
     tally: Tally,
@@ -118,14 +156,13 @@ impl Heartbeat {
         Self {
             pace,
             peer,
-            life: Life::Unknown,
-            heard: now,
+            watch: Watch::new(pace, now),
             due: now,
             number: 0,
             theirs: None,
             awaited: VecDeque::new(),
             round_trip: None,
-            jitter: Duration::ZERO,
+            jitter: Jitter::default(),
             answers: VecDeque::new(),
             events: VecDeque::new(),
             tally: Tally::default(),
@@ -137,7 +174,7 @@ impl Heartbeat {
     }
 
     pub fn life(&self) -> Life {
-        self.life
+        self.watch.life()
     }
 
     pub fn tally(&self) -> Tally {
@@ -156,7 +193,7 @@ impl Heartbeat {
 
     /// The last round trip and its jitter; `None` before the first answer.
     pub fn round_trip(&self) -> Option<(Duration, Duration)> {
-        self.round_trip.map(|round_trip| (round_trip, self.jitter))
+        self.round_trip.map(|round_trip| (round_trip, self.jitter.duration()))
     }
 
     /// Takes in a datagram of the peer's, from whatever address: whose it is, is the caller's to know.
@@ -167,12 +204,8 @@ impl Heartbeat {
             self.peer = from;
         }
         self.tally.heard += 1;
-        if self.life != Life::Alive {
-            let silence = (self.life != Life::Unknown).then(|| now.saturating_sub(self.heard));
-            self.life = Life::Alive;
-            self.tell(Event::Alive { peer: from, silence });
-        }
-        self.heard = now;
+        let change = self.watch.hear(now);
+        self.changed(change);
         match Message::decode(bytes) {
             Message::Heartbeat(number) => {
                 self.theirs = self.theirs.max(Some(number));
@@ -197,36 +230,22 @@ impl Heartbeat {
         let Some((_, sent)) = self.awaited.remove(at) else { return };
         let round_trip = now.saturating_sub(sent);
         if let Some(last) = self.round_trip {
-            // J += (|D| - J) / 16
-            let difference = round_trip.abs_diff(last);
-            self.jitter = self.jitter - self.jitter / 16 + difference / 16;
+            self.jitter.add(difference(round_trip, last));
         }
         self.round_trip = Some(round_trip);
         self.tally.answered += 1;
-        self.tell(Event::Answered { peer: self.peer, number, round_trip, jitter: self.jitter });
+        self.tell(Event::Answered { peer: self.peer, number, round_trip, jitter: self.jitter.duration() });
     }
 
     /// Lets time pass.
     pub fn handle_time(&mut self, now: Duration) {
-        let silence = now.saturating_sub(self.heard);
-        let life = match self.life {
-            Life::Lost => return,
-            _ if silence >= self.pace.timeout => Life::Lost,
-            Life::Alive if silence >= self.pace.late() => Life::Late,
-            same => same,
-        };
-        if life == self.life {
-            return;
+        self.watch.pass(now).into_iter().for_each(|change| self.changed(change));
+    }
+
+    fn changed(&mut self, change: Option<Change>) {
+        if let Some(change) = change {
+            self.tell(Event::of(self.peer, change));
         }
-        // A caller that slept through both: nobody is lost without having been late.
-        if self.life == Life::Alive && life == Life::Lost {
-            self.tell(Event::Late { peer: self.peer, silence: self.pace.late() });
-        }
-        self.life = life;
-        self.tell(match life {
-            Life::Lost => Event::Lost { peer: self.peer, silence },
-            _ => Event::Late { peer: self.peer, silence },
-        });
     }
 
     /// What is to be sent now, one after another until `None`: answers first, then the heartbeat that is due.
@@ -269,18 +288,9 @@ impl Heartbeat {
 
     /// Until when to wait for a datagram: then [`Heartbeat::handle_time`] and [`Heartbeat::transmit`] have something.
     pub fn wait(&self) -> Duration {
-        match self.change() {
+        match self.watch.change() {
             Some(change) => change.min(self.due),
             None => self.due,
-        }
-    }
-
-    /// When the peer becomes late or lost if nothing is heard.
-    fn change(&self) -> Option<Duration> {
-        match self.life {
-            Life::Alive => Some(self.heard + self.pace.late()),
-            Life::Unknown | Life::Late => Some(self.heard + self.pace.timeout),
-            Life::Lost => None,
         }
     }
 

@@ -86,7 +86,8 @@ impl Peers {
             end.handle_time(now);
         }
         let longest = self.pace.timeout * FORGOTTEN;
-        self.ends.retain(|end| self.chosen || end.life() != Life::Lost || now.saturating_sub(end.heard) < longest);
+        self.ends
+            .retain(|end| self.chosen || end.life() != Life::Lost || now.saturating_sub(end.watch.heard()) < longest);
     }
 
     /// What is to be sent now, one after another until `None`. Nothing to those who came by themselves and are lost: an
@@ -109,8 +110,9 @@ impl Peers {
     /// Until when to wait for a datagram; `None`: as long as it takes.
     pub fn wait(&self) -> Option<Duration> {
         let longest = self.pace.timeout * FORGOTTEN;
-        let wait =
-            |end: &Heartbeat| if end.life() == Life::Lost && !self.chosen { end.heard + longest } else { end.wait() };
+        let wait = |end: &Heartbeat| {
+            if end.life() == Life::Lost && !self.chosen { end.watch.heard() + longest } else { end.wait() }
+        };
         self.ends.iter().map(wait).min()
     }
 }

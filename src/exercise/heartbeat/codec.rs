@@ -19,7 +19,12 @@ pub fn line(event: &Event) -> Option<String> {
         }
         Event::Unanswered { number, .. } => format!("heartbeat {number}: round trip -"),
         Event::Moved { from, to } => format!("moved: {from} is now {to}"),
-        Event::Beat { .. } => return None,
+        Event::Restarted { .. }
+        | Event::Missing { .. }
+        | Event::MissingThere { .. }
+        | Event::Again { .. }
+        | Event::Disordered { .. }
+        | Event::Beat { .. } => return None,
     })
 }
 

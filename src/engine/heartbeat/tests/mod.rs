@@ -4,6 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
+mod sessions;
+
 const PACE: Pace = Pace { interval: Duration::from_secs(1), timeout: Duration::from_secs(3) };
 
 fn ms(milliseconds: u64) -> Duration {
