@@ -42,6 +42,8 @@ pub enum Command {
     Demo(cmd::demo::Args),
     /// Is a host there, how far, and which way: by echo requests, SYNs or datagrams
     Ping(Box<cmd::ping::Args>),
+    /// Is the other end alive: hold a heartbeat with it, and tell loss there and back, round trips and jitter
+    Heartbeat(Box<cmd::heartbeat::Args>),
     /// Measure: how fast TCP is with buffers of any size, how models of servers compare under load
     Bench(cmd::bench::Args),
     /// List this machine's sockets with their processes, or watch them open and close
@@ -89,6 +91,7 @@ impl Command {
             Self::Client(args) => cmd::client::run(args),
             Self::Demo(args) => cmd::demo::run(args),
             Self::Ping(args) => cmd::ping::run(*args),
+            Self::Heartbeat(args) => cmd::heartbeat::run(*args),
             Self::Bench(args) => cmd::bench::run(args),
             Self::Sockets(args) => cmd::sockets::run(args),
             Self::Groups(args) => cmd::groups::run(args),

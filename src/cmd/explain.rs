@@ -16,6 +16,7 @@ use crate::pipeline;
 use crate::process::Programs;
 use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
+use crate::view::hex::Hex;
 use crate::view::style::Palette;
 use crate::view::telling::{Telling, draw::Look};
 use crate::view::tree::plural;
@@ -248,6 +249,18 @@ pub(super) struct Single {
     interface: Interface,
     /// Frames handed out.
     given: u8,
+}
+
+/// Explains an IP packet that was made here and not sent, only the layers of these protocols, and shows its bytes.
+pub(super) fn made(bytes: Vec<u8>, color: Color, only: Vec<Protocol>) -> anyhow::Result<()> {
+    let (words, palette) = (Language { lang: None }.words(), Palette::new(color.on_stdout()));
+    let options = Options { words, palette, width: args::width(), ascii: false, only };
+    let mut explained = Explain::new(output::stdout()?, options, 1);
+    pipeline::run(&mut Single::new(bytes.clone(), LinkType::RAW), &mut FlowTable::new(), &mut explained)?;
+    output::stdout()?.write_all(b"\n")?;
+    let mut hex = Hex::new(output::stdout()?, palette).words(words);
+    pipeline::run(&mut Single::new(bytes, LinkType::RAW), &mut FlowTable::new(), &mut hex)?;
+    Ok(())
 }
 
 impl Single {

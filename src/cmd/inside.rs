@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
-use super::{Exit, demo, handshake, lab, multicast, ping, replay, send};
+use super::{Exit, demo, handshake, heartbeat, lab, multicast, ping, replay, send};
 use crate::io::netns::{self, Leash, Side, peer};
 
 #[derive(Debug, clap::Args)]
@@ -22,6 +22,7 @@ enum Inside {
     Demo(demo::Args),
     Handshake(Box<handshake::Args>),
     Lab(lab::Inside),
+    Heartbeat(Box<heartbeat::Args>),
     Multicast(multicast::Args),
     Ping(Box<ping::Args>),
     Replay(Box<replay::Args>),
@@ -33,6 +34,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Inside::Demo(args) => demo::run_inside(args),
         Inside::Handshake(args) => handshake::run_inside(*args),
         Inside::Lab(args) => lab::run_inside(&args),
+        Inside::Heartbeat(args) => heartbeat::run_inside(*args),
         Inside::Multicast(args) => multicast::run_inside(args),
         Inside::Ping(args) => ping::run_inside(*args),
         Inside::Replay(args) => replay::run_inside(*args),
@@ -58,10 +60,18 @@ pub fn with_peer_speaking(
     groups: Vec<SocketAddr>,
     work: impl FnOnce(&Leash) -> anyhow::Result<Exit>,
 ) -> anyhow::Result<Exit> {
+    with_peer_serving(peer::speaking(groups), work)
+}
+
+/// The same with a peer that does something of the caller's.
+pub fn with_peer_serving(
+    service: impl FnOnce() -> std::io::Result<()>,
+    work: impl FnOnce(&Leash) -> anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
     match netns::enter() {
         Ok(Side::Outside(code)) => Ok(Exit::of_code(code)),
         Ok(Side::Inside(leash)) => {
-            peer::join_speaking(groups).context("there is no private network")?;
+            peer::join_with(service).context("there is no private network")?;
             work(&leash)
         }
         Err(error @ netns::Error::Refused(refusal)) => {

@@ -19,6 +19,7 @@ pub mod fields;
 pub mod follow;
 pub mod groups;
 pub mod handshake;
+pub mod heartbeat;
 pub mod input;
 pub mod inside;
 pub mod interfaces;

@@ -6,18 +6,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::explain::{Protocols, Single, protocols};
-use super::output::{Color, Language, stdout};
-use super::{Exit, args, inside};
+use super::explain::{Protocols, protocols};
+use super::output::{Color, stdout};
+use super::{Exit, inside};
 use crate::engine::ping::packet::Recipe;
 use crate::engine::ping::{Course, Event, Pace, Ping, Plan, Protocol, Route, Target};
-use crate::flow::FlowTable;
-use crate::frame::LinkType;
 use crate::io::{ping, privilege};
-use crate::pipeline;
 use crate::quantity;
-use crate::view::explain::{Explain, Options};
-use crate::view::hex::Hex;
 use crate::view::ping::{Look, object, summary_object};
 use crate::view::style::Palette;
 use crate::wire;
@@ -265,14 +260,7 @@ fn dry_run(args: &Args, target: Target) -> anyhow::Result<Exit> {
         true => all.copied().collect(),
         false => args.layers.iter().flat_map(|layer| layer.0.clone()).collect(),
     };
-    let words = Language { lang: None }.words();
-    let palette = Palette::new(args.color.on_stdout());
-    let options = Options { words, palette, width: args::width(), ascii: false, only };
-    let mut explained = Explain::new(stdout()?, options, 1);
-    pipeline::run(&mut Single::new(bytes.clone(), LinkType::RAW), &mut FlowTable::new(), &mut explained)?;
-    stdout()?.write_all(b"\n")?;
-    let mut hex = Hex::new(stdout()?, palette).words(words);
-    pipeline::run(&mut Single::new(bytes, LinkType::RAW), &mut FlowTable::new(), &mut hex)?;
+    super::explain::made(bytes, args.color, only)?;
     let chosen = match target.protocol {
         Protocol::Echo => "identifier 40000 stands for the one that is chosen when it is sent",
         Protocol::Tcp => "port 40000 and start number 0 stand for those that the kernel chooses, and it adds options",

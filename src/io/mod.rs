@@ -10,6 +10,7 @@ pub mod doctor;
 mod error_queue;
 pub mod file;
 pub mod groups;
+pub mod heartbeat;
 pub mod holder;
 pub mod interrupt;
 pub mod keys;

@@ -11,7 +11,7 @@ mod socket;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -52,6 +52,11 @@ impl Stop {
 
     pub fn happened(&self) -> bool {
         self.interrupt.happened()
+    }
+
+    /// Readable from the moment that somebody asks.
+    pub(super) fn pipe(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
     }
 }
 

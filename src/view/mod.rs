@@ -10,6 +10,7 @@ pub mod findings;
 pub mod follow;
 pub mod grid;
 pub mod handshake;
+pub mod heartbeat;
 pub mod hex;
 pub mod json;
 pub mod lab;

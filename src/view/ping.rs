@@ -237,7 +237,7 @@ fn exceeded(six: bool) -> u8 {
 }
 
 /// An ICMP error in the words of its RFC, and in plain ones.
-fn error(six: bool, kind: u8, code: u8, info: u32) -> String {
+pub(super) fn error(six: bool, kind: u8, code: u8, info: u32) -> String {
     let meaning = if six { icmpv6::meaning(kind, code) } else { icmp::meaning(kind, code) };
     let name = meaning.map_or_else(|| format!("type {kind} code {code}"), str::to_owned);
     let plain = match (six, kind, code) {
@@ -253,18 +253,18 @@ fn error(six: bool, kind: u8, code: u8, info: u32) -> String {
 }
 
 /// An errno in the system's words.
-fn system(errno: i32) -> String {
+pub(super) fn system(errno: i32) -> String {
     let text = std::io::Error::from_raw_os_error(errno).to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-fn milliseconds(time: Duration) -> String {
+pub(super) fn milliseconds(time: Duration) -> String {
     let micros = time.as_micros();
     format!("{}.{:03} ms", micros / 1000, micros % 1000)
 }
 
 /// A time that somebody chose.
-fn span(time: Duration) -> String {
+pub(super) fn span(time: Duration) -> String {
     match time.as_millis() {
         whole if whole % 1000 == 0 => format!("{} s", whole / 1000),
         part => format!("{part} ms"),

@@ -97,6 +97,24 @@ pub enum Event {
 }
 
 impl Event {
+    /// Whose it is; after a move, where it is now.
+    pub fn peer(&self) -> SocketAddr {
+        match *self {
+            Self::Alive { peer, .. }
+            | Self::Late { peer, .. }
+            | Self::Lost { peer, .. }
+            | Self::Beat { peer, .. }
+            | Self::Answered { peer, .. }
+            | Self::Unanswered { peer, .. }
+            | Self::Moved { to: peer, .. }
+            | Self::Restarted { peer }
+            | Self::Missing { peer, .. }
+            | Self::MissingThere { peer, .. }
+            | Self::Again { peer }
+            | Self::Disordered { peer } => peer,
+        }
+    }
+
     fn of(peer: SocketAddr, change: Change) -> Self {
         match change {
             Change::Alive(silence) => Self::Alive { peer, silence },

@@ -47,16 +47,16 @@ const RTM_NEWADDR: u16 = 20;
 const CREATE: u16 = 0x400 | 0x200; // NLM_F_CREATE, NLM_F_EXCL
 const IFF_UP: u32 = 1;
 
-/// Makes the peer and the cable to it, and returns once the peer answers; it says something to these groups, one datagram
-/// a second.
-pub fn join_speaking(groups: Vec<SocketAddr>) -> Result<(), Error> {
+/// Makes the peer and the cable to it, and returns once the peer answers. When the peer has its addresses `service` is
+/// called there, which is to return when it can be spoken to.
+pub fn join_with(service: impl FnOnce() -> io::Result<()>) -> Result<(), Error> {
     let pipe = || io::pipe().map_err(|source| Error::Failed { operation: "make a pipe", source });
     let ((mut from_peer, to_here), (from_here, mut to_peer)) = (pipe()?, pipe()?);
     match sys::fork() {
         Err(source) => Err(Error::Failed { operation: "start the peer", source }),
         Ok(None) => {
             drop((from_peer, to_peer));
-            std::process::exit(i32::from(be_the_peer(to_here, from_here, groups).is_err()))
+            std::process::exit(i32::from(be_the_peer(to_here, from_here, service).is_err()))
         }
         Ok(Some(peer)) => {
             drop((to_here, from_here));
@@ -81,7 +81,7 @@ fn heard(from_peer: &mut io::PipeReader) -> Result<(), Error> {
 fn be_the_peer(
     mut to_here: io::PipeWriter,
     mut from_here: io::PipeReader,
-    groups: Vec<SocketAddr>,
+    service: impl FnOnce() -> io::Result<()>,
 ) -> Result<(), Error> {
     let talk = |source| Error::Failed { operation: "hear from the other end", source };
     unshare(CloneFlags::CLONE_NEWNET).map_err(failed("make the peer's network"))?;
@@ -109,8 +109,8 @@ fn be_the_peer(
             }
         }
     });
+    service().map_err(|source| Error::Failed { operation: "start the peer's service", source })?;
     to_here.write_all(b"r").map_err(talk)?;
-    std::thread::spawn(move || speak(&groups));
     loop {
         // One after the other: a hand-made connection is reset soon.
         if let Ok((mut client, _)) = tcp.accept()
@@ -118,6 +118,14 @@ fn be_the_peer(
         {
             std::thread::spawn(move || io::copy(&mut client, &mut back));
         }
+    }
+}
+
+/// A service that says something to each group every second.
+pub fn speaking(groups: Vec<SocketAddr>) -> impl FnOnce() -> io::Result<()> {
+    move || {
+        std::thread::spawn(move || speak(&groups));
+        Ok(())
     }
 }
 
