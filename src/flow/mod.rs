@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod datagram;
 pub mod event;
 pub mod fields;
+pub mod heartbeat;
 mod icmp;
 pub mod key;
 pub mod matching;

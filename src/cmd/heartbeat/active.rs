@@ -21,8 +21,16 @@ use crate::wire::build::Recipe;
 
 /// Where the peer of --private listens.
 const PORT: u16 = 8005;
+/// Without --timeout.
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.target().is_none() && args.listen.is_none() && !args.private {
+        bail!("with whom, or where? give HOST:PORT, --listen PORT, --private, a capture FILE, or -i and an interface");
+    }
+    if args.timeout.len() > 1 || !args.binding.is_empty() || args.display_filter.is_some() {
+        bail!("--binding, -Y and more than one --timeout are for captures: name a FILE, or -i and an interface");
+    }
     if args.private {
         return inside::become_inside(std::env::args_os().skip(1));
     }
@@ -45,12 +53,16 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 
 impl Args {
     fn pace(&self) -> Pace {
-        Pace { interval: self.interval, timeout: self.timeout }
+        Pace { interval: self.interval, timeout: self.timeout() }
+    }
+
+    fn timeout(&self) -> Duration {
+        self.timeout.first().copied().unwrap_or(TIMEOUT)
     }
 
     /// The address of the other end; `None` where none is named.
     fn peer(&self) -> anyhow::Result<Option<SocketAddr>> {
-        let Some(target) = &self.target else { return Ok(None) };
+        let Some(target) = self.target() else { return Ok(None) };
         let wrong = || format!("{target}: whom to speak to is written as HOST:PORT, 10.0.5.2:8005 or [fd00:5::2]:8005");
         let (host, port) = target.rsplit_once(':').with_context(wrong)?;
         let port: u16 = port.parse().ok().filter(|port| *port > 0).with_context(wrong)?;
@@ -118,7 +130,7 @@ fn hold(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
 
 fn announce(args: &Args, there: Option<SocketAddr>, own: SocketAddr) {
     let each = |time: Duration| format!("{} s", time.as_secs_f64());
-    let pace = format!("every {}, lost after {} of silence", each(args.interval), each(args.timeout));
+    let pace = format!("every {}, lost after {} of silence", each(args.interval), each(args.timeout()));
     terminal::talk(&match there {
         Some(peer) => format!("heartbeat from port {} to {peer}, {pace}; Ctrl-C ends it", own.port()),
         None => format!("heartbeat: waiting on UDP {own} for others, {pace}; Ctrl-C ends it"),
