@@ -62,7 +62,7 @@ pub enum Command {
     Multicast(cmd::multicast::Args),
     /// Build a virtual LAN without root: hosts, switches, NATs, bad lines; run programs in it
     Lab(cmd::lab::Args),
-    /// Measure what a NAT does, serve those who measure, and say which peers will reach each other
+    /// Measure what a NAT does, serve those who measure, say who will reach whom, or work it out from captures
     Nat(cmd::nat::Args),
     /// Send what a capture holds once more: its frames at their own pace, or one side of a conversation to a live program
     Replay(Box<cmd::replay::Args>),

@@ -29,10 +29,9 @@
 //! | [`view`] | values to text: lines, tree, hex, grids, tables, JSON, charts | `pipeline`, `filter` and below, `lab` |
 //! | [`io`] | the operating system: libpcap, files, namespaces, privileges, sockets | `frame`, `process`, `lab` |
 //! | [`quantity`] | durations, sizes and shares as a person types them | nothing |
-//! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame` |
-//! | [`lab`] | pure: a virtual LAN as data, the operations that build it, the rules of its NATs | `engine`, `quantity` |
 //! | [`jitter`] | pure: interarrival jitter (RFC 3550) | nothing |
 //! | [`engine`] | pure: the conversations that netlab itself holds, time is an argument; the doctor's diagnosis | `wire`, `frame`, `jitter` |
+//! | [`lab`] | pure: a virtual LAN as data, the operations that build it, the rules of its NATs | `engine`, `quantity` |
 //! | [`exercise`] | the course: servers and clients that students' programs talk to | `io`, `engine`, `quantity` |
 //! | [`cmd`] | one file a command; the only place where `io` and `view` meet | all |
 //! | [`cli`] | the command line: one line a command | `cmd` |
@@ -54,8 +53,8 @@ pub mod filter;
 pub mod flow;
 pub mod frame;
 pub mod io;
-pub mod lab;
 pub mod jitter;
+pub mod lab;
 pub mod pipeline;
 pub mod process;
 pub mod quantity;

@@ -28,8 +28,6 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("process", &["frame"]),
     // A view is a sink of the pipeline over a writer.
     ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine", "lab"]),
-    ("engine", &["wire", "process", "frame"]),
-    ("view", &["pipeline", "filter", "field", "flow", "wire", "process", "frame", "engine"]),
     ("engine", &["wire", "process", "frame", "jitter"]),
     // The vocabulary of NATs lives in the engine.
     ("lab", &["engine", "quantity"]),

@@ -83,7 +83,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Action::Run(args) => run::run(&args),
         Action::Shell(args) => run::shell(&args),
         Action::Capture(args) => capture::run(&args),
-        Action::Ladder(args) => capture::run(&args.as_ladder()),
+        Action::Ladder(args) => capture::run(&args.drawn()),
         Action::Check(args) => check::run(&args),
         Action::Down(args) => down(&args),
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 
 use super::explain::{Protocols, protocols};
 use super::output::{Color, stdout};
-use super::{Exit, inside};
+use super::{Exit, args, inside};
 use crate::engine::ping::packet::Recipe;
 use crate::engine::ping::{Course, Event, Pace, Ping, Plan, Protocol, Route, Target};
 use crate::io::{ping, privilege};

@@ -55,7 +55,7 @@ pub struct Delays {
 }
 
 impl Delays {
-    fn add(&mut self, delay: i64) {
+    pub(super) fn add(&mut self, delay: i64) {
         (self.least, self.most) =
             if self.count == 0 { (delay, delay) } else { (self.least.min(delay), self.most.max(delay)) };
         self.sum += i128::from(delay);

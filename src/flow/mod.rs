@@ -7,6 +7,7 @@
 
 pub mod analysis;
 pub mod conversation;
+pub mod correlation;
 pub mod datagram;
 pub mod event;
 pub mod fields;

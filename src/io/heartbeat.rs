@@ -88,8 +88,13 @@ impl Wire {
             SocketAddr::V4(four) if self.six => SocketAddrV6::new(four.ip().to_ipv6_mapped(), four.port(), 0, 0).into(),
             same => same,
         };
-        // An ICMP error about an earlier datagram is told in place of sending this one.
-        self.socket.send_to(bytes, to).or_else(|_| self.socket.send_to(bytes, to)).map(drop)
+        match self.socket.send_to(bytes, to) {
+            // A firewall of this machine's.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+            // An ICMP error about an earlier datagram is told in place of sending this one.
+            Err(_) => self.socket.send_to(bytes, to).map(drop),
+            Ok(_) => Ok(()),
+        }
     }
 
     /// The next datagram; one that is longer than ours is cut, and none of ours.

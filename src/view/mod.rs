@@ -1,6 +1,7 @@
 //! Values to text over `impl Write`.
 
 pub mod conversations;
+pub mod correlation;
 pub mod curves;
 pub mod datagrams;
 pub mod doctor;

@@ -160,10 +160,7 @@ fn nanoseconds(time: i64) -> String {
 }
 
 fn address(address: Address) -> String {
-    match address {
-        Address::V4(address) => std::net::Ipv4Addr::from(address).to_string(),
-        Address::V6(address) => std::net::Ipv6Addr::from(address).to_string(),
-    }
+    std::net::IpAddr::from(address).to_string()
 }
 
 fn heading(title: &str, options: Options, out: &mut impl Write) -> io::Result<()> {

@@ -158,6 +158,15 @@ pub enum Address {
     V6([u8; 16]),
 }
 
+impl From<Address> for std::net::IpAddr {
+    fn from(address: Address) -> Self {
+        match address {
+            Address::V4(bytes) => Self::from(bytes),
+            Address::V6(bytes) => Self::from(bytes),
+        }
+    }
+}
+
 /// Decodes a frame by its link type, never by guessing from the bytes.
 #[inline]
 pub fn decode<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Packet<'a> {

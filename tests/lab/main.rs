@@ -1,4 +1,6 @@
 //! `netlab lab`, run as a program: labs that are built, used, and gone without a trace; NATs that do what was asked for.
+// Real programs are waited for by the clock.
+#![allow(clippy::disallowed_methods)]
 
 #[path = "../support/lab.rs"]
 mod lab;

@@ -220,9 +220,8 @@ fn tells_what_linux_makes_of_masquerade() {
         // Once is enough: it takes a while.
         let timed = kept && lab.try_sh("router", times).is_ok();
         let _server = serve_there(&lab);
-        let most = if timed { "8s" } else { "0s" };
-        let output =
-            lab.on("here", NETLAB, &["nat", "discover", "10.0.2.2", "--json", "--max-lifetime", most]).output();
+        let more: &[&str] = if timed { &["--max-lifetime", "8s"] } else { &[] };
+        let output = lab.netlab("here", &[&["nat", "discover", "10.0.2.2", "--json"], more].concat()).output();
         let report = object(&output.unwrap());
         has(
             &report,

@@ -233,6 +233,8 @@ fn dry_run(args: &Args, sessions: &mut Sessions, to: SocketAddr) -> anyhow::Resu
     recipe.payload(first.bytes);
     let all = Protocol::ALL.iter().filter(|protocol| protocol.name() != "frame");
     explain::made(recipe.build()?.bytes, args.color, all.copied().collect())?;
-    eprintln!("nothing was sent; port 40000 stands for the one that the kernel chooses, and the token for another one");
+    terminal::talk(
+        "nothing was sent; port 40000 stands for the one that the kernel chooses, and the token for another",
+    );
     Ok(Exit::Done)
 }

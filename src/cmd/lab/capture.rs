@@ -79,7 +79,7 @@ pub struct Args {
 
 impl Args {
     /// The same, drawn as a chart.
-    pub fn as_ladder(self) -> Self {
+    pub fn drawn(self) -> Self {
         Self { ladder: true, ..self }
     }
 }

@@ -1,5 +1,7 @@
-//! `netlab nat`: serve those who measure a NAT, measure one, and say which two let each other's peers meet.
+//! `netlab nat`: serve those who measure a NAT, measure one, say which two let each other's peers
+//! meet, and work one out from captures.
 
+mod correlate;
 mod discover;
 mod place;
 mod predict;
@@ -19,6 +21,8 @@ enum Command {
     Serve(serve::Args),
     /// Find out how the NATs between here and a STUN server behave, and what that means
     Discover(discover::Args),
+    /// Work out the translation table from captures of both its sides: bindings, what was changed, what was dropped
+    Correlate(correlate::Args),
     /// Will two peers reach each other? From what discover said of each
     Predict(predict::Args),
 }
@@ -27,6 +31,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     match args.command {
         Command::Serve(args) => serve::run(&args),
         Command::Discover(args) => discover::run(&args),
+        Command::Correlate(args) => correlate::run(args),
         Command::Predict(args) => predict::run(&args),
     }
 }

@@ -9,7 +9,6 @@ use super::Args;
 use super::map::Station;
 use crate::cmd::consent::{self, Harm};
 use crate::cmd::send::neighbour;
-use crate::cmd::send::way::Way;
 use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::io::link::{self, Link, channel::Channel};
 use crate::io::route;
@@ -97,20 +96,13 @@ impl Exit {
         if known.is_some() || !self.asks || self.silent >= MOST_SILENT {
             return Ok(known);
         }
-        let way = Way {
-            to: address,
-            link: self.link.clone(),
-            layer_3: false,
-            source: way.source,
-            gateway: way.gateway,
-            broadcast: false,
-            next_hop: None,
-        };
+        // Without an address of our own nobody can be asked.
+        let Some(source) = way.source else { return Ok(None) };
         let channel = match self.channel.as_mut() {
             Some(channel) => channel,
             None => self.channel.insert(Channel::open(&self.link.name)?),
         };
-        let found = neighbour::ask(channel, &way, next)?;
+        let found = neighbour::ask(channel, &self.link.name, self.own, source, next)?;
         self.silent += u32::from(found.is_none());
         Ok(found)
     }

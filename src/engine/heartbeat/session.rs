@@ -206,7 +206,12 @@ impl Session {
     /// Takes in a datagram with this end's tokens, from whatever address.
     pub(super) fn handle(&mut self, now: Duration, from: SocketAddr, message: Message, tags: &Tags) {
         self.handle_time(now);
+        let proven = self.proven;
         self.place(from, tags);
+        if self.proven && !proven {
+            // Not together with the other end's heartbeats, which are about to come.
+            self.due = now.saturating_add(self.pace.interval / 2);
+        }
         let newest = self.account.is_newer(tags.serial);
         let missing = self.account.report().lost;
         match self.account.take(now, tags) {
@@ -257,22 +262,22 @@ impl Session {
             self.candidate = None;
             return;
         }
-        match self.candidate {
-            Some(Candidate { address, first }) if address == from => {
-                if first.is_some_and(|first| tags.to == self.own && tags.report.seen >= first) {
-                    self.candidate = None;
-                    self.proven = true;
-                    if from != self.peer {
-                        self.times.moved = self.times.moved.saturating_add(1);
-                        self.tell(Event::Moved { from: self.peer, to: from });
-                        self.peer = from;
-                    }
-                }
-            }
-            _ if self.account.is_newer(tags.serial) => {
+        let Some(candidate) = self.candidate.filter(|candidate| candidate.address == from) else {
+            if self.account.is_newer(tags.serial) {
                 self.candidate = Some(Candidate { address: from, first: None });
             }
-            _ => {}
+            return;
+        };
+        let hears = |first: u32| tags.to == self.own && tags.report.seen >= first;
+        if !candidate.first.is_some_and(hears) {
+            return;
+        }
+        self.candidate = None;
+        self.proven = true;
+        if from != self.peer {
+            self.times.moved = self.times.moved.saturating_add(1);
+            self.tell(Event::Moved { from: self.peer, to: from });
+            self.peer = from;
         }
     }
 

@@ -229,9 +229,13 @@ impl Track {
         let missed = u64::try_from(count - 1).unwrap_or(0);
         let off = gap.saturating_sub(count.saturating_mul(self.period));
         if count <= PAUSE {
-            self.jitter.add(off);
+            let steady = off.unsigned_abs() <= self.period.unsigned_abs() / 5;
             self.gaps_seen += 1;
-            self.steady += u64::from(off.unsigned_abs() <= self.period.unsigned_abs() / 5);
+            self.steady += u64::from(steady);
+            // A longer gap that is no whole number of periods is no beat that came late.
+            if steady || count == 1 {
+                self.jitter.add(off);
+            }
         }
         if count == 1 {
             self.singles += 1;

@@ -169,10 +169,7 @@ pub fn read(packet: &Packet<'_>) -> Heard {
         _ => None,
     };
     let Some((family, version, says)) = told else { return Heard::Nothing };
-    let address = match sender {
-        Address::V4(bytes) => IpAddr::from(bytes),
-        Address::V6(bytes) => IpAddr::from(bytes),
-    };
+    let address = IpAddr::from(sender);
     let hardware = hardware(packet);
     Heard::Message(Message {
         time: packet.frame.time.unwrap_or_default(),

@@ -135,7 +135,8 @@ impl Lab {
         let Some(keeper) = keeper(&socket)? else { return Ok(None) };
         let sent = socket::send(socket.as_raw_fd(), STATE, MsgFlags::MSG_NOSIGNAL);
         sent.map_err(Error::of("ask the lab"))?;
-        let mut text = vec![0; LARGEST + 1];
+        // The file, and a line before it.
+        let mut text = vec![0; LARGEST + 64];
         let mut space = cmsg_space!([RawFd; MOST_DESCRIPTORS]);
         let mut parts = [IoSliceMut::new(&mut text)];
         let flags = MsgFlags::MSG_CMSG_CLOEXEC;

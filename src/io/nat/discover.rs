@@ -95,9 +95,8 @@ pub fn discover(
                         let bytes = &buffer[..length];
                         machine.handle(begun.elapsed(), Input::Datagram { socket: number, from, bytes });
                     }
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                    // The error of something sent before (ICMP): the socket goes on.
-                    Err(_) => {}
+                    // Nothing is left, or the error of something sent before (ICMP): the socket goes on.
+                    Err(_) => break,
                 }
             }
         }

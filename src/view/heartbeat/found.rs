@@ -82,7 +82,7 @@ impl Look {
     fn heading(&self, beat: &Beat, out: &mut Vec<u8>) {
         let arrow = if self.ascii { "->" } else { "→" };
         let text =
-            format!("{} {} {arrow} {}  {}", beat.transport.name(), name(beat.from), name(beat.to), alike(beat.alike));
+            format!("{} {} {arrow} {}{}", beat.transport.name(), name(beat.from), name(beat.to), alike(beat.alike));
         self.palette.begin(Role::Heading, out);
         wrap::hanging(&text, self.width, 0, 2, out);
         self.palette.end(Role::Heading, out);
@@ -222,15 +222,16 @@ fn drawn(cells: &[Cell], room: usize, ascii: bool) -> String {
         .collect()
 }
 
+/// What its packets have in common, where the direction says other things too.
 fn alike(alike: Alike) -> String {
     match alike {
         Alike::All => String::new(),
-        Alike::KeepAlive => "keep-alives".to_owned(),
-        Alike::Length(length) => format!("of {}", plural(length.into(), "byte", "bytes")),
+        Alike::KeepAlive => ", keep-alives".to_owned(),
+        Alike::Length(length) => format!(", packets of {}", plural(length.into(), "byte", "bytes")),
         Alike::Begin(begin) if begin.iter().all(u8::is_ascii_graphic) => {
-            format!("that begin with {:?}", begin.map(char::from).iter().collect::<String>())
+            format!(", packets that begin with {:?}", begin.map(char::from).iter().collect::<String>())
         }
-        Alike::Begin([a, b, c, d]) => format!("that begin with {a:02x}{b:02x}{c:02x}{d:02x}"),
+        Alike::Begin([a, b, c, d]) => format!(", packets that begin with {a:02x} {b:02x} {c:02x} {d:02x}"),
     }
 }
 

@@ -17,12 +17,16 @@ pub fn stun(at: &At<'_>) -> Vec<Part> {
         let mut cells = vec![cell(start, 2, "Attribute", number), cell(start + 2, 2, "Length", length.to_string())];
         let value = match address {
             Some(address) => {
-                let turned = if mask.is_some() { " (turned)" } else { "" };
                 let bytes = |from: usize, to: usize| hex(attribute.value.get(from..to).unwrap_or_default());
+                // What is turned stands as it is in the packet; what it means, in the words below.
+                let (names, port, ip) = match mask {
+                    Some(_) => (["Port (turned)", "Address (turned)"], bytes(2, 4), bytes(4, length)),
+                    None => (["Port", "Address"], address.port().to_string(), address.ip().to_string()),
+                };
                 cells.push(cell(start + 4, 1, "unused", bytes(0, 1)));
                 cells.push(cell(start + 5, 1, "Family", if address.is_ipv4() { "IPv4" } else { "IPv6" }));
-                cells.push(cell(start + 6, 2, &format!("Port{turned}"), bytes(2, 4)));
-                cells.push(cell(start + 8, length - 4, &format!("Address{turned}"), bytes(4, length)));
+                cells.push(cell(start + 6, 2, names[0], port));
+                cells.push(cell(start + 8, length - 4, names[1], ip));
                 address.to_string()
             }
             None => {
