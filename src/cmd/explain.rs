@@ -5,18 +5,18 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
+use super::made::Made;
 use super::output::{self, Color, Language};
 use super::selection::Selection;
 use super::{Exit, args};
 use crate::flow::FlowTable;
-use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
+use crate::frame::{LinkType, Source};
 use crate::io::interrupt::Interrupt;
 use crate::io::{file, pcap, privilege};
 use crate::pipeline;
 use crate::process::Programs;
 use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
-use crate::view::hex::Hex;
 use crate::view::style::Palette;
 use crate::view::telling::{Telling, draw::Look};
 use crate::view::tree::plural;
@@ -103,7 +103,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         (Some(digits), _) => {
             let bytes = bytes(digits).context("--hex")?;
             let link = args.link.unwrap_or_else(|| by_first_digit(&bytes));
-            explain(&args, &mut Single::new(bytes, link), "--hex")
+            explain(&args, &mut Made::new(vec![bytes], link), "--hex")
         }
         (None, Some(path)) => {
             let mut source = if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? };
@@ -241,55 +241,6 @@ fn by_first_digit(bytes: &[u8]) -> LinkType {
     let (link, name) = if matches!(digit, 4 | 6) { (LinkType::RAW, "ip") } else { (LinkType::ETHERNET, "ethernet") };
     eprintln!("taken for --link {name}, because the first digit is {digit:x}");
     link
-}
-
-/// A source of one frame that no capture knows the time of.
-pub(super) struct Single {
-    data: Vec<u8>,
-    interface: Interface,
-    /// Frames handed out.
-    given: u8,
-}
-
-/// Explains an IP packet that was made here and not sent, only the layers of these protocols, and shows its bytes.
-pub(super) fn made(bytes: Vec<u8>, color: Color, only: Vec<Protocol>) -> anyhow::Result<()> {
-    let (words, palette) = (Language { lang: None }.words(), Palette::new(color.on_stdout()));
-    let options = Options { words, palette, width: args::width(), ascii: false, only };
-    let mut explained = Explain::new(output::stdout()?, options, 1);
-    pipeline::run(&mut Single::new(bytes.clone(), LinkType::RAW), &mut FlowTable::new(), &mut explained)?;
-    output::stdout()?.write_all(b"\n")?;
-    let mut hex = Hex::new(output::stdout()?, palette).words(words);
-    pipeline::run(&mut Single::new(bytes, LinkType::RAW), &mut FlowTable::new(), &mut hex)?;
-    Ok(())
-}
-
-impl Single {
-    pub(super) fn new(data: Vec<u8>, link: LinkType) -> Self {
-        Self { data, interface: Interface { name: None, link, snap_length: 0 }, given: 0 }
-    }
-}
-
-impl Source for Single {
-    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
-        self.given = self.given.saturating_add(1);
-        Ok((self.given == 1).then(Timestamp::default))
-    }
-
-    fn frame(&self) -> Frame<'_> {
-        let length = u32::try_from(self.data.len()).unwrap_or(u32::MAX);
-        match self.given {
-            1 => Frame { link: self.interface.link, length, data: &self.data, ..Frame::empty() },
-            _ => Frame::empty(),
-        }
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        std::slice::from_ref(&self.interface)
-    }
-
-    fn counts(&self) -> Counts {
-        Counts::default()
-    }
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ pub mod inside;
 pub mod interfaces;
 pub mod lab;
 pub mod ladder;
+pub mod made;
 pub mod multicast;
 pub mod nat;
 pub mod output;

@@ -8,14 +8,13 @@ use anyhow::{Context, bail};
 
 use super::explain::{Protocols, protocols};
 use super::output::{Color, stdout};
-use super::{Exit, args, inside};
+use super::{Exit, args, inside, made};
 use crate::engine::ping::packet::Recipe;
 use crate::engine::ping::{Course, Event, Pace, Ping, Plan, Protocol, Route, Target};
 use crate::io::{ping, privilege};
 use crate::quantity;
 use crate::view::ping::{Look, object, summary_object};
 use crate::view::style::Palette;
-use crate::wire;
 
 /// What ping(8) of iputils lets users have; there is no flood, and no less for root.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(2);
@@ -254,13 +253,11 @@ fn dry_run(args: &Args, target: Target) -> anyhow::Result<Exit> {
         length: args.length(),
     };
     let bytes = recipe.build()?;
-    // There is no frame yet.
-    let all = wire::Protocol::ALL.iter().filter(|protocol| protocol.name() != "frame");
-    let only = match args.layers.is_empty() {
-        true => all.copied().collect(),
+    let only: Vec<_> = match args.layers.is_empty() {
+        true => made::without_frame(),
         false => args.layers.iter().flat_map(|layer| layer.0.clone()).collect(),
     };
-    super::explain::made(bytes, args.color, only)?;
+    made::explain_packet(bytes, args.color, &only)?;
     let chosen = match target.protocol {
         Protocol::Echo => "identifier 40000 stands for the one that is chosen when it is sent",
         Protocol::Tcp => "port 40000 and start number 0 stand for those that the kernel chooses, and it adds options",

@@ -9,7 +9,7 @@ use anyhow::{Context, bail};
 
 use super::Args;
 use crate::cmd::output::stdout;
-use crate::cmd::{Exit, args as terminal, explain, inside};
+use crate::cmd::{Exit, args as terminal, inside, made};
 use crate::engine::heartbeat::{Life, Pace, Session, Sessions};
 use crate::io::heartbeat::{Told, Until, Wire, drive};
 use crate::io::netns::peer;
@@ -231,8 +231,7 @@ fn dry_run(args: &Args, sessions: &mut Sessions, to: SocketAddr) -> anyhow::Resu
     recipe.set("udp.srcport", "40000")?;
     recipe.set("udp.dstport", &to.port().to_string())?;
     recipe.payload(first.bytes);
-    let all = Protocol::ALL.iter().filter(|protocol| protocol.name() != "frame");
-    explain::made(recipe.build()?.bytes, args.color, all.copied().collect())?;
+    made::explain_packet(recipe.build()?.bytes, args.color, &made::without_frame())?;
     terminal::talk(
         "nothing was sent; port 40000 stands for the one that the kernel chooses, and the token for another",
     );

@@ -1,17 +1,9 @@
 //! `--dry-run`: what would be sent, explained, and its bytes: the datagram, or the reports that joining causes.
 
-use std::io::Write;
 use std::net::{IpAddr, SocketAddr};
 
 use super::{Exit, Showing};
-use crate::cmd::args;
-use crate::cmd::explain::Single;
-use crate::cmd::output::{Language, stdout};
-use crate::flow::FlowTable;
-use crate::frame::LinkType;
-use crate::pipeline;
-use crate::view::explain::{Explain, Options};
-use crate::view::hex::Hex;
+use crate::cmd::made;
 use crate::wire::Protocol;
 use crate::wire::build::Recipe;
 
@@ -45,15 +37,5 @@ pub fn datagram(
 
 /// A packet as `explain` shows it, and its bytes.
 pub fn explain(showing: &Showing, recipe: &Recipe) -> anyhow::Result<()> {
-    let bytes = recipe.build()?.bytes;
-    // There is no frame yet.
-    let only = Protocol::ALL.iter().filter(|protocol| protocol.name() != "frame").copied().collect();
-    let (words, palette) = (Language { lang: None }.words(), showing.palette());
-    let options = Options { words, palette, width: args::width(), ascii: false, only };
-    let mut explained = Explain::new(stdout()?, options, 1);
-    pipeline::run(&mut Single::new(bytes.clone(), LinkType::RAW), &mut FlowTable::new(), &mut explained)?;
-    stdout()?.write_all(b"\n")?;
-    let mut hex = Hex::new(stdout()?, palette).words(words);
-    pipeline::run(&mut Single::new(bytes, LinkType::RAW), &mut FlowTable::new(), &mut hex)?;
-    Ok(())
+    made::explain_packet(recipe.build()?.bytes, showing.color, &made::without_frame())
 }

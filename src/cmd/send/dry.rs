@@ -1,59 +1,15 @@
 //! `--dry-run`: each packet explained, and its bytes, as they would be sent.
 
-use std::io::Write;
-
 use crate::flow::FlowTable;
-use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
+use crate::frame::{Frame, LinkType};
 use crate::pipeline;
-use crate::view::explain::{Explain, Options};
-use crate::view::hex::Hex;
-use crate::view::style::Palette;
-use crate::wire::{Layers, Protocol, decode};
+use crate::wire::{Layers, decode};
 
 use super::compose::Packets;
 use super::way::Way;
 use super::{Args, Exit};
-use crate::cmd::output::Output;
-use crate::cmd::{args as terminal, output};
-
-/// Frames that were made and come from no capture.
-pub struct Made {
-    frames: Vec<Vec<u8>>,
-    interface: [Interface; 1],
-    next: usize,
-}
-
-impl Made {
-    pub fn new(frames: Vec<Vec<u8>>, link: LinkType) -> Self {
-        Self { frames, interface: [Interface { name: None, link, snap_length: 0 }], next: 0 }
-    }
-}
-
-impl Source for Made {
-    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
-        self.next += 1;
-        Ok((self.next <= self.frames.len()).then(Timestamp::default))
-    }
-
-    fn frame(&self) -> Frame<'_> {
-        let data = self.next.checked_sub(1).and_then(|at| self.frames.get(at));
-        let [interface] = &self.interface;
-        data.map_or(Frame::empty(), |data| Frame {
-            link: interface.link,
-            length: u32::try_from(data.len()).unwrap_or(u32::MAX),
-            data,
-            ..Frame::empty()
-        })
-    }
-
-    fn interfaces(&self) -> &[Interface] {
-        &self.interface
-    }
-
-    fn counts(&self) -> Counts {
-        Counts::default()
-    }
-}
+use crate::cmd::args as terminal;
+use crate::cmd::made::{self, Made};
 
 /// The link type of what is sent.
 pub fn link_type(way: &Way) -> LinkType {
@@ -68,7 +24,7 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
     if !chosen.fields.is_empty() || chosen.json || chosen.verbose || chosen.hex {
         pipeline::run(&mut source(), &mut FlowTable::new(), &mut chosen.sink()?)?;
     } else {
-        explain(chosen, count, |_| Vec::new(), source)?;
+        made::explain(chosen.color, chosen.language, count, |_| Vec::new(), source)?;
     }
     let whole = packets.whole(0)?;
     let length = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);
@@ -85,23 +41,4 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
         terminal::talk(&format!("netlab: and {more} more like it, {} a second", args.pace.rate));
     }
     Ok(Exit::Done)
-}
-
-/// Each packet explained, with the layers that `only` names for its number (none: all), and then the bytes of all.
-pub fn explain(
-    chosen: &Output,
-    count: u64,
-    only: impl Fn(u64) -> Vec<Protocol>,
-    source: impl Fn() -> Made,
-) -> anyhow::Result<()> {
-    let (palette, words) = (Palette::new(chosen.color.on_stdout()), chosen.language.words());
-    for number in 1..=count {
-        let options = Options { words, palette, width: terminal::width(), ascii: false, only: only(number) };
-        let mut explain = Explain::new(output::stdout()?, options, number);
-        pipeline::run(&mut source(), &mut FlowTable::new(), &mut explain)?;
-        writeln!(output::stdout()?)?;
-    }
-    let mut hex = Hex::new(output::stdout()?, palette).words(words);
-    pipeline::run(&mut source(), &mut FlowTable::new(), &mut hex)?;
-    Ok(())
 }

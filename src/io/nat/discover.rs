@@ -89,15 +89,10 @@ pub fn discover(
         wait(sockets.iter().flatten().map(|socket| socket.as_fd()), stop, most)?;
         for (number, socket) in sockets.iter().enumerate() {
             let Some(socket) = socket else { continue };
-            loop {
-                match socket.recv_from(&mut buffer) {
-                    Ok((length, from)) => {
-                        let bytes = &buffer[..length];
-                        machine.handle(begun.elapsed(), Input::Datagram { socket: number, from, bytes });
-                    }
-                    // Nothing is left, or the error of something sent before (ICMP): the socket goes on.
-                    Err(_) => break,
-                }
+            // Until nothing is left, or the error of something sent before comes (ICMP): the socket goes on.
+            while let Ok((length, from)) = socket.recv_from(&mut buffer) {
+                let bytes = &buffer[..length];
+                machine.handle(begun.elapsed(), Input::Datagram { socket: number, from, bytes });
             }
         }
     }
