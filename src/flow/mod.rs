@@ -125,6 +125,11 @@ impl FlowTable {
         Self::remembering(CONVERSATIONS)
     }
 
+    /// Tells times since this moment, not since its own first packet: one of several tables of one capture.
+    pub fn count_from(&mut self, moment: Timestamp) {
+        self.first = Some(moment);
+    }
+
     /// A table that remembers at most so many conversations of each transport; the oldest idle ones leave.
     pub fn remembering(conversations: usize) -> Self {
         Self {

@@ -183,6 +183,7 @@ fn a_capture_sees_each_packet_on_every_segment_as_it_is_there() {
     on("internet ", "203.0.113.1 → 203.0.113.10");
     on("internet ", "203.0.113.10 → 203.0.113.1 ");
     on("lan-a ", "203.0.113.10 → 192.168.1.10");
+    assert_eq!(lines.matches(" 0.000000 ").count(), 1, "times are since the first packet of all: {lines}");
     let bytes = std::fs::read(&file).unwrap();
     for name in ["lan-a", "internet"] {
         assert!(bytes.windows(name.len()).any(|part| part == name.as_bytes()), "{name} is in the file");

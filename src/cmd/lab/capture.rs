@@ -256,6 +256,9 @@ impl Run<'_> {
                 Err(error) => return Err(error.into()),
             }
             let frame = Frame { number, ..live.frame() };
+            if let (1, Some(time)) = (number, frame.time) {
+                tables.iter_mut().for_each(|table| table.count_from(time));
+            }
             let packet = wire::decode(frame, &mut layers);
             let Some(table) = tables.get_mut(frame.interface as usize) else { continue };
             let known = table.ingest(&packet);
