@@ -11,6 +11,7 @@ use super::output::{Color, stdout};
 use super::{Exit, args, inside, made};
 use crate::engine::ping::packet::Recipe;
 use crate::engine::ping::{Course, Event, Pace, Ping, Plan, Protocol, Route, Target};
+use crate::io::interrupt::Stop;
 use crate::io::{ping, privilege};
 use crate::quantity;
 use crate::view::ping::{Look, object, summary_object};
@@ -153,7 +154,7 @@ fn ping(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
         palette: Palette::new(args.color.on_stdout()),
         route: args.route,
     };
-    let stop = ping::Stop::install().context("cannot listen for Ctrl-C")?;
+    let stop = Stop::install().context("cannot listen for Ctrl-C")?;
     let mut out = stdout()?;
     let begun = Instant::now();
     if args.route {
@@ -178,7 +179,7 @@ fn ping(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
 fn drive<C: Course>(
     wire: &mut ping::Wire,
     course: &mut C,
-    stop: &ping::Stop,
+    stop: &Stop,
     begun: Instant,
     look: &Look,
     json: bool,

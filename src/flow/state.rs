@@ -3,48 +3,11 @@
 //! What was seen is taken to arrive. A connection that was open before the capture began is taken for established.
 
 use crate::wire::tcp::Flags;
+pub use crate::wire::tcp::State;
 
-/// A state in RFC 9293's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum State {
-    /// Nothing has been seen yet.
-    #[default]
-    Unknown,
-    Listen,
-    SynSent,
-    SynReceived,
-    Established,
-    FinWait1,
-    FinWait2,
-    CloseWait,
-    Closing,
-    LastAck,
-    TimeWait,
-    Closed,
-}
-
-impl State {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Unknown => "?",
-            Self::Listen => "LISTEN",
-            Self::SynSent => "SYN-SENT",
-            Self::SynReceived => "SYN-RECEIVED",
-            Self::Established => "ESTABLISHED",
-            Self::FinWait1 => "FIN-WAIT-1",
-            Self::FinWait2 => "FIN-WAIT-2",
-            Self::CloseWait => "CLOSE-WAIT",
-            Self::Closing => "CLOSING",
-            Self::LastAck => "LAST-ACK",
-            Self::TimeWait => "TIME-WAIT",
-            Self::Closed => "CLOSED",
-        }
-    }
-
-    /// Whether the handshake is behind this end, and the close not done.
-    fn synchronised(self) -> bool {
-        !matches!(self, Self::Unknown | Self::Listen | Self::SynSent | Self::SynReceived | Self::Closed)
-    }
+/// Whether the handshake is behind this end, and the close not done.
+fn synchronised(state: State) -> bool {
+    !matches!(state, State::Unknown | State::Listen | State::SynSent | State::SynReceived | State::Closed)
 }
 
 /// What a segment acknowledges that moves states on.
@@ -124,7 +87,7 @@ pub fn advance(sender: &mut State, receiver: &mut State, flags: Flags, acknowled
 
 /// Whether the connection is open in at least one direction.
 pub fn is_open(ends: [State; 2]) -> bool {
-    ends.iter().any(|end| end.synchronised() && !matches!(end, State::TimeWait))
+    ends.iter().any(|end| synchronised(*end) && !matches!(end, State::TimeWait))
 }
 
 #[cfg(test)]

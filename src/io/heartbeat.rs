@@ -13,7 +13,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use socket2::{Domain, Socket, Type};
 
 use super::error_queue::{self, Reported};
-use super::ping::Stop;
+use super::interrupt::Stop;
 use crate::engine::heartbeat::{Event, Life, Sessions, Tags};
 
 /// Datagrams that are taken before the machine has its turn.

@@ -1,7 +1,7 @@
 //! Ctrl-C and its like, turned into a request to stop. The handler only sets a flag and writes one byte.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -38,6 +38,29 @@ impl Interrupt {
 
     pub fn happened(&self) -> bool {
         self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What ends waiting on sockets early: Ctrl-C, also as a descriptor to be polled.
+pub struct Stop {
+    interrupt: Interrupt,
+    pipe: OwnedFd,
+}
+
+impl Stop {
+    pub fn install() -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let interrupt = Interrupt::install(|| Ok(writer.try_clone()?.into()))?;
+        Ok(Self { interrupt, pipe: reader.into() })
+    }
+
+    pub fn happened(&self) -> bool {
+        self.interrupt.happened()
+    }
+
+    /// Readable from the moment that somebody asks.
+    pub fn pipe(&self) -> BorrowedFd<'_> {
+        self.pipe.as_fd()
     }
 }
 

@@ -11,7 +11,6 @@ mod socket;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -19,7 +18,7 @@ use nix::sys::socket::{getsockopt, sockopt};
 
 pub use socket::{Error, Wire};
 
-use super::interrupt::Interrupt;
+use super::interrupt::Stop;
 use crate::engine::ping::{Course, Event, Target};
 
 /// Until a SYN would be repeated.
@@ -35,29 +34,6 @@ pub struct Options {
     pub ttl: Option<u8>,
     /// The interface to leave by; `None`: the route's.
     pub interface: Option<String>,
-}
-
-/// What ends it early: Ctrl-C.
-pub struct Stop {
-    interrupt: Interrupt,
-    pipe: OwnedFd,
-}
-
-impl Stop {
-    pub fn install() -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
-        let interrupt = Interrupt::install(|| Ok(writer.try_clone()?.into()))?;
-        Ok(Self { interrupt, pipe: reader.into() })
-    }
-
-    pub fn happened(&self) -> bool {
-        self.interrupt.happened()
-    }
-
-    /// Readable from the moment that somebody asks.
-    pub(super) fn pipe(&self) -> BorrowedFd<'_> {
-        self.pipe.as_fd()
-    }
 }
 
 /// Lets a machine have its way until it is over, or until asked to stop. `tell` is given each event and when it was
@@ -105,7 +81,7 @@ pub fn drive<C: Course>(
 fn wait(wire: &Wire, stop: &Stop, patience: Duration) -> io::Result<()> {
     let mut descriptors: Vec<PollFd<'_>> = wire.descriptors().collect();
     if !stop.happened() {
-        descriptors.push(PollFd::new(stop.pipe.as_fd(), PollFlags::POLLIN));
+        descriptors.push(PollFd::new(stop.pipe(), PollFlags::POLLIN));
     }
     // A millisecond more at most, rounded up: one less would be a busy wait.
     let milliseconds = patience.as_micros().div_ceil(1000).min(60_000) as u16;

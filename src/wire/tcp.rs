@@ -1,12 +1,14 @@
 //! The Transmission Control Protocol's header and options (RFC 9293). State over time is `flow`'s.
 
 mod fields;
+mod state;
 #[cfg(test)]
 mod tests;
 
 use super::dispatch::Next;
 use super::{At, Protocol, Stop, Walk};
 pub use fields::FIELDS;
+pub use state::State;
 
 /// Length of a header without options.
 pub const HEADER: usize = 20;

@@ -12,6 +12,7 @@ use crate::cmd::output::stdout;
 use crate::cmd::{Exit, args as terminal, inside, made};
 use crate::engine::heartbeat::{Life, Pace, Session, Sessions};
 use crate::io::heartbeat::{Told, Until, Wire, drive};
+use crate::io::interrupt::Stop;
 use crate::io::netns::peer;
 use crate::io::{ping, privilege};
 use crate::view::heartbeat::ends::{self, Look};
@@ -41,7 +42,7 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
     let (port, pace) = (args.peer()?.map_or(PORT, |peer| peer.port()), args.pace());
     let service = move || {
         let wire = Wire::listen(None, port)?;
-        let stop = ping::Stop::install()?;
+        let stop = Stop::install()?;
         let mut sessions = Sessions::new(pace, RandomState::new(), 8);
         std::thread::spawn(move || {
             drive(&wire, &mut sessions, Until::default(), &stop, Instant::now(), &mut |_, _, _| Ok(()))
@@ -110,7 +111,7 @@ fn hold(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
     };
     privilege::give_up().context("cannot give up privileges")?;
     unprivileged()?;
-    let stop = ping::Stop::install().context("cannot listen for Ctrl-C")?;
+    let stop = Stop::install().context("cannot listen for Ctrl-C")?;
     announce(args, there, wire.address()?);
     let until = Until { count: args.count, lost: args.until_lost, duration: args.duration };
     let look = Look {

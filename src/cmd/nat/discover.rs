@@ -11,7 +11,7 @@ use super::place::resolve;
 use crate::cmd::output::stdout;
 use crate::cmd::{Exit, args};
 use crate::engine::nat_behaviour::Plan;
-use crate::io::nat::Stop;
+use crate::io::interrupt::Stop;
 use crate::io::nat::discover::discover;
 use crate::quantity;
 use crate::view::nat;

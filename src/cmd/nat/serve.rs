@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use crate::cmd::{Exit, args};
 use crate::engine::stun::Limits;
-use crate::io::nat::Stop;
+use crate::io::interrupt::Stop;
 use crate::io::nat::serve::Serving;
 use crate::wire::stun;
 

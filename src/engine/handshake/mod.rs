@@ -22,40 +22,7 @@ pub use machine::Machine;
 pub use segment::Segment;
 pub use station::{Ends, Seen, Station};
 
-/// The states of a connection (RFC 9293 §3.3.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    Closed,
-    Listen,
-    SynSent,
-    SynReceived,
-    Established,
-    FinWait1,
-    FinWait2,
-    CloseWait,
-    Closing,
-    LastAck,
-    TimeWait,
-}
-
-impl State {
-    /// The name in the RFC.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "CLOSED",
-            Self::Listen => "LISTEN",
-            Self::SynSent => "SYN-SENT",
-            Self::SynReceived => "SYN-RECEIVED",
-            Self::Established => "ESTABLISHED",
-            Self::FinWait1 => "FIN-WAIT-1",
-            Self::FinWait2 => "FIN-WAIT-2",
-            Self::CloseWait => "CLOSE-WAIT",
-            Self::Closing => "CLOSING",
-            Self::LastAck => "LAST-ACK",
-            Self::TimeWait => "TIME-WAIT",
-        }
-    }
-}
+pub use crate::wire::tcp::State;
 
 /// The state that the other end is in, as far as that can be known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
