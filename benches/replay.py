@@ -86,6 +86,8 @@ def main():
     if not options.inside:
         # A network of its own, which goes with this process.
         os.execvp("unshare", ["unshare", "--map-root-user", "--net", "--mount", sys.executable, *sys.argv, "--inside"])
+    # What hosts say of themselves by IPv6 would be counted with the rest.
+    pathlib.Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
     for command in ("ip link set lo up", "ip link add out0 type veth peer name in0", "ip link set out0 up",
                     "ip link set in0 up"):
         subprocess.run(command.split(), check=True)
