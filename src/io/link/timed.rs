@@ -91,7 +91,7 @@ pub struct Bounds {
 pub struct Done {
     pub frames: u64,
     pub bytes: u64,
-    /// From the first frame to the last.
+    /// From the first frame until the kernel had taken the last.
     pub took: Duration,
     pub gaps: Gaps,
     /// Refused by the kernel, frames by errno.
@@ -147,6 +147,8 @@ pub struct Timed {
     start: Option<Instant>,
     /// When the last went, and when it was due.
     last: Option<(Instant, u64)>,
+    /// When the kernel had taken the last.
+    ended: Option<Instant>,
     /// Added to every due time: what earlier rounds took.
     shift: u64,
     done: Done,
@@ -171,6 +173,7 @@ impl Timed {
             interrupt,
             start: None,
             last: None,
+            ended: None,
             shift: 0,
             done: Done::default(),
         }
@@ -183,8 +186,8 @@ impl Timed {
 
     /// What has been done so far.
     pub fn done(mut self) -> Done {
-        if let (Some(start), Some((last, _))) = (self.start, self.last) {
-            self.done.took = last.duration_since(start);
+        if let (Some(start), Some(ended)) = (self.start, self.ended) {
+            self.done.took = ended.duration_since(start);
         }
         self.done
     }
@@ -217,6 +220,7 @@ impl Timed {
             slices.clear();
             slices.extend(batch.iter().map(|place| [IoSlice::new(frames.bytes(*place))]));
             self.hand_over(&slices)?;
+            self.ended = Some(Instant::now());
             next += ready;
         }
         Ok(true)
