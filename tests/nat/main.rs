@@ -1,6 +1,7 @@
 //! `netlab nat`, run as a program: its server and its measurement on loopback, behind a router that Linux makes a NAT of,
 //! and against coturn where that is installed.
 
+mod lab;
 #[path = "../support/network.rs"]
 mod network;
 #[path = "../support/mod.rs"]
