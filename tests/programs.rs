@@ -98,11 +98,22 @@ fn a_port_that_changes_hands_under_load_is_never_said_to_be_the_others() {
         }
     }
     assert!(truth.len() > 2000 && known.len() == 2, "{known:?} of {} are known: {}", truth.len(), left.talk);
-    // Where nobody answered, nobody is named.
-    for (stream, names) in said.iter().filter(|(stream, _)| !answered.contains(*stream)) {
+    // Where nobody answered, nobody is named. But each client may have one SYN under way when a server is killed: it was
+    // sent while that one listened, and refused when it came; then the name is that server's, and no other's.
+    let number = |stream: &str| stream.parse::<u32>().unwrap();
+    let turns: BTreeMap<u32, &str> = truth.iter().map(|(stream, who)| (number(stream), *who)).collect();
+    let mut under_way = 0;
+    for (stream, names) in said.iter().filter(|(stream, names)| !answered.contains(*stream) && !names.is_empty()) {
+        under_way += 1;
+        let before = turns.range(..number(stream)).next_back().map(|(_, who)| *who);
         let rows = || left.out.lines().filter(|row| row.split('\t').next() == Some(stream)).collect::<Vec<_>>();
-        assert!(names.is_empty(), "stream {stream}: {names:?}\n{}\n{}", rows().join("\n"), left.talk);
+        let who: Vec<&str> = names.iter().copied().collect();
+        assert_eq!(who.first().copied(), before, "stream {stream}: {}\n{}", rows().join("\n"), left.talk);
+        assert_eq!(who.len(), 1, "stream {stream}: {who:?}");
     }
+    const KILLS: usize = 6;
+    const CLIENTS: usize = 2;
+    assert!(under_way <= KILLS * CLIENTS, "{under_way} that nobody answered are named\n{}", left.talk);
 }
 
 #[test]
