@@ -46,6 +46,8 @@ const WRAPPED: &[(&str, &str)] = &[
     ("memmap2", "io/"),
     ("dns_lookup", "io/"),
     ("comfy_table", "view/"),
+    ("hmac", "engine/rendezvous/"),
+    ("sha2", "engine/rendezvous/"),
 ];
 
 /// Modules that read hostile bytes: nothing in them may panic, so clippy refuses what could.
