@@ -26,6 +26,15 @@ impl Transport {
             Self::Icmp => "ICMP",
         }
     }
+
+    /// As display filters, and conntrack, have it.
+    pub fn protocol(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+        }
+    }
 }
 
 /// How a conversation ended, as far as the capture shows.

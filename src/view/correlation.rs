@@ -40,7 +40,7 @@ pub fn write(report: &Report, look: Look, out: &mut dyn Write) -> io::Result<()>
     for hairpin in &report.hairpins {
         let words = format!(
             "hairpin: {} from {} to {} came back to {} from {}",
-            hairpin.transport.name(),
+            hairpin.transport.protocol(),
             hairpin.from,
             hairpin.to,
             hairpin.at,
@@ -116,7 +116,7 @@ fn cells(binding: &Binding, start: Timestamp) -> [String; 10] {
     let [sent, came] = binding.packets.map(|count| count.to_string());
     let last = binding.latest().unwrap_or(binding.made);
     [
-        binding.transport.name().to_owned(),
+        binding.transport.protocol().to_owned(),
         binding.inside.to_string(),
         outside(binding),
         binding.remote.to_string(),
@@ -235,7 +235,7 @@ fn refusals(report: &Report, start: Timestamp, look: Look, out: &mut dyn Write) 
             why(refusal.why),
         ];
         let cells = row.iter().map(|cell| (cell.as_str(), Role::Plain));
-        table.row(std::iter::once((refusal.transport.name(), Role::Plain)).chain(cells));
+        table.row(std::iter::once((refusal.transport.protocol(), Role::Plain)).chain(cells));
     }
     table.write(out)?;
     more(report.refusals.len(), look.top, "of these", out)
@@ -257,7 +257,7 @@ pub fn json(report: &Report, out: &mut Vec<u8>) {
     for binding in &report.bindings {
         let mut object = Object::new(out);
         object.string("kind", "binding");
-        object.string("protocol", binding.transport.name());
+        object.string("protocol", binding.transport.protocol());
         object.string("inside", &binding.inside.to_string());
         object.string("outside", &binding.outside.to_string());
         object.string("remote", &binding.remote.to_string());
@@ -280,7 +280,7 @@ pub fn json(report: &Report, out: &mut Vec<u8>) {
     for refusal in &report.refusals {
         let mut object = Object::new(out);
         object.string("kind", "not let in");
-        object.string("protocol", refusal.transport.name());
+        object.string("protocol", refusal.transport.protocol());
         object.string("from", &refusal.from.to_string());
         object.string("to", &refusal.to.to_string());
         object.number("packets", refusal.packets);
@@ -291,7 +291,7 @@ pub fn json(report: &Report, out: &mut Vec<u8>) {
     for hairpin in &report.hairpins {
         let mut object = Object::new(out);
         object.string("kind", "hairpin");
-        object.string("protocol", hairpin.transport.name());
+        object.string("protocol", hairpin.transport.protocol());
         object.string("from", &hairpin.from.to_string());
         object.string("to", &hairpin.to.to_string());
         object.string("at", &hairpin.at.to_string());

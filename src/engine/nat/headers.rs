@@ -1,6 +1,8 @@
 //! The headers that a NAT reads and rewrites in an IPv4 packet (RFC 791, 768, 9293, 792), with checksums kept right by
 //! the difference (RFC 1624 eqn. 3), so that one that was wrong stays wrong.
 //!
+//! It reads for itself, not by `wire::decode`: that goes on as far as it can, and a NAT is to refuse what makes no sense.
+//!
 //! Trap: a packet that comes over a virtual cable may carry only the folded sum of its pseudo-header, for a network card
 //! to finish. The difference would spoil it; [`Headers::fill_in`] finishes it first.
 
@@ -8,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use super::Dropped;
 use super::bindings::{Protocol, Step};
+use crate::wire::checksum::{self, Ends, PseudoHeader};
 
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
@@ -53,23 +56,6 @@ pub fn put(bytes: &mut [u8], at: usize, value: u16) {
     if let Some(place) = bytes.get_mut(at..).and_then(|rest| rest.first_chunk_mut::<2>()) {
         *place = value.to_be_bytes();
     }
-}
-
-/// The one's complement sum of `bytes`, folded to 16 bits.
-pub fn sum(bytes: &[u8], start: u32) -> u16 {
-    let pairs = bytes.chunks(2).map(|pair| match pair {
-        [high, low] => u32::from(u16::from_be_bytes([*high, *low])),
-        [high] => u32::from(*high) << 8,
-        _ => 0,
-    });
-    let mut sum = pairs.fold(start, |sum, word| {
-        let sum = sum + word;
-        (sum & 0xffff) + (sum >> 16)
-    });
-    while sum > 0xffff {
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    sum as u16
 }
 
 /// The checksum of data in which `old` became `new` (RFC 1624 eqn. 3).
@@ -217,26 +203,25 @@ impl Headers {
         };
         let Some(body) = packet.get(self.header..self.total) else { return };
         let Some(stored) = u16_at(packet, place) else { return };
-        let start = u32::from(self.protocol) + (self.total - self.header) as u32;
-        let pseudo = sum(packet.get(12..20).unwrap_or_default(), start);
-        let all = sum(body, u32::from(pseudo));
-        if stored != pseudo || all == 0xffff {
+        let ends = Ends::V4(self.source.octets(), self.destination.octets());
+        let pseudo = PseudoHeader { ends, protocol: self.protocol, length: body.len() as u32 };
+        if stored != checksum::folded(pseudo.sum()) || checksum::folded(pseudo.sum().add_slice(body)) == 0xffff {
             return;
         }
         // As the card does: the sum of all, the stored pseudo-header instead of the field.
-        let right = !sum(body, 0);
+        let right = checksum::of(body);
         put(packet, place, if optional && right == 0 { 0xffff } else { right });
     }
 
     /// Sums up an ICMP message anew.
     pub fn sum_icmp(&self, packet: &mut [u8]) {
         put(packet, self.header + 2, 0);
-        let whole = sum(packet.get(self.header..self.total).unwrap_or_default(), 0);
-        put(packet, self.header + 2, !whole);
+        let whole = checksum::of(packet.get(self.header..self.total).unwrap_or_default());
+        put(packet, self.header + 2, whole);
     }
 
     /// Whether an ICMP message's checksum is right.
     pub fn icmp_is_right(&self, packet: &[u8]) -> bool {
-        packet.get(self.header..self.total).is_some_and(|message| sum(message, 0) == 0xffff)
+        packet.get(self.header..self.total).is_some_and(|message| checksum::of(message) == 0)
     }
 }

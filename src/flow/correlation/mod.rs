@@ -15,8 +15,9 @@ mod tests;
 
 use crate::wire::Packet;
 
+pub use super::Transport;
 pub use report::{Binding, Changes, Ended, Hairpin, Refusal, Report, Why};
-pub use sighting::{Sighting, Transport};
+pub use sighting::Sighting;
 
 /// The most packets of a side that are held against the other's.
 pub const REMEMBERED: usize = 1 << 20;

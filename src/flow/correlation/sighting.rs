@@ -5,29 +5,11 @@ use std::net::{IpAddr, SocketAddr};
 
 use foldhash::quality::FixedState;
 
+use super::Transport;
 use crate::frame::Timestamp;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::tcp::{self, Header};
 use crate::wire::{At, Packet, Protocol};
-
-/// What carries the ports that a NAT translates.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Transport {
-    Tcp,
-    Udp,
-    /// Echo requests and replies: the identifier stands for the port of the side that asks (RFC 5508 §3).
-    Icmp,
-}
-
-impl Transport {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-            Self::Icmp => "icmp",
-        }
-    }
-}
 
 /// A packet, as far as it is held against the other side's.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +110,7 @@ fn segment(at: &At<'_>, hasher: &mut impl Hasher) -> Option<Ends> {
     })
 }
 
-/// An echo request or reply (RFC 792, RFC 4443 §4).
+/// An echo request or reply (RFC 792, RFC 4443 §4): the identifier stands for the port of the side that asks (RFC 5508 §3).
 fn echo(at: &At<'_>, hasher: &mut impl Hasher) -> Option<Ends> {
     let (request, check) = match (at.layer.protocol, at.u8(0)?) {
         (Protocol::Icmp, 8) => (true, checksum::icmp(at)),
