@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::wrap;
-use crate::engine::nat::{Dependence, Hairpinning};
+use crate::engine::nat::{Dependence, Hairpinning, Pooling, Refresh};
 use crate::engine::nat_behaviour::predict::{Prediction, partners};
 use crate::engine::nat_behaviour::{Report, Told};
 
@@ -57,6 +57,21 @@ fn hairpin(found: Hairpinning) -> String {
     format!("{}: {meaning}", found.name())
 }
 
+fn pooling(found: Pooling, addresses: usize) -> String {
+    match found {
+        Pooling::Paired => format!("{}: one outside address for all sockets of this host", found.name()),
+        Pooling::Arbitrary => format!("{}: sockets got {addresses} different outside addresses", found.name()),
+    }
+}
+
+fn refresh(found: Refresh) -> String {
+    let meaning = match found {
+        Refresh::Outbound => "what comes in does not keep a mapping alive, what goes out does",
+        Refresh::Any => "packets of either direction keep a mapping alive",
+    };
+    format!("{}: {meaning}", found.name())
+}
+
 /// Seconds, rounded away from the lifetime itself.
 fn seconds((lower, upper): (Duration, Option<Duration>)) -> (String, Option<String>) {
     let hundredths = |hundredths: u128| format!("{}.{:02}", hundredths / 100, hundredths % 100);
@@ -81,9 +96,6 @@ pub fn write(report: &Report, room: usize, out: &mut Vec<u8>) {
         row("here", &local.to_string(), room, out);
         row("outside", &external.to_string(), room, out);
     }
-    if report.addresses > 1 {
-        row("addresses", &format!("{} outside ones: mappings are spread over them", report.addresses), room, out);
-    }
     row("mapping", &told(&report.mapping, mapping), room, out);
     if report.external.is_none() {
         return;
@@ -97,7 +109,12 @@ pub fn write(report: &Report, room: usize, out: &mut Vec<u8>) {
             let kept = |kept| yes(kept, "even ports stay even, odd ones odd", "even or odd is left to chance");
             row("parity", &told(&report.port_parity, kept), room, out);
         }
+        let pooling = |found| pooling(found, report.addresses);
+        row("pooling", &told(&report.pooling, pooling), room, out);
         row("lifetime", &told(&report.lifetime, lifetime), room, out);
+        if report.lifetime.is_ok() {
+            row("refresh", &told(&report.refresh, refresh), room, out);
+        }
     }
     let pass = |pass| yes(pass, "long datagrams pass", "long datagrams are lost on the way there or back");
     row("fragments", &told(&report.fragments, pass), room, out);
@@ -140,7 +157,8 @@ fn meaning(report: &Report, room: usize, out: &mut Vec<u8>) {
         // Half of what is known to be survived: one heartbeat may be lost.
         let every = (lower / 2).as_secs();
         if every > 0 {
-            say(&format!("To keep a mapping, send something every {every} seconds, at least."));
+            let who = if report.refresh == Ok(Refresh::Outbound) { ", from here" } else { "" };
+            say(&format!("To keep a mapping, send something every {every} seconds, at least{who}."));
         }
     }
 }
@@ -178,6 +196,8 @@ pub fn object(report: &Report, out: &mut Vec<u8>) {
             format!("[{lower},{}]", upper.unwrap_or_else(|| "null".into()))
         }),
     );
+    key("refresh", report.refresh.as_ref().map(|found| text(found.name())));
+    key("pooling", report.pooling.as_ref().map(|found| text(found.name())));
     key("fragments", report.fragments.as_ref().map(bool::to_string));
     key("alg", report.alg.as_ref().map(bool::to_string));
     key("tcp_mapping", report.tcp_mapping.as_ref().map(dependence));
@@ -219,10 +239,12 @@ mod tests {
             port_preserved: Ok(false),
             port_parity: Ok(true),
             lifetime: Ok((Duration::from_micros(29_999_999), Some(Duration::from_micros(30_400_001)))),
+            refresh: Ok(Refresh::Outbound),
+            pooling: Ok(Pooling::Arbitrary),
             fragments: Ok(true),
             alg: Ok(false),
             tcp_mapping: Ok(None),
-            addresses: 1,
+            addresses: 3,
         }
     }
 
@@ -237,7 +259,8 @@ mod tests {
             assert!(flat.contains("a full-cone, address-restricted or port-restricted NAT and you can"), "{flat}");
             assert!(flat.contains("one behind a symmetric NAT and you cannot"), "{flat}");
             assert!(flat.contains("between 29.99 and 30.41 seconds"), "{flat}");
-            assert!(flat.contains("every 14 seconds"), "{flat}");
+            assert!(flat.contains("every 14 seconds, at least, from here."), "{flat}");
+            assert!(flat.contains("3 different outside addresses"), "{flat}");
         }
     }
 
@@ -249,6 +272,7 @@ mod tests {
         assert_eq!(told["mapping"], "endpoint-independent");
         assert_eq!(told["filtering"], "address-and-port-dependent");
         assert_eq!(told["tcp_mapping"], "none");
+        assert_eq!((&told["refresh"], &told["pooling"]), (&"outbound".into(), &"arbitrary".into()));
         assert_eq!(told["lifetime_s"], serde_json::json!([29.99, 30.41]));
         assert_eq!((&told["hairpin"], &told["why"]["hairpin"]), (&serde_json::Value::Null, &"one \"host\"".into()));
         assert_eq!(told["why"].as_object().map(|why| why.len()), Some(1));

@@ -19,18 +19,19 @@ use crate::wire::stun;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Takes some ten seconds; with --max-lifetime about twice a mapping's lifetime more.\n\
+    after_help = "Takes some ten seconds; with --max-lifetime two to four times a mapping's lifetime more.\n\
     Exit status: 0 the server answered, 1 it did not, 2 could not ask.",
     after_long_help = "Asks a STUN server by which address and port it sees us, then again from other addresses and ports of \
     it, and has it answer from them (RFC 5780). Each test has sockets of its own. Any server of RFC 5780 will do (netlab nat serve, \
     coturn, stuntman); one with a single address tells less. What cannot be told is said with the reason.\n\n\
     Mapping: on what the outside port of one socket depends. Filtering: who is let in to it. Hairpinning: what becomes of \
     packets to an outside port of the same NAT; 'internal' needs a second host, a network namespace behind the same NAT \
-    that --beside names (takes root). Lifetime: how long a silent mapping lives, by sockets that wait in parallel.\n\n\
+    that --beside names (takes root). Lifetime: how long a silent mapping lives, by sockets that wait in parallel. Refresh: whether \
+    packets from outside keep it alive as well. Pooling: whether all sockets of this host get the same outside address.\n\n\
     Keys of --json: mapping, filtering, tcp_mapping (none, endpoint-independent, address-dependent, \
     address-and-port-dependent), hairpin (off, external, internal), port_preserved, port_parity, fragments (they pass), alg \
     (somebody rewrites addresses in datagrams), lifetime_s ([lower, upper]; no upper: null), server, local, external, \
-    addresses (outside ones seen), why (an object: the reason for each that is null).\n\n\
+    addresses (outside ones seen), refresh (outbound, any), pooling (paired, arbitrary), why (an object: the reason for each that is null).\n\n\
     Exit status: 0 the server answered, 1 it did not, 2 could not ask.\n\n  \
     netlab nat discover stun.example.org\n  \
     netlab nat discover stun.example.org --max-lifetime 5m\n  \

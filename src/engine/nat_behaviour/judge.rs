@@ -1,10 +1,10 @@
 //! What the answers, and their absence, say.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use super::{Discovery, Told};
-use crate::engine::nat::{Dependence, Hairpinning};
+use crate::engine::nat::{Dependence, Hairpinning, Pooling};
 
 /// By three mappings of one socket: to the server, to another address of it, to another port of that one.
 fn dependence(first: SocketAddr, address: SocketAddr, port: SocketAddr) -> Dependence {
@@ -122,6 +122,13 @@ impl Discovery {
             kept => Err(format!("{kept} of {all} sockets kept their port")),
         };
         self.report.port_parity = if enough { Ok(even == all) } else { Err(few()) };
+        self.report.pooling = match self.report.addresses {
+            _ if !enough => Err(few()),
+            _ if self.report.mapping == Ok(None) => Err("there is no NAT".into()),
+            // RFC 4787 §4.1: all of an inside address get the same one.
+            1 => Ok(Pooling::Paired),
+            _ => Ok(Pooling::Arbitrary),
+        };
         let both = self.asks.iter().filter_map(|ask| Some((ask.heard()?.plain?, ask.heard()?.mapped?)));
         let mut both = both.peekable();
         self.report.alg = match both.peek() {
@@ -131,22 +138,21 @@ impl Discovery {
     }
 
     /// A request that went round came from `from`.
-    pub(super) fn judge_hairpin(
-        &self,
-        from: SocketAddr,
-        sockets: [usize; 2],
-        ends: [SocketAddr; 2],
-    ) -> Told<Hairpinning> {
+    pub(super) fn judge_hairpin(&self, from: SocketAddr, sockets: [usize; 2]) -> Told<Hairpinning> {
         let locals = sockets.map(|socket| self.sockets.get(socket).and_then(|socket| socket.local));
         if locals.contains(&Some(from)) {
             Ok(Hairpinning::Internal)
-        } else if ends.iter().any(|end| end.ip() == from.ip())
-            || self.report.external.is_some_and(|end| end.ip() == from.ip())
-        {
+        } else if self.is_outside(from.ip()) {
             Ok(Hairpinning::External)
         } else {
             Err(format!("what was sent round came from {from}, which is neither inside nor outside"))
         }
+    }
+
+    /// One of the outside addresses that sockets got.
+    fn is_outside(&self, address: IpAddr) -> bool {
+        let mut mapped = self.sockets.iter().filter_map(|socket| socket.mapped);
+        mapped.any(|end| end.ip() == address)
     }
 
     pub(super) fn judge_no_hairpin(&self) -> Told<Hairpinning> {

@@ -14,10 +14,12 @@ use std::time::Duration;
 use super::Discovery;
 use super::ask::{BURST, SURE_AT_ONCE};
 use super::stages::Stage;
+use crate::engine::nat::Pooling;
 
 /// Sockets that wait at the same time.
 const TOGETHER: u32 = 8;
 const MOST_ROUNDS: u32 = 6;
+const DIFFERENT: &str = "sockets get different outside addresses, and the server answers to one only";
 /// Fine enough, where the whole is short.
 const FINE: Duration = Duration::from_millis(500);
 
@@ -63,21 +65,25 @@ impl Lifetime {
     pub fn due(&self) -> Option<Duration> {
         self.wakes
     }
+
+    /// So far.
+    pub fn bounds(&self) -> (Duration, Option<Duration>) {
+        (self.lower, self.upper)
+    }
 }
 
 impl Discovery {
     pub(super) fn begin_lifetime(&mut self) -> bool {
         let why = match &self.report.mapping {
             Ok(None) => Some("there is no NAT"),
+            _ if !self.plan.max_lifetime.is_zero() && self.report.pooling == Ok(Pooling::Arbitrary) => Some(DIFFERENT),
             _ if self.plan.max_lifetime.is_zero() => {
                 Some("it was not asked for; --max-lifetime says how long to wait at most")
             }
             _ => None,
         };
         if let Some(why) = why {
-            self.report.lifetime = Err(why.into());
-            self.stage = Stage::Done;
-            return true;
+            return self.no_lifetime(why);
         }
         let server = self.plan.server;
         self.lifetime.calibrate = Some([0, 0].map(|host| {
@@ -103,14 +109,15 @@ impl Discovery {
             }
             return self.after_calibration(ask);
         }
-        self.watch(now)
+        let kept = self.watch_refresh(now);
+        self.watch(now) || kept
     }
 
     fn calibrate(&mut self, [x, y]: [usize; 2]) -> bool {
         let mapped = [x, y].map(|ask| self.heard(ask).and_then(|heard| heard.mapped));
         let [Some(x), Some(second)] = mapped else { return self.no_lifetime("the server no longer answered") };
         if x.ip() != second.ip() {
-            return self.no_lifetime("sockets get different outside addresses, and the server answers to one only");
+            return self.no_lifetime(DIFFERENT);
         }
         let socket = self.asks.get(y).map_or(0, |ask| ask.socket);
         let server = self.plan.server;
@@ -138,7 +145,7 @@ impl Discovery {
     }
 
     fn no_lifetime(&mut self, why: &str) -> bool {
-        self.report.lifetime = Err(why.to_owned());
+        (self.report.lifetime, self.report.refresh) = (Err(why.to_owned()), Err(why.to_owned()));
         self.stage = Stage::Done;
         true
     }
@@ -258,8 +265,7 @@ impl Discovery {
         (self.lifetime.lower, self.lifetime.upper) = (lower, upper);
         let Some(upper) = upper else {
             self.report.lifetime = Ok((lower, None));
-            self.stage = Stage::Done;
-            return true;
+            return self.finish_refresh();
         };
         if lower >= upper {
             return self.no_lifetime(
@@ -271,9 +277,9 @@ impl Discovery {
         let fine = FINE.max(self.plan.max_lifetime / 100).max(apart);
         if upper - lower <= fine || self.lifetime.rounds >= MOST_ROUNDS {
             self.report.lifetime = Ok((lower, Some(upper)));
-            self.stage = Stage::Done;
-            return true;
+            return self.finish_refresh();
         }
+        self.begin_refresh();
         let step = (upper - lower) / (TOGETHER + 1);
         self.round((1..=TOGETHER).map(|at| lower + step * at).collect());
         true

@@ -11,6 +11,7 @@ mod ask;
 mod judge;
 mod lifetime;
 pub mod predict;
+mod refresh;
 mod stages;
 #[cfg(test)]
 mod tests;
@@ -20,9 +21,10 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::chance::Chance;
-use super::nat::{Dependence, Hairpinning};
+use super::nat::{Dependence, Hairpinning, Pooling, Refresh};
 use ask::Ask;
 use lifetime::Lifetime;
+use refresh::Keeping;
 use stages::Stage;
 
 /// What to find out, and with whom.
@@ -114,12 +116,16 @@ pub struct Report {
     pub port_parity: Told<bool>,
     /// A mapping lives at least, and less than so long; no end: longer than was waited.
     pub lifetime: Told<(Duration, Option<Duration>)>,
+    /// Whose packets keep a mapping alive.
+    pub refresh: Told<Refresh>,
     /// Datagrams in fragments pass, there and back.
     pub fragments: Told<bool>,
     /// Somebody rewrites addresses inside of datagrams.
     pub alg: Told<bool>,
     pub tcp_mapping: Told<Option<Dependence>>,
-    /// Outside addresses that were seen.
+    /// Whether all sockets of this host got the same outside address.
+    pub pooling: Told<Pooling>,
+    /// Outside addresses that they got.
     pub addresses: usize,
 }
 
@@ -162,6 +168,7 @@ pub struct Discovery {
     other: Option<SocketAddr>,
     exchanges: Vec<Option<Told<(SocketAddr, SocketAddr)>>>,
     lifetime: Lifetime,
+    keeping: Keeping,
     report: Report,
 }
 
@@ -180,9 +187,11 @@ impl Discovery {
             port_preserved: Err(untold()),
             port_parity: Err(untold()),
             lifetime: Err(untold()),
+            refresh: Err(untold()),
             fragments: Err(untold()),
             alg: Err(untold()),
             tcp_mapping: Err(untold()),
+            pooling: Err(untold()),
             addresses: 0,
         };
         let mut machine = Self {
@@ -197,6 +206,7 @@ impl Discovery {
             other: None,
             exchanges: Vec::new(),
             lifetime: Lifetime::default(),
+            keeping: Keeping::default(),
             report,
         };
         let socket = machine.open(0);
@@ -225,7 +235,7 @@ impl Discovery {
         }
         let asks = self.asks.iter().filter_map(|ask| ask.due(self.next_new));
         // Sockets are opened at once; the clock is there so that nobody waits for ever.
-        asks.chain(self.lifetime.due()).min()
+        asks.chain(self.lifetime.due()).chain(self.keeping.due()).min()
     }
 
     pub fn is_done(&self) -> bool {

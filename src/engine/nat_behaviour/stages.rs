@@ -1,5 +1,5 @@
 //! The order of the tests: the way to the server, the mapping, then on fresh sockets the filters, the ports, fragments,
-//! the hairpin, TCP and at last, which takes longest, the lifetime.
+//! the hairpin, TCP and at last, which takes longest, the lifetime and who refreshes it.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -56,6 +56,8 @@ pub enum Stage {
         next: usize,
     },
     Lifetime,
+    /// The lifetime is known.
+    Refresh,
     Done,
 }
 
@@ -69,6 +71,7 @@ impl Stage {
             Self::HairpinLearn { .. } | Self::Hairpin { .. } | Self::HairpinControl { .. } => "hairpinning",
             Self::Tcp { .. } => "mapping of TCP",
             Self::Lifetime => "lifetime",
+            Self::Refresh => "who keeps a mapping",
             Self::Done => "done",
         }
     }
@@ -104,6 +107,7 @@ impl Discovery {
             }
             Stage::Tcp { next } => self.after_tcp(next),
             Stage::Lifetime => self.advance_lifetime(now),
+            Stage::Refresh => self.advance_refresh(now),
             Stage::Done => false,
         }
     }
@@ -210,7 +214,7 @@ impl Discovery {
     fn after_hairpin(&mut self, asks: [usize; 2], ends: [SocketAddr; 2], came: Option<SocketAddr>, tries: u32) -> bool {
         let sockets = asks.map(|ask| self.asks.get(ask).map_or(0, |ask| ask.socket));
         if let Some(from) = came {
-            let told = self.judge_hairpin(from, sockets, ends);
+            let told = self.judge_hairpin(from, sockets);
             return self.after_hairpins(told);
         }
         let server = self.plan.server;
@@ -278,6 +282,7 @@ impl Discovery {
         (report.mapping, report.filtering, report.hairpin) = (Err(told()), Err(told()), Err(told()));
         (report.port_preserved, report.port_parity, report.lifetime) = (Err(told()), Err(told()), Err(told()));
         (report.fragments, report.alg, report.tcp_mapping) = (Err(told()), Err(told()), Err(told()));
+        (report.refresh, report.pooling) = (Err(told()), Err(told()));
         self.stage = Stage::Done;
         true
     }

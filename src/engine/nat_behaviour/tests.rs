@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::*;
 use crate::engine::nat::bindings::Config;
-use crate::engine::nat::{Behaviour, Pooling, Ports};
+use crate::engine::nat::{Behaviour, Pooling, Ports, Refresh};
 use crate::engine::sim::{Link, PUBLIC, Sim};
 use crate::engine::stun::{Limits, Place, Server, Sockets, Transport};
-use crate::wire::stun::{self, Class, Draft, Message};
+use crate::wire::stun::{self, Draft, Message};
 
 const SERVERS: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 10), Ipv4Addr::new(203, 0, 113, 11)];
 const PORTS: [u16; 2] = [3478, 3479];
@@ -24,6 +24,8 @@ struct World {
     spoil: fn(Vec<u8>) -> Option<Vec<u8>>,
     /// Each datagram that the client gets comes twice, the second time with another transaction, and garbage before it.
     hostile: bool,
+    /// The server knows nothing of RFC 5780: what a request has in it is not looked at.
+    plain: bool,
 }
 
 fn world(link: Link, nats: &[Behaviour], sockets: Sockets) -> World {
@@ -40,7 +42,16 @@ fn world(link: Link, nats: &[Behaviour], sockets: Sockets) -> World {
         [[192, 168, 1, 10], [192, 168, 1, 11]].map(Ipv4Addr::from).to_vec()
     };
     let hosts = addresses.iter().map(|address| sim.host(network, *address)).collect();
-    World { sim, server: Server::new(sockets, limits()), servers, hosts, addresses, spoil: Some, hostile: false }
+    World {
+        sim,
+        server: Server::new(sockets, limits()),
+        servers,
+        hosts,
+        addresses,
+        spoil: Some,
+        hostile: false,
+        plain: false,
+    }
 }
 
 fn limits() -> Limits {
@@ -125,7 +136,11 @@ fn discover(world: &mut World, plan: Plan) -> (Report, Duration) {
                 }
             } else if let Some(place) = world.place(host, datagram.to.port()) {
                 let from = datagram.from.into();
-                let answer = world.server.handle(at, place, Transport::Udp, from, &datagram.bytes);
+                let mut bytes = datagram.bytes;
+                if let Some(message) = Message::read(&bytes).ok().filter(|_| world.plain) {
+                    bytes = Draft::new(message.class, message.method, message.transaction).finish(false);
+                }
+                let answer = world.server.handle(at, place, Transport::Udp, from, &bytes);
                 let Some(answer) = answer else { continue };
                 let socket = PORTS[answer.from.port];
                 world.sim.send(at, world.servers[answer.from.address], socket, answer.to, &answer.bytes);
@@ -153,6 +168,7 @@ fn equals(report: &Report, nat: &Behaviour) {
     assert_eq!(report.tcp_mapping, Ok(Some(nat.mapping)), "{built}");
     assert_eq!((&report.fragments, &report.alg), (&Ok(true), &Ok(false)), "{built}");
     assert_eq!(report.external.map(|end| end.ip()), Some([203, 0, 113, 1].into()), "{built}");
+    assert_eq!(report.pooling, Ok(Pooling::Paired), "{built}");
 }
 
 #[test]
@@ -178,12 +194,16 @@ fn reports_exactly_what_was_built() {
 fn brackets_the_lifetime_that_was_built() {
     for mapping in Dependence::ALL {
         for filtering in Dependence::ALL {
-            for udp_timeout in [Duration::from_millis(1700), 5 * S, 30 * S, 119 * S] {
-                let nat = Behaviour { mapping, filtering, udp_timeout, ..Behaviour::default() };
+            for (number, seconds) in [1.7, 5.0, 30.0, 119.0].into_iter().enumerate() {
+                let udp_timeout = Duration::from_secs_f64(seconds);
+                let refresh = Refresh::ALL[(number + mapping as usize + filtering as usize) % 2];
+                let nat = Behaviour { mapping, filtering, udp_timeout, refresh, ..Behaviour::default() };
                 let plan = Plan { max_lifetime: udp_timeout * 3, ..plan() };
                 let most = plan.max_lifetime;
                 let (report, took) = discover(&mut world(Link::default(), &[nat], four()), plan);
                 equals(&report, &nat);
+                let short = udp_timeout < 2 * S;
+                assert!(report.refresh == Ok(nat.refresh) || short && report.refresh.is_err(), "{report:#?}");
                 let (lower, upper) = report.lifetime.clone().expect("a lifetime");
                 let upper = upper.expect("an end");
                 assert!(lower <= udp_timeout && udp_timeout < upper, "{udp_timeout:?}: {lower:?} {upper:?}");
@@ -200,6 +220,7 @@ fn says_that_a_mapping_outlives_the_wait() {
     let (report, _) = discover(&mut world(Link::default(), &[Behaviour::default()], four()), plan);
     let (lower, upper) = report.lifetime.expect("a lifetime");
     assert!(lower >= 9 * S && upper.is_none(), "{lower:?} {upper:?}");
+    assert!(report.refresh.is_err_and(|why| why.contains("outlived")));
 }
 
 #[test]
@@ -209,12 +230,14 @@ fn loss_and_delay_change_no_verdict() {
             for (loss, delay) in [(0.05, 30), (0.0, 300), (0.02, 1)] {
                 let hairpinning = Hairpinning::ALL[number];
                 let udp_timeout = 20 * S;
-                let nat = Behaviour { mapping, filtering, hairpinning, udp_timeout, ..Behaviour::default() };
+                let refresh = Refresh::ALL[usize::from(loss > 0.03)];
+                let nat = Behaviour { mapping, filtering, hairpinning, udp_timeout, refresh, ..Behaviour::default() };
                 let delay = Duration::from_millis(delay);
                 let link = Link { loss, least_delay: delay, jitter: delay, ..Link::default() };
                 let plan = Plan { max_lifetime: 40 * S, ..plan() };
                 let (report, _) = discover(&mut world(link, &[nat], four()), plan);
                 equals(&report, &nat);
+                assert_eq!(report.refresh, Ok(refresh), "{report:#?}");
                 let (lower, upper) = report.lifetime.expect("a lifetime");
                 assert!(lower <= udp_timeout && upper.is_some_and(|upper| udp_timeout < upper), "{lower:?} {upper:?}");
             }
@@ -242,6 +265,7 @@ fn without_a_nat_there_is_none() {
     assert_eq!((&report.mapping, &report.filtering, &report.tcp_mapping), (&Ok(None), &Ok(None), &Ok(None)));
     assert_eq!(report.external, report.local);
     assert!(report.hairpin.is_err() && report.lifetime.is_err());
+    assert!(report.refresh.is_err() && report.pooling.is_err());
 }
 
 #[test]
@@ -328,24 +352,45 @@ fn a_server_that_does_nothing_of_rfc_5780_is_no_proof_of_a_filter() {
 
 #[test]
 fn a_server_without_response_port_tells_no_lifetime() {
-    let mut world =
-        world(Link::default(), &[Behaviour { hairpinning: Hairpinning::External, ..Behaviour::default() }], four());
-    // Answers to another port are lost, as if the server did not know how.
-    world.spoil = |bytes| {
-        Message::read(&bytes).ok().map(|message| message.class).filter(|class| *class != Class::Error).map(|_| bytes)
-    };
+    let mut world = world(Link::default(), &[Behaviour::default()], four());
+    world.plain = true;
     let (report, _) = discover(&mut world, Plan { max_lifetime: 9 * S, ..plan() });
-    assert!(report.lifetime.is_ok());
-    let nat = Behaviour { pooling: Pooling::Arbitrary, ..Behaviour::default() };
-    let mut sim = Sim::new(Link::default(), 7);
-    world.servers = SERVERS.map(|address| sim.host(PUBLIC, address)).to_vec();
-    let outside: Vec<Ipv4Addr> = (1..9).map(|last| Ipv4Addr::new(203, 0, 113, 100 + last)).collect();
-    let inside = sim.nat(PUBLIC, Config { outside, ..Config::new(nat, [0; 4].into()) });
-    world.hosts = world.addresses.iter().map(|address| sim.host(inside, *address)).collect();
-    world.sim = sim;
-    let (report, _) = discover(&mut world, Plan { max_lifetime: 9 * S, ..plan() });
-    assert!(report.addresses > 1, "{report:?}");
-    assert!(report.lifetime.is_err_and(|why| why.contains("outside addresses")));
+    for untold in [report.lifetime.err(), report.refresh.err()] {
+        assert!(untold.is_some_and(|why| why.contains("passes over RESPONSE-PORT")));
+    }
+    assert_eq!(report.mapping, Ok(Some(Behaviour::default().mapping)));
+    assert!(report.filtering.is_err_and(|why| why.contains("answered from")));
+}
+
+#[test]
+fn tells_how_several_outside_addresses_are_given() {
+    for pooling in Pooling::ALL {
+        for mapping in Dependence::ALL {
+            for hairpinning in Hairpinning::ALL {
+                let nat = Behaviour { pooling, mapping, hairpinning, udp_timeout: 5 * S, ..Behaviour::default() };
+                let mut world = world(Link::default(), &[nat], four());
+                let mut sim = Sim::new(Link::default(), 7);
+                world.servers = SERVERS.map(|address| sim.host(PUBLIC, address)).to_vec();
+                let outside: Vec<Ipv4Addr> = (1..4).map(|last| Ipv4Addr::new(203, 0, 113, 100 + last)).collect();
+                let inside = sim.nat(PUBLIC, Config { outside, ..Config::new(nat, [0; 4].into()) });
+                world.hosts = world.addresses.iter().map(|address| sim.host(inside, *address)).collect();
+                world.sim = sim;
+                let (report, _) = discover(&mut world, Plan { max_lifetime: 9 * S, ..plan() });
+                let built = format!("{nat:?}\n{report:#?}");
+                assert_eq!(report.pooling, Ok(pooling), "{built}");
+                assert_eq!(report.mapping, Ok(Some(mapping)), "{built}");
+                assert_eq!(report.filtering, Ok(Some(nat.filtering)), "{built}");
+                assert_eq!(report.hairpin, Ok(hairpinning), "{built}");
+                assert_eq!(report.addresses > 1, pooling == Pooling::Arbitrary, "{built}");
+                match pooling {
+                    Pooling::Paired => assert!(report.lifetime.is_ok() && report.refresh.is_ok(), "{built}"),
+                    Pooling::Arbitrary => {
+                        assert!(report.lifetime.is_err_and(|why| why.contains("outside addresses")), "{built}");
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[test]
