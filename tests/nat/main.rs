@@ -1,7 +1,10 @@
 //! `netlab nat`, run as a program: its server and its measurement on loopback, behind a router that Linux makes a NAT of,
-//! and against coturn where that is installed.
+//! and against coturn where that is installed; in labs; and what is worked out from the packets on both sides.
 
+mod correlate;
+#[path = "../support/lab.rs"]
 mod lab;
+mod matrix;
 #[path = "../support/network.rs"]
 mod network;
 #[path = "../support/mod.rs"]
