@@ -55,7 +55,7 @@ fn measure(mut input: &[u8]) {
     let plan = Plan {
         server: end("203.0.113.10:3478"),
         server2: None,
-        beside: true,
+        beside: input.len().is_multiple_of(2),
         tcp: true,
         max_lifetime: Duration::from_secs(4),
         seed: 1,
@@ -90,6 +90,10 @@ fn measure(mut input: &[u8]) {
                     machine.handle(now, Input::Datagram { socket, from: end("203.0.113.10:3478"), bytes: &bytes });
                 }
                 Action::Close { .. } => {}
+                Action::Overhear { .. } => {
+                    let packet = next().unwrap_or_default();
+                    machine.handle(now, Input::Overheard { packet });
+                }
                 Action::Connect { exchange, bytes, .. } => match next() {
                     Some(attributes) => {
                         let bytes = answer(&bytes, attributes);

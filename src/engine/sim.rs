@@ -66,11 +66,21 @@ pub struct Sim {
     nats: Vec<Nat>,
     crossing: BinaryHeap<Crossing>,
     order: u64,
+    /// The last that a host refused as from itself.
+    refused: Option<(usize, Datagram)>,
 }
 
 impl Sim {
     pub fn new(link: Link, seed: u64) -> Self {
-        Self { link, chance: Chance::seeded(seed), hosts: vec![], nats: vec![], crossing: BinaryHeap::new(), order: 0 }
+        Self {
+            link,
+            chance: Chance::seeded(seed),
+            hosts: vec![],
+            nats: vec![],
+            crossing: BinaryHeap::new(),
+            order: 0,
+            refused: None,
+        }
     }
 
     /// Puts a host into a network.
@@ -108,6 +118,11 @@ impl Sim {
         None
     }
 
+    /// What has come to a host from its own address, and was refused: who captures sees it.
+    pub fn refused(&mut self) -> Option<(usize, Datagram)> {
+        self.refused.take()
+    }
+
     /// Opens a TCP connection and sends over it, at once and without loss: the end that the other side sees, and its host.
     pub fn connect(&mut self, now: Duration, host: usize, port: u16, to: SocketAddr) -> Option<(SocketAddr, usize)> {
         let SocketAddr::V4(to) = to else { return None };
@@ -142,7 +157,11 @@ impl Sim {
         if let Some(host) = self.at(network, *datagram.to.ip()) {
             // As Linux does: what comes from an address of its own is not from the wire.
             let own = self.hosts.get(host).is_some_and(|host| host.address == *datagram.from.ip());
-            return (!own).then_some((host, datagram));
+            if own {
+                self.refused = Some((host, datagram));
+                return None;
+            }
+            return Some((host, datagram));
         }
         let Datagram { from, to, bytes } = datagram;
         let owner = self.nats.iter().position(|nat| nat.outside == network && nat.bindings.owns(*to.ip()));

@@ -158,7 +158,8 @@ fn meaning(report: &Report, room: usize, out: &mut Vec<u8>) {
         let every = (lower / 2).as_secs();
         if every > 0 {
             let who = if report.refresh == Ok(Refresh::Outbound) { ", from here" } else { "" };
-            say(&format!("To keep a mapping, send something every {every} seconds, at least{who}."));
+            let every = if every == 1 { "second".into() } else { format!("{every} seconds") };
+            say(&format!("To keep a mapping, send something every {every}, at least{who}."));
         }
     }
 }

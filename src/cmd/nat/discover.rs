@@ -25,8 +25,8 @@ use crate::wire::stun;
     it, and has it answer from them (RFC 5780). Each test has sockets of its own. Any server of RFC 5780 will do (netlab nat serve, \
     coturn, stuntman); one with a single address tells less. What cannot be told is said with the reason.\n\n\
     Mapping: on what the outside port of one socket depends. Filtering: who is let in to it. Hairpinning: what becomes of \
-    packets to an outside port of the same NAT; 'internal' needs a second host, a network namespace behind the same NAT \
-    that --beside names (takes root). Lifetime: how long a silent mapping lives, by sockets that wait in parallel. Refresh: whether \
+    packets to an outside port of the same NAT; to tell 'off' from 'internal' it must see packets that the kernel refuses \
+    (CAP_NET_RAW, as root), or have a second host, a network namespace behind the same NAT that --beside names (root). Lifetime: how long a silent mapping lives, by sockets that wait in parallel. Refresh: whether \
     packets from outside keep it alive as well. Pooling: whether all sockets of this host get the same outside address.\n\n\
     Keys of --json: mapping, filtering, tcp_mapping (none, endpoint-independent, address-dependent, \
     address-and-port-dependent), hairpin (off, external, internal), port_preserved, port_parity, fragments (they pass), alg \

@@ -68,6 +68,11 @@ impl Ask {
         matches!(self.state, State::Answered(_) | State::Silent)
     }
 
+    /// Its transaction, and it has been sent.
+    pub fn is(&self, id: &Transaction) -> bool {
+        self.id == *id && self.sent > 0
+    }
+
     pub fn heard(&self) -> Option<&Heard> {
         match &self.state {
             State::Answered(heard) => Some(heard),
@@ -181,6 +186,7 @@ impl Discovery {
                 }
             }
             Input::Datagram { socket, from, bytes } => self.datagram(now, socket, from, bytes),
+            Input::Overheard { packet } => self.overheard(packet),
             Input::Stream { exchange, local, bytes } => {
                 let mapped = Message::read(bytes).ok().and_then(|message| message.address(stun::XOR_MAPPED_ADDRESS));
                 let told =
@@ -207,7 +213,7 @@ impl Discovery {
         if !matches!(message.class, Class::Success | Class::Error) {
             return;
         }
-        let Some(ask) = self.asks.iter_mut().find(|ask| ask.id == message.transaction && ask.sent > 0) else { return };
+        let Some(ask) = self.asks.iter_mut().find(|ask| ask.is(&message.transaction)) else { return };
         if let Some(socket) = self.sockets.get_mut(socket) {
             socket.heard = now;
         }
@@ -233,7 +239,7 @@ impl Discovery {
     }
 
     /// A request of ours that came back to us: the end that it came from, if it went round now.
-    fn hairpinned(&mut self, socket: usize, from: SocketAddr, id: &Transaction) {
+    pub(super) fn hairpinned(&mut self, socket: usize, from: SocketAddr, id: &Transaction) {
         let ours = self.asks.iter().any(|ask| ask.id == *id && ask.socket != socket);
         if ours {
             self.stage.came_round(from);

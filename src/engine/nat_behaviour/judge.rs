@@ -156,11 +156,11 @@ impl Discovery {
     }
 
     pub(super) fn judge_no_hairpin(&self) -> Told<Hairpinning> {
-        if self.plan.beside {
+        if self.plan.beside || self.overhears {
             return Ok(Hairpinning::Off);
         }
-        Err("nothing came round; a second host behind the same NAT could tell off from internal, which one host \
-            refuses as a packet from itself"
+        Err("nothing came round; off or internal, where the kernel refuses what comes as a packet from itself: who may \
+            capture (root) can tell, or a second host behind the same NAT"
             .into())
     }
 

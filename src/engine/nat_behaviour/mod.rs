@@ -10,6 +10,7 @@
 mod ask;
 mod judge;
 mod lifetime;
+mod overhear;
 pub mod predict;
 mod refresh;
 mod stages;
@@ -58,6 +59,10 @@ pub enum Action {
     Close {
         socket: usize,
     },
+    /// Hand over what arrives at host 0, as [`Input::Overheard`], where that is allowed; or no longer.
+    Overhear {
+        on: bool,
+    },
     /// Connect by TCP, from this local port (0: any), send, and wait for a message that comes back.
     Connect {
         exchange: usize,
@@ -83,6 +88,10 @@ pub enum Input<'a> {
         socket: usize,
         from: SocketAddr,
         bytes: &'a [u8],
+    },
+    /// An IP packet that has arrived, whether a socket gets it or not; before the datagram of its own is told.
+    Overheard {
+        packet: &'a [u8],
     },
     /// The message that came over a TCP connection.
     Stream {
@@ -169,6 +178,8 @@ pub struct Discovery {
     exchanges: Vec<Option<Told<(SocketAddr, SocketAddr)>>>,
     lifetime: Lifetime,
     keeping: Keeping,
+    /// An answer was overheard.
+    overhears: bool,
     report: Report,
 }
 
@@ -207,6 +218,7 @@ impl Discovery {
             exchanges: Vec::new(),
             lifetime: Lifetime::default(),
             keeping: Keeping::default(),
+            overhears: false,
             report,
         };
         let socket = machine.open(0);

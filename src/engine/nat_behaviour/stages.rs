@@ -172,6 +172,7 @@ impl Discovery {
     fn after_probing(&mut self, filters: [usize; 2], padded: usize, learnt: &[usize]) -> bool {
         self.judge_ports(learnt);
         // Whether the way still carries answers shows in the next ones.
+        self.overhear(true);
         let asks = self.learn_hairpin();
         self.stage = Stage::HairpinLearn { asks, tries: HAIRPIN_TRIES };
         self.lifetime.pending = Some((filters, padded));
@@ -238,6 +239,7 @@ impl Discovery {
     }
 
     fn after_hairpins(&mut self, told: super::Told<super::Hairpinning>) -> bool {
+        self.overhear(false);
         self.report.hairpin = told;
         self.stage = Stage::Tcp { next: 0 };
         true

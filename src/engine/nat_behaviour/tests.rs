@@ -26,6 +26,8 @@ struct World {
     hostile: bool,
     /// The server knows nothing of RFC 5780: what a request has in it is not looked at.
     plain: bool,
+    /// The client may look at what arrives.
+    captures: bool,
 }
 
 fn world(link: Link, nats: &[Behaviour], sockets: Sockets) -> World {
@@ -51,6 +53,7 @@ fn world(link: Link, nats: &[Behaviour], sockets: Sockets) -> World {
         spoil: Some,
         hostile: false,
         plain: false,
+        captures: false,
     }
 }
 
@@ -79,6 +82,7 @@ fn discover(world: &mut World, plan: Plan) -> (Report, Duration) {
     let mut machine = Discovery::new(plan, now);
     // By number: host and port.
     let mut sockets: Vec<(usize, u16)> = Vec::new();
+    let mut overhears = false;
     for _ in 0..100_000 {
         while let Some(action) = machine.poll(now) {
             match action {
@@ -94,6 +98,7 @@ fn discover(world: &mut World, plan: Plan) -> (Report, Duration) {
                     let (host, port) = sockets[socket];
                     world.sim.send(now, world.hosts[host], port, to, &bytes);
                 }
+                Action::Overhear { on } => overhears = on && world.captures,
                 Action::Close { socket } => sockets[socket].1 = 0,
                 Action::Connect { exchange, port, to, bytes } => {
                     let port = if port == 0 { 50_000 } else { port };
@@ -117,10 +122,18 @@ fn discover(world: &mut World, plan: Plan) -> (Report, Duration) {
         }
         let next = [world.sim.next(), machine.deadline()].into_iter().flatten().min();
         now = next.expect("a machine that is not done waits for something").max(now);
-        while let Some((at, host, datagram)) = world.sim.arrive(now) {
+        loop {
+            let arrived = world.sim.arrive(now);
+            if let Some((_, datagram)) = world.sim.refused().filter(|_| overhears) {
+                machine.handle(now, Input::Overheard { packet: &packet(&datagram) });
+            }
+            let Some((at, host, datagram)) = arrived else { break };
             if let Some(client) = world.hosts.iter().position(|known| *known == host) {
                 let port = datagram.to.port();
                 let socket = sockets.iter().position(|known| *known == (client, port));
+                if overhears {
+                    machine.handle(now, Input::Overheard { packet: &packet(&datagram) });
+                }
                 let Some((socket, bytes)) = socket.zip((world.spoil)(datagram.bytes)) else { continue };
                 let from = datagram.from.into();
                 if world.hostile {
@@ -148,6 +161,20 @@ fn discover(world: &mut World, plan: Plan) -> (Report, Duration) {
         }
     }
     panic!("it does not end: {:?}", machine.doing());
+}
+
+/// A datagram as it is on the wire.
+fn packet(datagram: &crate::engine::sim::Datagram) -> Vec<u8> {
+    let length = |headers: usize| ((datagram.bytes.len() + headers) as u16).to_be_bytes();
+    let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0];
+    packet[2..4].copy_from_slice(&length(28));
+    packet.extend(datagram.from.ip().octets());
+    packet.extend(datagram.to.ip().octets());
+    packet.extend([datagram.from.port(), datagram.to.port()].iter().flat_map(|port| port.to_be_bytes()));
+    packet.extend(length(8));
+    packet.extend([0, 0]);
+    packet.extend(&datagram.bytes);
+    packet
 }
 
 impl World {
@@ -296,6 +323,22 @@ fn one_host_does_not_take_internal_for_off() {
         let nat = Behaviour { hairpinning, ..Behaviour::default() };
         let (report, _) = discover(&mut world(Link::default(), &[nat], four()), Plan { beside: false, ..plan() });
         assert_eq!(report.hairpin.is_ok(), told, "{:?}", report.hairpin);
+        assert!(told || report.hairpin.is_err_and(|why| why.contains("a second host")));
+    }
+}
+
+#[test]
+fn one_host_that_captures_tells_internal_from_off() {
+    for mapping in Dependence::ALL {
+        for filtering in Dependence::ALL {
+            for hairpinning in Hairpinning::ALL {
+                let nat = Behaviour { mapping, filtering, hairpinning, ..Behaviour::default() };
+                let mut world = world(Link { loss: 0.05, ..Link::default() }, &[nat], four());
+                (world.captures, world.hostile) = (true, true);
+                let (report, _) = discover(&mut world, Plan { beside: false, ..plan() });
+                assert_eq!(report.hairpin, Ok(hairpinning), "{nat:?}");
+            }
+        }
     }
 }
 

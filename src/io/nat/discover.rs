@@ -17,6 +17,8 @@ use super::{Stop, wait};
 use crate::engine::nat_behaviour::{Action, Discovery, Input, Plan, Report};
 
 const CONNECT: Duration = Duration::from_secs(5);
+/// Packets that are looked at between two looks at the sockets.
+const MOST_OVERHEARD: usize = 256;
 /// The longest message over TCP that is read.
 const MOST_BYTES: usize = 4096;
 
@@ -34,6 +36,7 @@ pub fn discover(
     let mut sockets: Vec<Option<UdpSocket>> = Vec::new();
     // Open until the end: a NAT drops the mapping of a connection that is closed.
     let mut streams = Vec::new();
+    let mut arriving: Option<Socket> = None;
     let mut buffer = vec![0; 65_536];
     let mut doing = "";
     loop {
@@ -65,6 +68,8 @@ pub fn discover(
                         *place = None;
                     }
                 }
+                // Without the privilege, nothing is overheard.
+                Action::Overhear { on } => arriving = if on { overhear(server).ok() } else { None },
                 Action::Connect { exchange, port, to, bytes } => match connect(port, to, &bytes) {
                     Ok((stream, local, answer)) => {
                         machine.handle(begun.elapsed(), Input::Stream { exchange, local, bytes: &answer });
@@ -86,7 +91,13 @@ pub fn discover(
         }
         let now = begun.elapsed();
         let most = machine.deadline().map(|deadline| deadline.saturating_sub(now));
-        wait(sockets.iter().flatten().map(|socket| socket.as_fd()), stop, most)?;
+        let overheard = arriving.iter().map(|socket| socket.as_fd());
+        wait(sockets.iter().flatten().map(|socket| socket.as_fd()).chain(overheard), stop, most)?;
+        // No more than came while it slept: what arrives for others must not keep it from its own.
+        for _ in 0..MOST_OVERHEARD {
+            let Some(Ok(length)) = arriving.as_mut().map(|socket| socket.read(&mut buffer)) else { break };
+            machine.handle(begun.elapsed(), Input::Overheard { packet: &buffer[..length] });
+        }
         for (number, socket) in sockets.iter().enumerate() {
             let Some(socket) = socket else { continue };
             // Until nothing is left, or the error of something sent before comes (ICMP): the socket goes on.
@@ -96,6 +107,16 @@ pub fn discover(
             }
         }
     }
+}
+
+/// Packets that arrive at any interface of this host, from their IP header on (packet(7)). Takes CAP_NET_RAW.
+fn overhear(server: SocketAddr) -> io::Result<Socket> {
+    const IPV4: u16 = 0x0800;
+    const IPV6: u16 = 0x86dd;
+    let kind = if server.is_ipv4() { IPV4 } else { IPV6 };
+    let socket = Socket::new(Domain::PACKET, Type::DGRAM, Some(Protocol::from(i32::from(kind.to_be()))))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 /// A socket with a fresh port, and the address from which it reaches `server`.
