@@ -230,7 +230,7 @@ fn tells_what_linux_makes_of_masquerade() {
         has(
             &report,
             json!({"mapping": mapping, "filtering": "address-and-port-dependent", "tcp_mapping": mapping,
-            "port_preserved": kept, "fragments": true, "alg": false, "hairpin": null}),
+            "port_preserved": kept, "fragments": true, "alg": false, "hairpin": "off", "pooling": "paired"}),
         );
         assert!(report["external"].as_str().unwrap().starts_with("10.0.2.254:"), "{report:#}");
         if timed {
