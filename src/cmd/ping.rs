@@ -152,6 +152,7 @@ fn ping(args: &Args, unprivileged: impl FnOnce() -> anyhow::Result<()>) -> anyho
         identifier: wire.identifier(),
         length: args.length(),
         palette: Palette::new(args.color.on_stdout()),
+        room: args::room(),
         route: args.route,
     };
     let stop = Stop::install().context("cannot listen for Ctrl-C")?;

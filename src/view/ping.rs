@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::style::{Palette, Role};
+use super::wrap;
 use crate::engine::ping::statistics::percent;
 use crate::engine::ping::{Answer, Event, Probe, Protocol, Statistics, Target, What};
 use crate::wire::{icmp, icmpv6};
@@ -29,12 +30,29 @@ pub struct Look {
     /// Bytes of data in a probe.
     pub length: usize,
     pub palette: Palette,
+    /// Columns of the terminal; more than any line has where there is none.
+    pub room: usize,
     /// Hop by hop: the probes themselves are not shown.
     pub route: bool,
 }
 
-/// Columns of the endpoints, as capture's lines have them.
-const ENDS: usize = 32;
+/// The columns before the words of a line.
+struct Columns {
+    number: usize,
+    time: usize,
+    decimals: usize,
+    ends: usize,
+    protocol: usize,
+}
+
+impl Columns {
+    /// As capture's lines have them.
+    const WIDE: Self = Self { number: 5, time: 10, decimals: 6, ends: 32, protocol: 6 };
+    /// A terminal with fewer columns gets narrower ones, so that the words have room.
+    const NARROW: usize = 100;
+    /// Lines behind the first are set in by so much.
+    const INDENT: usize = 6;
+}
 
 impl Look {
     /// The name of the protocol as packets have it.
@@ -55,16 +73,43 @@ impl Look {
         }
     }
 
-    fn line(&self, number: u64, now: Duration, ends: &str, protocol: &str, out: &mut Vec<u8>) {
-        let faint = self.palette.style(Role::Faint);
-        let width = ENDS.saturating_sub(ends.chars().count());
-        let time = now.as_secs_f64();
-        // A vector takes all that is written to it.
-        let _ = write!(out, "{faint}{number:5} {time:10.6}{faint:#} {ends}{:width$} {protocol:<6} ", "");
+    fn columns(&self) -> Columns {
+        if self.room >= Columns::NARROW {
+            return Columns::WIDE;
+        }
+        let both = self.ends().chars().count();
+        Columns { number: 4, time: 7, decimals: 3, ends: both, protocol: self.protocol().len() }
     }
 
-    /// A line for each event.
+    /// Who asks whom.
+    fn ends(&self) -> String {
+        format!("{} → {}", self.source, self.target())
+    }
+
+    fn line(&self, place: u64, now: Duration, from: &str, name: &str, out: &mut Vec<u8>) {
+        let faint = self.palette.style(Role::Faint);
+        let Columns { number, time, decimals, ends, protocol } = self.columns();
+        let blanks = ends.saturating_sub(from.chars().count());
+        let now = now.as_secs_f64();
+        // A vector takes all that is written to it.
+        let _ = write!(
+            out,
+            "{faint}{place:number$} {now:time$.decimals$}{faint:#} {from}{:blanks$} {name:<protocol$} ",
+            ""
+        );
+    }
+
+    /// A line for each event, divided between words where it is longer than the terminal is wide.
     pub fn event(&self, event: &Event, now: Duration, out: &mut Vec<u8>) {
+        let mut line = Vec::new();
+        self.undivided(event, now, &mut line);
+        if let Some(line) = line.strip_suffix(b"\n") {
+            wrap::hanging(&String::from_utf8_lossy(line), self.room, 0, Columns::INDENT, out);
+            out.push(b'\n');
+        }
+    }
+
+    fn undivided(&self, event: &Event, now: Duration, out: &mut Vec<u8>) {
         match event {
             Event::Sent(_) if self.route => {}
             Event::Sent(probe) => self.sent(*probe, now, out),
@@ -102,8 +147,7 @@ impl Look {
     }
 
     fn sent(&self, probe: Probe, now: Duration, out: &mut Vec<u8>) {
-        let ends = format!("{} → {}", self.source, self.target());
-        self.line(probe.number, now, &ends, self.protocol(), out);
+        self.line(probe.number, now, &self.ends(), self.protocol(), out);
         let length = self.length;
         let _ = match self.target.protocol {
             Protocol::Echo => {
@@ -285,6 +329,7 @@ mod tests {
             identifier: Some(4711),
             length: 56,
             palette: Palette::new(false),
+            room: usize::MAX,
             route: false,
         }
     }
@@ -318,6 +363,22 @@ mod tests {
             "    2   1.000412 10.0.1.1 → 10.0.2.2              ICMP   echo request id 4711 seq 2 len 56\n    \
              2   1.000412 10.0.2.2 → 10.0.1.1              ICMP   echo reply seq 2 len 56  0.412 ms  TTL 63: 1 router on the way, if it began at 64\n    \
              3   1.000412 10.0.2.2                         ICMP   no answer within 1 s\n"
+        );
+    }
+
+    #[test]
+    fn a_narrow_terminal_gets_narrow_columns_and_whole_words() {
+        let reply = answer(What::Echo { length: 56, same: true }, [10, 0, 2, 2], Some(63));
+        let round_trip = Duration::from_micros(412);
+        let events = [
+            Event::Sent(Probe { number: 2, ttl: None }),
+            Event::Answered { number: 2, answer: reply, round_trip, late: false, again: false },
+        ];
+        assert_eq!(
+            lines(&Look { room: 80, ..look(Protocol::Echo, 0) }, &events),
+            "   2   1.000 10.0.1.1 → 10.0.2.2 ICMP echo request id 4711 seq 2 len 56\n   \
+             2   1.000 10.0.2.2 → 10.0.1.1 ICMP echo reply seq 2 len 56  0.412 ms  TTL 63: 1\n      \
+             router on the way, if it began at 64\n"
         );
     }
 

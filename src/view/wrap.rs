@@ -27,12 +27,19 @@ pub fn rows(text: &str, room: usize) -> Vec<String> {
     rows_by(text.split(' '), room, UnicodeWidthStr::width)
 }
 
-/// Writes `text`, harmless and without line ends, in lines of at most `width` columns. The first begins where `begun`
+/// Columns that a word takes; what sets colours (`ESC [ … m`) takes none.
+fn taken(word: &str) -> usize {
+    let mut parts = word.split("\x1b[");
+    let plain = parts.next().map_or(0, UnicodeWidthStr::width);
+    plain + parts.map(|part| part.split_once('m').map_or(part, |(_, rest)| rest).width()).sum::<usize>()
+}
+
+/// Writes `text`, harmless but for colours and without line ends, in lines of at most `width` columns. The first begins where `begun`
 /// columns are taken already, the others with `indent` blanks.
 pub fn hanging(text: &str, width: usize, begun: usize, indent: usize, out: &mut Vec<u8>) {
     let mut column = begun;
     for (place, word) in text.split(' ').enumerate() {
-        let taken = word.width();
+        let taken = taken(word);
         if place > 0 && column + 1 + taken > width {
             out.push(b'\n');
             out.resize(out.len() + indent, b' ');
@@ -56,6 +63,13 @@ mod tests {
         assert_eq!(rows("a word_that_is_too_long b", 5), ["a", "word_that_is_too_long", "b"]);
         assert_eq!(rows("порт је заузет", 7), ["порт је", "заузет"], "columns count, not bytes");
         assert!(rows_by([], 5, str::len).is_empty());
+    }
+
+    #[test]
+    fn colours_take_no_room() {
+        let mut out = Vec::new();
+        hanging("\x1b[31mone\x1b[0m two", 7, 0, 2, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "\x1b[31mone\x1b[0m two");
     }
 
     #[test]

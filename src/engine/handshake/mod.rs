@@ -146,7 +146,7 @@ pub enum Event {
     Challenged,
     /// Something before it is missing.
     Gap,
-    /// An ICMP error, which for now changes nothing.
+    /// A soft ICMP error: it is told, and the connection goes on (RFC 1122 §4.2.3.9, RFC 5461).
     Unreachable(Unreachable),
 }
 
