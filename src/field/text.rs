@@ -114,13 +114,12 @@ pub fn seconds(nanoseconds: i64, decimals: u32, out: &mut Vec<u8>) {
         return;
     }
     let decimals = decimals.min(9) as usize;
-    let mut digits = *b".000000000";
-    let mut fraction = (time % 1_000_000_000) as u32;
-    for place in (1..=9).rev() {
-        digits[place] = b'0' + (fraction % 10) as u8;
-        fraction /= 10;
-    }
-    out.extend_from_slice(&digits[..=decimals]);
+    let fraction = (time % 1_000_000_000) as u32;
+    // A number of ten digits, of which the point replaces the first.
+    let mut buffer = itoa::Buffer::new();
+    let digits = buffer.format(1_000_000_000 + fraction).as_bytes();
+    out.push(b'.');
+    out.extend_from_slice(digits.get(1..=decimals).unwrap_or_default());
 }
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ impl Direction {
 
 impl Key {
     /// The key of a layer that begins with source and destination port (TCP, UDP), and the packet's direction.
-    #[inline]
+    #[inline(always)]
     pub fn new(at: &At<'_>) -> Option<(Self, Direction)> {
         let (source, destination) = at.packet.addresses(at.index)?;
         let [a, b, c, d] = at.array(0)?;
@@ -55,7 +55,7 @@ impl Key {
     }
 
     /// The key of two endpoints and the direction from the first to the second; `None` where one is IPv4 and one IPv6.
-    #[inline]
+    #[inline(always)]
     pub fn between(from: (Address, u16), to: (Address, u16)) -> Option<(Self, Direction)> {
         let (version, source, destination) = match (from.0, to.0) {
             (Address::V4(from), Address::V4(to)) => {

@@ -25,13 +25,13 @@ pub mod tcp;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{At, Layers, Packet, Protocol, decode, udp};
+use crate::wire::{At, Layer, Layers, Packet, Protocol, decode, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
 use foldhash::fast::RandomState;
 use key::Key;
-use table::{Table, Traffic};
+use table::{Conversation, Table, Traffic};
 
 /// What the past says about one packet.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,18 +73,19 @@ pub struct Seeker(RandomState);
 
 impl Seeker {
     /// `None` where the packet has no TCP layer, or its header is cut short.
-    #[inline]
+    #[inline(always)]
     pub fn hint(&self, packet: &Packet<'_>) -> Option<Hint> {
-        let at = packet.find(Protocol::Tcp)?;
+        let index = packet.layers.iter().position(|layer| layer.protocol == Protocol::Tcp)?;
+        let at = packet.at(index)?;
+        let (carriers, rest) = packet.layers.split_at_checked(index)?;
+        let is_ip = |layer: &Layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6);
         // The usual packet: one IP header carries it, before which lies nothing but the link, and nobody says whose it is.
         let whole = packet.frame.comment.is_empty()
             && !at.layer.quoted
             && !at.layer.fragment
-            && packet.layers.iter().skip(at.index + 1).all(|layer| layer.protocol == Protocol::Data)
-            && packet
-                .network(at.index)
-                .is_some_and(|ip| ip.index + 1 == at.index && packet.network(ip.index).is_none());
-        Some(Hint { layer: at.index, segment: tcp::Arrived::new(&at, &self.0)?, whole })
+            && matches!(rest, [_] | [_, Layer { protocol: Protocol::Data, .. }])
+            && matches!(carriers, [link @ .., last] if is_ip(last) && !link.iter().any(is_ip));
+        Some(Hint { layer: index, segment: tcp::Arrived::new(&at, &self.0)?, whole })
     }
 }
 
@@ -329,23 +330,39 @@ impl FlowTable {
         tcp.chain(udp).chain(self.echo.present().iter().map(Summary::of_icmp))
     }
 
-    /// Times and traffic of each, in the order of [`Self::conversations`]: what they are sorted by, at little cost.
-    pub fn outlines(&self) -> impl Iterator<Item = Outline> {
-        let (tcp, udp) = (self.tcp.present(), self.udp.present());
-        let all = tcp.iter().map(Outline::of).chain(udp.iter().map(Outline::of));
-        all.chain(self.echo.present().iter().map(Outline::of))
+    /// How many places of conversations there are.
+    pub fn places(&self) -> usize {
+        self.tcp.present().len() + self.udp.present().len() + self.echo.present().len()
+    }
+
+    /// Times and traffic of the conversation at a place: what they are sorted by, at little cost.
+    #[inline]
+    pub fn outline(&self, place: usize) -> Option<Outline> {
+        self.at(place, Outline::of, Outline::of, Outline::of)
     }
 
     /// The conversation at a place of [`Self::conversations`].
     pub fn conversation(&self, place: usize) -> Option<Summary> {
+        self.at(place, Summary::of_tcp, Summary::of_udp, Summary::of_icmp)
+    }
+
+    /// What is to be said of the conversation at a place, whichever transport it has.
+    #[inline]
+    fn at<T>(
+        &self,
+        place: usize,
+        of_tcp: impl FnOnce(&Conversation<tcp::Connection>) -> T,
+        of_udp: impl FnOnce(&Conversation<()>) -> T,
+        of_echo: impl FnOnce(&Conversation<icmp::Echo>) -> T,
+    ) -> Option<T> {
         let (tcp, udp) = (self.tcp.present(), self.udp.present());
         if let Some(conversation) = tcp.get(place) {
-            return Some(Summary::of_tcp(conversation));
+            return Some(of_tcp(conversation));
         }
         let place = place.checked_sub(tcp.len())?;
         match udp.get(place) {
-            Some(conversation) => Some(Summary::of_udp(conversation)),
-            None => self.echo.present().get(place.checked_sub(udp.len())?).map(Summary::of_icmp),
+            Some(conversation) => Some(of_udp(conversation)),
+            None => self.echo.present().get(place.checked_sub(udp.len())?).map(of_echo),
         }
     }
 

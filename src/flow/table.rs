@@ -117,7 +117,7 @@ impl Sought {
     const NOWHERE: u32 = u32::MAX;
 
     /// `hasher` is the table's, or a copy of it.
-    #[inline]
+    #[inline(always)]
     pub fn new(key: Key, hasher: &RandomState) -> Self {
         Self { key, hash: hasher.hash_one(key) as u32, place: Self::NOWHERE }
     }

@@ -145,7 +145,10 @@ impl<'a> Packet<'a> {
     pub fn addresses(&'a self, index: usize) -> Option<(Address, Address)> {
         let at = self.network(index)?;
         Some(match at.layer.protocol {
-            Protocol::Ipv4 => (Address::V4(at.array(12)?), Address::V4(at.array(16)?)),
+            Protocol::Ipv4 => {
+                let [a, b, c, d, e, f, g, h] = at.array(12)?;
+                (Address::V4([a, b, c, d]), Address::V4([e, f, g, h]))
+            }
             _ => (Address::V6(at.array(8)?), Address::V6(at.array(24)?)),
         })
     }

@@ -25,7 +25,9 @@ pub(in crate::flow) struct Arrived {
 
 impl Arrived {
     /// Reads a TCP layer; `None` where its header is cut short.
-    #[inline]
+    ///
+    /// Always inlined, with what it calls: it is read into where it stays, not copied from call to call.
+    #[inline(always)]
     pub fn new(at: &At<'_>, hasher: &RandomState) -> Option<Self> {
         let (key, direction) = Key::new(at)?;
         let header = Numbers::of(&Header::new(at)?);
@@ -56,7 +58,7 @@ pub(in crate::flow) struct Numbers {
 }
 
 impl Numbers {
-    #[inline]
+    #[inline(always)]
     fn of(header: &Header<'_>) -> Self {
         Self {
             source_port: header.source_port(),
@@ -86,7 +88,7 @@ pub(in crate::flow) struct Options {
 }
 
 impl Options {
-    #[inline]
+    #[inline(always)]
     fn of(header: &Header<'_>) -> Self {
         // Most segments have timestamps and nothing else, padded as RFC 7323 §A shows; and only a SYN's are asked for.
         let usual = header.options.len() == 12 && header.options.starts_with(&[1, 1, TIMESTAMPS, 10]);
