@@ -11,10 +11,7 @@ each round, so that what else the machine does falls on all alike. What counts i
 one it is the slower side on a quiet machine, and all servers look alike. Exit code 1: a model served fewer than nginx.
 """
 
-import argparse
-import os
 import pathlib
-import platform
 import re
 import shutil
 import signal
@@ -24,6 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import machine
 
 MODELS = ("selectors", "async")
 
@@ -77,25 +76,13 @@ def ask(port, options):
     return float(re.search(r"Requests/sec:\s*([\d.]+)", report)[1])
 
 
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
 def main():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--netlab", type=pathlib.Path, default=target / "release/netlab", help="the program to measure")
+    parser = machine.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="how often each is asked [9]")
     parser.add_argument("--seconds", type=int, default=2, help="how long each time [2]")
     parser.add_argument("--clients", type=int, default=50, help="connections of wrk [50]")
     parser.add_argument("--threads", type=int, default=2, help="threads of wrk [2]")
-    options = parser.parse_args()
-    if not options.netlab.exists():
-        sys.exit(f"{options.netlab} is not there: cargo build --release")
+    options = machine.options(parser)
     for tool in ("nginx", "wrk"):
         if not shutil.which(tool):
             sys.exit(f"{tool} is not installed: apt install nginx-light wrk")
@@ -115,7 +102,7 @@ def main():
                 wait_for(port)
 
             version = subprocess.run(["nginx", "-v"], capture_output=True, text=True, check=True).stderr.strip()
-            print(f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}; {version.split()[-1]}, 1 worker")
+            print(f"{machine.name()}; {version.split()[-1]}, 1 worker")
             print(f"{options.rounds} rounds of {options.seconds} s each, wrk with {options.threads} threads and "
                   f"{options.clients} connections, Connection: close")
             for name, port in ports.items():

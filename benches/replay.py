@@ -13,7 +13,6 @@ alike; the median counts, and the median of the rounds' ratios. Exit code 1: net
 import argparse
 import os
 import pathlib
-import platform
 import re
 import shutil
 import statistics
@@ -21,6 +20,8 @@ import struct
 import subprocess
 import sys
 import tempfile
+
+import machine
 
 
 def capture(path, packets, size):
@@ -61,26 +62,14 @@ def run(command, pattern):
     return arrived, seconds
 
 
-def processor():
-    for line in pathlib.Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
-
-
 def main():
-    root = pathlib.Path(__file__).resolve().parent.parent
-    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", root / "target"))
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--netlab", type=pathlib.Path, default=target / "release/netlab", help="the program to measure")
+    parser = machine.parser(__doc__)
     parser.add_argument("--rounds", type=int, default=25, help="how often each sends [25]")
     parser.add_argument("--packets", type=int, default=10000, help="packets in the file [10000]")
     parser.add_argument("--loop", type=int, default=10, help="how often it is sent each time [10]")
     parser.add_argument("--size", type=int, default=100, help="bytes of a frame [100]")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if not options.netlab.exists():
-        sys.exit(f"{options.netlab} is not there: cargo build --release")
+    options = machine.options(parser)
     if not shutil.which("tcpreplay"):
         sys.exit("tcpreplay is not installed: apt install tcpreplay")
     if not options.inside:
@@ -103,7 +92,7 @@ def main():
         }
         version = subprocess.run(["tcpreplay", "-V"], capture_output=True, text=True)
         version = re.search(r"version: *(\S+)", version.stdout + version.stderr)
-        print(f"{processor()}, {os.cpu_count()} cores, Linux {platform.release()}; tcpreplay {version[1] if version else '?'}")
+        print(f"{machine.name()}; tcpreplay {version[1] if version else '?'}")
         print(f"{options.rounds} rounds of {options.packets * options.loop} frames of {options.size} bytes each, veth pair")
         rates = {name: [] for name in programs}
         lost = dict.fromkeys(programs, 0)

@@ -155,8 +155,7 @@ struct How {
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.private {
-        // The words of this command line once more: the arguments of a process begin with its own name.
-        return inside::become_inside(std::env::args_os().skip(1));
+        return inside::repeat_inside();
     }
     handshake(&args, None)
 }

@@ -49,6 +49,11 @@ pub fn become_inside<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) ->
     Err(error).context("cannot start netlab anew (is /proc mounted?)")
 }
 
+/// Becomes `netlab __inside` with the words of this command line once more, behind the name of the program.
+pub fn repeat_inside() -> anyhow::Result<Exit> {
+    become_inside(std::env::args_os().skip(1))
+}
+
 /// Enters a private network with a peer in it (`io::netns::peer`) and does the work there. The process outside comes back
 /// with the exit code of the one inside.
 pub fn with_peer(work: impl FnOnce(&Leash) -> anyhow::Result<Exit>) -> anyhow::Result<Exit> {

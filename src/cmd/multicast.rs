@@ -127,7 +127,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         What::Watch(_) => false,
     };
     if private {
-        return inside::become_inside(std::env::args_os().skip(1));
+        return inside::repeat_inside();
     }
     match args.what {
         What::Send(args) => send::run(&args, None),

@@ -174,8 +174,7 @@ fn tag(text: &str) -> Result<Tag, String> {
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.private {
-        // The words of this command line once more: the arguments of a process begin with its own name.
-        return inside::become_inside(std::env::args_os().skip(1));
+        return inside::repeat_inside();
     }
     if args.played.to.is_some() || args.played.as_server.is_some() {
         return talk::run(&args);

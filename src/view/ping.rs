@@ -377,8 +377,8 @@ mod tests {
         assert_eq!(
             lines(&Look { room: 80, ..look(Protocol::Echo, 0) }, &events),
             "   2   1.000 10.0.1.1 → 10.0.2.2 ICMP echo request id 4711 seq 2 len 56\n   \
-             2   1.000 10.0.2.2 → 10.0.1.1 ICMP echo reply seq 2 len 56  0.412 ms  TTL 63: 1\n      \
-             router on the way, if it began at 64\n"
+             2   1.000 10.0.2.2 → 10.0.1.1 ICMP echo reply seq 2 len 56  0.412 ms  TTL 63:\n      \
+             1 router on the way, if it began at 64\n"
         );
     }
 

@@ -33,7 +33,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         bail!("--binding, -Y and more than one --timeout are for captures: name a FILE, or -i and an interface");
     }
     if args.private {
-        return inside::become_inside(std::env::args_os().skip(1));
+        return inside::repeat_inside();
     }
     hold(&args, || Ok(()))
 }
