@@ -181,6 +181,51 @@ pub fn run_asking(
     Ok(summary)
 }
 
+/// More interfaces than this share the last one's table.
+const MOST_TABLES: usize = 64;
+
+/// As [`run`], for captures at several places of the same network: a table of conversations for each interface, so that
+/// what passes the next place is no retransmission.
+pub fn run_apart(source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Result<Summary> {
+    let (mut layers, mut summary) = (Layers::new(), Summary::default());
+    let mut tables: Vec<FlowTable> = Vec::new();
+    let mut began = None;
+    loop {
+        if !source.ready() {
+            sink.flush()?;
+        }
+        match source.advance() {
+            Ok(Some(_)) => {}
+            Ok(None) => break,
+            Err(error) => {
+                summary.failure = Some(error);
+                break;
+            }
+        }
+        summary.frames += 1;
+        let frame = Frame { number: summary.frames, ..source.frame() };
+        began = began.or(frame.time);
+        let place = usize::try_from(frame.interface).unwrap_or(usize::MAX).min(MOST_TABLES - 1);
+        while tables.len() <= place {
+            let mut table = FlowTable::new();
+            // Times are counted from the first packet of all.
+            if let Some(began) = began {
+                table.count_from(began);
+            }
+            tables.push(table);
+        }
+        let Some(table) = tables.get_mut(place) else { break };
+        let packet = wire::decode(frame, &mut layers);
+        let known = table.ingest(&packet);
+        if sink.packet(&packet, &known)? == Next::Stop {
+            break;
+        }
+    }
+    sink.flush()?;
+    summary.counts = source.counts();
+    Ok(summary)
+}
+
 /// Several sources as one, their frames in the order of time; equal times in the order of the sources.
 pub struct Merge<S> {
     sources: Vec<Head<S>>,

@@ -2,6 +2,7 @@
 
 mod director;
 mod programs;
+mod setting;
 mod show;
 
 use std::ffi::OsString;
@@ -17,14 +18,15 @@ use super::{Exit, exercises, inside};
 use crate::exercise::demo::{Actor, Ends, Stage};
 use crate::exercise::{self, Exercise};
 use crate::flow::{FlowTable, Known};
-use crate::frame::{Counts, Error, Interface, Timestamp};
+use crate::frame::{Counts, Error, Interface, Source, Timestamp};
 use crate::io::bpf::Selection;
 use crate::io::netns::{self, Leash, Side, lan};
 use crate::io::{file, pcap, privilege};
-use crate::pipeline::{self, Next, Sink};
+use crate::pipeline::{self, Next, Sink, Summary};
 use crate::view::style::Palette;
 use crate::wire::Packet;
 use programs::Ended;
+use setting::Setting;
 use show::{Look, Shown};
 
 /// A demonstration is a few packets; the ring need not be a capture's.
@@ -163,8 +165,11 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
     let obstacle = match netns::enter() {
         Ok(Side::Outside(code)) => return Ok(Exit::of_code(code)),
         Ok(Side::Inside(leash)) => {
+            if let Some(setting) = Setting::of(exercise)? {
+                return show_lab(exercise, &args, &leash, &setting);
+            }
             let set = match exercise.demo.stage {
-                Stage::Loopback => Ok(()),
+                Stage::Loopback | Stage::Lab(_) => Ok(()),
                 Stage::Lan => lan::lay(),
                 Stage::Nameless => netns::without_name_server(),
             };
@@ -201,6 +206,19 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
     }
 }
 
+/// The same on several hosts. The process keeps its rights over their networks, for programs are started there one after
+/// the other; over the machine's own it has none.
+fn show_lab(exercise: &'static Exercise, args: &Args, leash: &Leash, setting: &Setting) -> anyhow::Result<Exit> {
+    let ready = setting.build().and_then(|stage| Ok((setting.open(&stage, RING)?, stage)));
+    let (opened, mut stage) = match ready {
+        Ok(ready) => ready,
+        Err(error) => return show_recorded(exercise, args, &format!("{error:#}")),
+    };
+    leash.fasten()?;
+    stage.start()?;
+    play(exercise, args, opened, move |actor| Ok(stage.enter(actor.host)?))
+}
+
 /// From here on the kernel captures: on these interfaces, or on all.
 fn open(interfaces: Vec<String>, selection: Selection) -> Result<pcap::Opened, Error> {
     pcap::open(&pcap::Options { interfaces, selection, buffer: RING, ..pcap::Options::default() })
@@ -212,26 +230,35 @@ fn show(exercise: &'static Exercise, args: &Args, leash: Option<&Leash>, opened:
     if let Some(leash) = leash {
         leash.fasten()?;
     }
+    play(exercise, args, opened, |_| Ok(()))
+}
 
+/// Runs the programs and shows them; `enter` moves the thread that starts them to where each of them plays.
+fn play(
+    exercise: &'static Exercise,
+    args: &Args,
+    opened: pcap::Opened,
+    enter: impl Fn(&Actor) -> anyhow::Result<()> + Send + 'static,
+) -> anyhow::Result<Exit> {
     let (begins, scenes_begin) = channel();
     let mut told = Told {
-        scenes: scenes(exercise, args.look()),
+        scenes: scenes(exercise, args.look())?,
         begins: scenes_begin,
         begun: Vec::new(),
         file: None,
         interfaces: opened.interfaces().cloned().collect(),
     };
     if let Some(path) = &args.write {
-        told.file = Some(Ok(file::Writer::create(path, None)?));
+        told.file = Some(Ok(file::Writer::create(path, privilege::heir())?));
     }
     let mut live = opened.start(pcap::Stop::new()?, None)?;
     let stop = live.stop_handle()?;
     let director = std::thread::spawn(move || {
-        let result = director::play(exercise, &begins);
+        let result = director::play(exercise, &begins, &enter);
         stop.stop();
         result
     });
-    let summary = pipeline::run(&mut live, &mut FlowTable::new(), &mut told)?;
+    let summary = run_through(exercise, &mut live, &mut told)?;
     let ended = director.join().map_err(|_| anyhow!("the programs could not be run"))??;
     if let Some(failure) = summary.failure {
         return Err(failure.into());
@@ -262,8 +289,17 @@ fn as_it_should(actor: &Actor, program: &Ended) -> bool {
     }
 }
 
-fn scenes(exercise: &'static Exercise, look: Look) -> Vec<Shown> {
-    exercise.demo.scenes.iter().map(|scene| Shown::new(scene, look)).collect()
+fn scenes(exercise: &'static Exercise, look: Look) -> anyhow::Result<Vec<Shown>> {
+    let setting = Setting::of(exercise)?;
+    Ok(exercise.demo.scenes.iter().map(|scene| Shown::new(scene, setting.clone(), look)).collect())
+}
+
+/// Packets of a lab pass several places: each has its own table of conversations.
+fn run_through(exercise: &Exercise, source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Result<Summary> {
+    match exercise.demo.stage {
+        Stage::Lab(_) => pipeline::run_apart(source, sink),
+        _ => pipeline::run(source, &mut FlowTable::new(), sink),
+    }
 }
 
 /// What is shown of each scene, and the file that keeps the packets.
@@ -313,10 +349,10 @@ fn show_recorded(exercise: &'static Exercise, args: &Args, obstacle: &str) -> an
     eprintln!("netlab: these are the packets of a recorded exchange instead ({target}):");
     let mut recorded = file::Capture::new(Box::new(bytes), target, Some(bytes.len() as u64), false)?;
     // Where one scene ends and the next begins is not in the file: all of it is one chart.
-    let mut scenes = scenes(exercise, args.look());
+    let mut scenes = scenes(exercise, args.look())?;
     scenes.truncate(1);
     let Some(scene) = scenes.first_mut() else { bail!("there is nothing to show of {}", exercise.name()) };
-    let summary = pipeline::run(&mut recorded, &mut FlowTable::new(), scene)?;
+    let summary = run_through(exercise, &mut recorded, scene)?;
     tell(scenes, &[], &Counts::default())?;
     if let Some(failure) = summary.failure {
         return Err(failure.into());

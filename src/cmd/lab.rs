@@ -2,6 +2,7 @@
 
 mod capture;
 mod check;
+pub mod place;
 mod run;
 mod show;
 mod up;
@@ -46,7 +47,7 @@ enum Action {
     Shell(run::ShellArgs),
     /// Show the packets on every segment at once, and save them
     Capture(Box<capture::Args>),
-    /// Draw them as a sequence chart as they pass: what a NAT has changed goes on from another address
+    /// Draw them as a sequence chart; at the end with what the NATs rewrote on each arrow
     Ladder(Box<capture::Args>),
     /// See that the lab is whole, or that nothing is left of one
     Check(check::Args),
@@ -139,7 +140,7 @@ fn limited(path: &Path) -> anyhow::Result<String> {
 }
 
 /// Whose kernel refuses is told what to type.
-fn told(error: Error) -> anyhow::Error {
+pub fn told(error: Error) -> anyhow::Error {
     match error {
         Error::Namespaces(netns::Error::Refused(refusal)) => {
             anyhow!("{refusal}; to allow it:\n    {}", refusal.remedy())

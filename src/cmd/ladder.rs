@@ -1,5 +1,6 @@
 //! `netlab ladder FILE`: the packets of a capture as a sequence chart.
 
+use std::cell::RefCell;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,10 @@ use super::{Exit, args};
 use crate::filter::Filter;
 use crate::flow::key::Key;
 use crate::flow::{FlowTable, Known};
-use crate::frame::Source;
+use crate::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::io::file;
-use crate::pipeline::{self, Filtered, Next, Sink};
-use crate::view::ladder::{Ladder, Look};
+use crate::pipeline::{self, Filtered, Merge, Next, Sink};
+use crate::view::ladder::{Between, Ground, Ladder, Look};
 use crate::view::style::Palette;
 use crate::wire::{Packet, Protocol};
 
@@ -27,11 +28,16 @@ Times are milliseconds since the first row; sequence numbers are relative, as Wi
 
   netlab ladder captures/sync.pcapng --stream 0
   netlab ladder captures/igmp-v3.pcap
+  netlab ladder captures/demo-nat-inside.pcapng --outside captures/demo-nat-outside.pcapng
   netlab ladder captures/sync.pcapng --svg sync.svg")]
 pub struct Args {
     /// Capture file (pcap, pcapng, gzip of either); - is standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    /// What was captured on the outside of a NAT at the same time, FILE being its inside: a packet on both sides is one
+    /// arrow, with what the NAT made of its addresses
+    #[arg(long, value_name = "FILE", conflicts_with = "stream")]
+    outside: Option<PathBuf>,
     /// Only the conversation with this number (tcp.stream, or with --udp udp.stream), and ICMP errors about it
     #[arg(long, value_name = "N")]
     stream: Option<u32>,
@@ -62,15 +68,33 @@ pub struct Args {
 pub fn run(args: Args) -> anyhow::Result<Exit> {
     let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
     let mut ladder = Ladder::new(args.language.words());
-    let conversation = Conversation { stream: args.stream, udp: args.udp, key: None, inner: &mut ladder };
-    let mut sink = args.selection.before(Filtered::new(filter, conversation))?;
-    let mut source: Box<dyn Source> = match args.file.as_os_str() == "-" {
-        true => Box::new(file::open_stdin()?),
-        false => Box::new(file::open(&args.file)?),
+    if args.outside.is_some() {
+        let nats = vec![Between { inside: vec![INSIDE], outside: vec![OUTSIDE] }];
+        ladder = ladder.on(Ground { nats, clocks_differ: true, ..Ground::default() });
+    }
+    let ladder = RefCell::new(ladder);
+    let conversation = Conversation { stream: args.stream, udp: args.udp, key: None, inner: Drawn(&ladder) };
+    let chosen = args.selection.before(Filtered::new(filter, conversation))?;
+    let mut sink = Watched { ladder: &ladder, inner: chosen };
+    let open = |path: &Path| -> anyhow::Result<Box<dyn Source>> {
+        Ok(match path.as_os_str() == "-" {
+            true => Box::new(file::open_stdin()?),
+            false => Box::new(file::open(path)?),
+        })
     };
+    let mut source = open(&args.file)?;
+    if let Some(outside) = &args.outside {
+        anyhow::ensure!(*outside != args.file, "the inside and the outside are two files");
+        source = Box::new(Merge::new([source, open(outside)?].map(Side::new).into()));
+    }
     let mut source = Progress::new(source.as_mut());
-    let summary = pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?;
+    let summary = match args.outside {
+        Some(_) => pipeline::run_apart(&mut source, &mut sink)?,
+        None => pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?,
+    };
     source.clear();
+    drop(sink);
+    let mut ladder = ladder.into_inner();
     let found = ladder.packets() > 0;
     if found {
         draw(&mut ladder, &args)?;
@@ -98,6 +122,66 @@ fn draw(ladder: &mut Ladder, args: &Args) -> anyhow::Result<()> {
         None => ladder.draw(&mut out, look(args.ascii, args.color))?,
     }
     Ok(())
+}
+
+/// Shows the chart every packet before any is chosen: what a NAT did does not depend on the choice.
+struct Watched<'l, S> {
+    ladder: &'l RefCell<Ladder>,
+    inner: S,
+}
+
+impl<S: Sink> Sink for Watched<'_, S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        self.ladder.borrow_mut().watch(packet);
+        self.inner.packet(packet, known)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
+}
+
+/// Gives the chart the packets that were chosen.
+struct Drawn<'l>(&'l RefCell<Ladder>);
+
+impl Sink for Drawn<'_> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        self.0.borrow_mut().packet(packet, known)
+    }
+}
+
+/// The places of a chart that is of two captures.
+const INSIDE: u32 = 0;
+const OUTSIDE: u32 = 1;
+
+/// A capture of one side of a NAT: whatever its interfaces were, it is one place.
+struct Side {
+    source: Box<dyn Source>,
+    place: [Interface; 1],
+}
+
+impl Side {
+    fn new(source: Box<dyn Source>) -> Self {
+        Self { source, place: [Interface { name: None, link: LinkType::NULL, snap_length: 0 }] }
+    }
+}
+
+impl Source for Side {
+    fn advance(&mut self) -> Result<Option<Timestamp>, Error> {
+        self.source.advance()
+    }
+
+    fn frame(&self) -> Frame<'_> {
+        Frame { interface: 0, ..self.source.frame() }
+    }
+
+    fn interfaces(&self) -> &[Interface] {
+        &self.place
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        self.source.progress()
+    }
 }
 
 /// How a chart looks on standard output.

@@ -18,6 +18,21 @@ pub enum Stage {
     Lan,
     /// As [`Stage::Loopback`], and no file says where a name server is: the resolver asks 127.0.0.1 (resolv.conf(5)).
     Nameless,
+    /// A virtual LAN of hosts, switches and routers. Actors are on hosts, which know each other by name.
+    Lab(&'static Lab),
+}
+
+/// A virtual LAN, and what of it is shown.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Lab {
+    /// As `netlab lab up FILE.toml` takes it.
+    pub topology: &'static str,
+    /// Hosts and switches with a column, from left to right.
+    pub columns: &'static [&'static str],
+    /// Where packets are captured: a switch's name, or HOST:INTERFACE.
+    pub places: &'static [&'static str],
+    /// What of them is (BPF).
+    pub filter: &'static str,
 }
 
 /// Programs that run together.
@@ -44,6 +59,8 @@ pub struct Actor {
     pub ports: &'static [u16],
     /// Behind `netlab serve NAME` or `netlab client NAME`.
     pub arguments: &'static [&'static str],
+    /// Its host, in a lab.
+    pub host: &'static str,
     pub ends: Ends,
 }
 
@@ -54,6 +71,17 @@ pub enum Part {
     Client,
     /// The server of another exercise.
     ServerOf(&'static str),
+    /// The client of another exercise.
+    ClientOf(&'static str),
+    /// Another command of netlab: the arguments are all of it.
+    Command,
+}
+
+impl Part {
+    /// Whether it says when others can speak to it.
+    pub fn is_waited_for(self) -> bool {
+        matches!(self, Self::Server | Self::ServerOf(_))
+    }
 }
 
 /// How an actor has to end.
@@ -94,7 +122,7 @@ pub const LOCAL: [u8; 4] = [127, 0, 0, 1];
 impl Actor {
     /// The server on the loopback address and this port, for one client.
     pub const fn server(name: &'static str, port: &'static [u16], arguments: &'static [&'static str]) -> Self {
-        Self { name, part: Part::Server, address: LOCAL, ports: port, arguments, ends: Ends::Well }
+        Self { name, part: Part::Server, address: LOCAL, ports: port, arguments, host: "", ends: Ends::Well }
     }
 
     /// The server of another exercise, for one that is only a client.
@@ -109,12 +137,22 @@ impl Actor {
 
     /// A client on the loopback address, which has all ports that are not a server's.
     pub const fn client(name: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { name, part: Part::Client, address: LOCAL, ports: &[], arguments, ends: Ends::Well }
+        Self { name, part: Part::Client, address: LOCAL, ports: &[], arguments, host: "", ends: Ends::Well }
     }
 
     /// At another address of this host: clients that are more than one have a column each by it (127.0.0.2, ...).
     pub const fn at(self, address: [u8; 4]) -> Self {
         Self { address, ..self }
+    }
+
+    /// On a host of the lab.
+    pub const fn on(self, host: &'static str) -> Self {
+        Self { host, ..self }
+    }
+
+    /// The same as another part.
+    pub const fn playing(self, part: Part) -> Self {
+        Self { part, ..self }
     }
 
     pub const fn ending(self, ends: Ends) -> Self {
@@ -171,6 +209,19 @@ mod tests {
                 for actor in scene.cast {
                     assert!(started.contains(&actor.name), "{}: {} never plays", exercise.name(), actor.name);
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn everybody_in_a_lab_is_on_a_host_that_has_a_column() {
+        for exercise in ALL {
+            let Stage::Lab(lab) = exercise.demo.stage else { continue };
+            for column in lab.columns {
+                assert!(lab.topology.contains(&format!(".{column}]")), "{}: there is no {column}", exercise.name());
+            }
+            for actor in exercise.demo.scenes.iter().flat_map(|scene| scene.cast) {
+                assert!(lab.columns.contains(&actor.host), "{}: where is {}?", exercise.name(), actor.name);
             }
         }
     }

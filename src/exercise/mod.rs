@@ -28,6 +28,7 @@ mod error;
 mod framing;
 pub mod guess;
 pub mod heartbeat;
+pub mod heartbeat_nat;
 pub mod hello;
 pub mod hits;
 pub mod http_get;
@@ -36,7 +37,9 @@ pub mod length;
 pub mod listen;
 pub mod many;
 pub mod multicast;
+pub mod multicast_lan;
 pub mod names;
+pub mod nat;
 pub mod partial_send;
 mod pieces;
 pub mod reassembly;
@@ -115,6 +118,10 @@ pub static ALL: &[&Exercise] = &[
     &udp_loss::EXERCISE,
     &heartbeat::EXERCISE,
     &multicast::EXERCISE,
+    // Beyond one network: a lab each.
+    &multicast_lan::EXERCISE,
+    &nat::EXERCISE,
+    &heartbeat_nat::EXERCISE,
     // What surrounds a socket.
     &names::EXERCISE,
     &buffers::EXERCISE,

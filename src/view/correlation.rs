@@ -203,7 +203,8 @@ fn changed(changes: Changes, pairs: u64) -> String {
     text
 }
 
-fn why(why: Why) -> String {
+/// Why a packet was not let in.
+pub(super) fn why(why: Why) -> String {
     match why {
         Why::NoBinding => "nobody inside had that port".to_owned(),
         Why::Filtered => "filtered: inside had not sent there".to_owned(),

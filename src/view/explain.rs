@@ -104,6 +104,8 @@ pub fn ascii(text: &[u8]) -> Vec<u8> {
         match c {
             '§' => out.push_str("sec. "),
             '→' => out.push_str("->"),
+            '⇒' => out.push_str("=>"),
+            '⇐' => out.push_str("<="),
             '…' => out.push_str("..."),
             '·' => out.push('.'),
             c if c.is_ascii() => out.push(c),

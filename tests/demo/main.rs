@@ -2,9 +2,12 @@
 // A wait for a process to vanish must itself end.
 #![allow(clippy::disallowed_methods)]
 
+mod labs;
 mod stories;
 #[path = "../support/mod.rs"]
 mod support;
+#[path = "../support/lab.rs"]
+mod user;
 
 use std::fs;
 use std::path::{Path, PathBuf};

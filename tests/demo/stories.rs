@@ -191,6 +191,45 @@ static LESSONS: &[(&str, &[&str])] = &[
     ("udp-loss", &["7 came late, overtaken by 3", "17 came again", "dropped 3: 6, 8, 24", "lost 2 (8.7 %): 6, 8"]),
     ("heartbeat", &["alive: 127.0.0.1:8005", "late: 127.0.0.1:8005", "lost: 127.0.0.1:8005"]),
     ("multicast", &["no IGMP report", "Hey all!", "joins 239.1.2.3", "Hey all!", "leaves 239.1.2.3"]),
+    (
+        "multicast-lan",
+        &[
+            "IGMP to 224.0.0.22 v3 report  joins 239.1.2.3",
+            "to 239.1.2.3 len 3 \"One\"",
+            "│────────────────●───────────────▶│                │                 │",
+            "▌ One",
+            "to 239.1.2.3 len 3 \"Two\"",
+            "│────────────────●────────────────●───────────────▶│                 │",
+            "v3 report  leaves 239.1.2.3",
+            "asks: who is in 239.1.2.3?",
+            "to 239.1.2.3 len 5 \"Three\"",
+            "│────────────────────────────────▶│                │                 │",
+            "to 224.0.0.1 len 8",
+            "│────────────────●────────────────●────────────────●────────────────▶│",
+        ],
+    ),
+    (
+        "nat",
+        &[
+            "192.168.1.10:4000 ⇒ 203.0.113.1:4000",
+            "192.168.1.11:4000 ⇒ 203.0.113.1:",
+            "filtered: inside had not sent there",
+            "192.168.1.11:4000 ⇐ 203.0.113.1:",
+            "Still open?",
+        ],
+    ),
+    (
+        "heartbeat-nat",
+        &[
+            "== a silence",
+            "[1] 203.0.113.1:",
+            "binding gone, last used 1.",
+            "[2] 203.0.113.1:",
+            "== the same with a heartbeat",
+            "\"beat\"",
+            "In time",
+        ],
+    ),
     ("names", &["SOCK_STREAM  tcp  ('127.0.0.1', 80)", "no packets", "www.example.net, http", "→53"]),
     ("buffers", &["window up to", "4 KiB", "receiver's buffer is full", "window up to 4096 bytes"]),
 ];
@@ -213,6 +252,9 @@ static OF_THE_MOMENT: &[(&str, Retelling, &str)] = &[
         "how many beats there are before the kill, and the order of two programs' beats",
     ),
     ("multicast", said_again_or_not, "a host sends each IGMP report again, after a random time"),
+    ("multicast-lan", of_udp, "IGMP reports come again, after random times; each place sees them in its own order"),
+    ("nat", of_udp, "the NAT chooses a port"),
+    ("heartbeat-nat", of_udp, "the NAT chooses ports; how many heartbeats fit into a pause"),
     ("names", questions, "how often a resolver asks again, and the number that each question opens with"),
 ];
 
@@ -381,6 +423,25 @@ fn first_words_and_icmp(_: &Path, mut conversations: Vec<Conversation>) -> Vec<S
     }
     conversations.sort_by_key(|one| one.protocol == Protocol::Icmp);
     told(&conversations)
+}
+
+/// Who said what to whom over UDP in a lab, each once, whatever port the NAT at 203.0.113.1 chose.
+fn of_udp(_: &Path, conversations: Vec<Conversation>) -> Vec<String> {
+    const NAT: &str = "203.0.113.1:";
+    let mut said = BTreeSet::new();
+    for one in conversations.iter().filter(|one| one.protocol == Protocol::Udp) {
+        let ends = one.ends.map(|(address, port)| {
+            let address = address.map(|address| address.to_string()).unwrap_or_default();
+            if address == NAT.trim_end_matches(':') || port >= 32_768 { address } else { format!("{address}:{port}") }
+        });
+        for turn in &one.turns {
+            let data = text(&turn.data);
+            let data = data.split_once(NAT).map_or(data.as_str(), |(before, _)| before);
+            let [from, to] = if turn.from_server { [&ends[1], &ends[0]] } else { [&ends[0], &ends[1]] };
+            said.insert(format!("{from} → {to} {data}"));
+        }
+    }
+    said.into_iter().collect()
 }
 
 /// The questions of DNS, each once.

@@ -17,18 +17,26 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const AFTERMATH: Duration = Duration::from_millis(30);
 
 /// Plays all scenes; what their programs printed, scene by scene, in the order of the cast. `begins` is told when each
-/// scene begins.
-pub fn play(exercise: &'static Exercise, begins: &Sender<Timestamp>) -> anyhow::Result<Vec<Vec<Ended>>> {
+/// scene begins; `enter` moves this thread to where an actor plays.
+pub fn play(
+    exercise: &'static Exercise,
+    begins: &Sender<Timestamp>,
+    enter: &dyn Fn(&Actor) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Vec<Ended>>> {
     let scenes = exercise.demo.scenes.iter().map(|scene| {
         let _ = begins.send(now());
-        let ended = play_scene(exercise, scene);
+        let ended = play_scene(exercise, scene, enter);
         std::thread::sleep(AFTERMATH);
         ended
     });
     scenes.collect()
 }
 
-fn play_scene(exercise: &Exercise, scene: &'static Scene) -> anyhow::Result<Vec<Ended>> {
+fn play_scene(
+    exercise: &Exercise,
+    scene: &'static Scene,
+    enter: &dyn Fn(&Actor) -> anyhow::Result<()>,
+) -> anyhow::Result<Vec<Ended>> {
     let mut running: Vec<Option<Program>> = scene.cast.iter().map(|_| None).collect();
     let mut ended: Vec<Option<Ended>> = scene.cast.iter().map(|_| None).collect();
     for step in scene.steps {
@@ -41,8 +49,9 @@ fn play_scene(exercise: &Exercise, scene: &'static Scene) -> anyhow::Result<Vec<
                 let actor = &scene.cast[place];
                 let fed =
                     scene.steps.iter().any(|step| matches!(step, Step::Say(to, _) | Step::Hush(to) if *to == name));
+                enter(actor)?;
                 let mut program = Program::start(actor.name, command(exercise, actor), fed)?;
-                if actor.part != Part::Client {
+                if actor.part.is_waited_for() {
                     let ready = program.wait_until_it_says(LISTENS, PATIENCE);
                     // One that is to fail may have ended before it listened.
                     if actor.ends != Ends::Failing {
@@ -86,6 +95,8 @@ fn there<'a>(running: &'a mut [Option<Program>], place: usize, name: &str) -> an
 
 /// What a server says when clients can come.
 pub const LISTENS: &str = " listens on ";
+/// What it says besides where the network can reach it.
+pub const OPEN: &str = "everyone who reaches this machine";
 
 /// `serve NAME --stamp ...` or `client NAME --stamp ...`.
 fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
@@ -93,6 +104,8 @@ fn command(exercise: &Exercise, actor: &Actor) -> Vec<String> {
         Part::Server => ("serve", exercise.name(), "--host"),
         Part::ServerOf(other) => ("serve", other, "--host"),
         Part::Client => ("client", exercise.name(), "--from"),
+        Part::ClientOf(other) => ("client", other, "--from"),
+        Part::Command => return actor.arguments.iter().map(|&word| word.to_owned()).collect(),
     };
     let mut words: Vec<String> = [word, name, "--stamp"].map(str::to_owned).to_vec();
     if exercise.demo.stage != Stage::Lan && actor.address != crate::exercise::demo::LOCAL {

@@ -3,8 +3,10 @@
 use std::io::Write;
 
 use super::Form;
+use super::director::{LISTENS, OPEN};
 use super::programs::{Ended, Line, Origin};
-use crate::exercise::demo::Scene;
+use super::setting::Setting;
+use crate::exercise::demo::{Actor, Scene};
 use crate::flow::Known;
 use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
@@ -30,6 +32,8 @@ pub struct Look {
 /// One scene's packets, as they arrive, and then what its programs printed.
 pub struct Shown {
     scene: &'static Scene,
+    /// Where it is played, if that is a lab.
+    setting: Option<Setting>,
     look: Look,
     chart: Ladder,
     lines: Lines<Vec<u8>>,
@@ -39,18 +43,26 @@ pub struct Shown {
 }
 
 impl Shown {
-    pub fn new(scene: &'static Scene, look: Look) -> Self {
-        let programs = scene.cast.iter().map(|actor| ladder::Program {
+    pub fn new(scene: &'static Scene, setting: Option<Setting>, look: Look) -> Self {
+        let program = |actor: &Actor| ladder::Program {
             name: actor.name.to_owned(),
             address: actor.address.into(),
             ports: actor.ports.to_vec(),
-        });
-        let options =
-            Options { time: Time::Relative, palette: look.palette, width: Some(look.width), words: look.words };
+            also: Vec::new(),
+            places: Vec::new(),
+        };
+        let chart = match &setting {
+            Some(setting) => Ladder::of(setting.programs(), look.words).on(setting.ground()),
+            None => Ladder::of(scene.cast.iter().map(program).collect(), look.words),
+        };
+        // The place stands before each line.
+        let width = look.width.saturating_sub(setting.as_ref().map_or(0, |setting| setting.widest() + 1));
+        let options = Options { time: Time::Relative, palette: look.palette, width: Some(width), words: look.words };
         Self {
             scene,
+            setting,
             look,
-            chart: Ladder::of(programs.collect(), look.words),
+            chart,
             lines: Lines::new(Vec::new(), options),
             told: Vec::new(),
             stories: Vec::new(),
@@ -78,7 +90,9 @@ impl Shown {
         match self.look.form {
             Form::Ladder => {
                 for (place, line) in of_all(ended) {
-                    self.chart.printed(place, line.time, text_of(line));
+                    let actor = self.setting.as_ref().zip(self.scene.cast.get(place));
+                    let column = actor.map_or(place, |(setting, actor)| setting.column(actor));
+                    self.chart.printed(column, line.time, text_of(line));
                 }
                 let look =
                     ladder::Look { width: self.look.width, palette: self.look.palette, ascii: false, states: false };
@@ -129,7 +143,8 @@ fn of_all(ended: &[Ended]) -> impl Iterator<Item = (usize, &Line)> {
     let lines =
         ended.iter().enumerate().flat_map(|(place, program)| program.lines.iter().map(move |line| (place, line)));
     // Where a server listens is known: the demonstration has put it there.
-    lines.filter(|(_, line)| line.from != Origin::Said || !line.text.contains(super::director::LISTENS))
+    let known = |text: &str| [LISTENS, OPEN].iter().any(|sign| text.contains(sign));
+    lines.filter(move |(_, line)| line.from != Origin::Said || !known(&line.text))
 }
 
 /// A line as it is shown: what was typed and what was said on standard error can be told from what was printed.
@@ -147,7 +162,11 @@ impl Sink for Shown {
             Form::Ladder => {}
             Form::Lines | Form::Story => {
                 self.lines.packet(packet, known)?;
-                let line = self.lines.take();
+                let mut line = self.lines.take();
+                if let Some(setting) = &self.setting {
+                    let place = setting.place(packet.frame.interface);
+                    line.splice(0..0, format!("{place:<0$} ", setting.widest()).into_bytes());
+                }
                 self.told.push((packet.frame.time.unwrap_or_default(), line));
                 if let Some(stream) = known.facts.tcp.map(|facts| facts.stream)
                     && self.stories.len() < MOST_STORIES as usize

@@ -1,14 +1,15 @@
 //! `netlab lab capture`: every segment of the lab in one view and one file, told apart by the interfaces' names.
 //!
 //! A packet passes several segments, changed by NATs or not: each has a table of conversations of its own, so that what
-//! passes the next one is no retransmission. Trap: a capture belongs to the network of the thread that opens it.
+//! passes the next one is no retransmission.
 
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use unicode_width::UnicodeWidthStr;
 
+use super::place::{self, Place};
 use super::{Named, found, told};
 use crate::cmd::output::{self, Color, Language};
 use crate::cmd::save::{Interfaces, Save, Saving};
@@ -20,12 +21,11 @@ use crate::io::bpf::Selection;
 use crate::io::interrupt::Interrupt;
 use crate::io::lab::Lab;
 use crate::io::{pcap, privilege};
-use crate::lab::operation::BRIDGE;
-use crate::lab::topology::Kind;
+use crate::lab::Topology;
 use crate::pipeline::{Next, Sink};
 use crate::quantity;
 use crate::view::style::Palette;
-use crate::view::{escape, ladder, lines};
+use crate::view::{ladder, lines};
 use crate::wire::{self, Layers};
 
 /// Room in the kernel for packets not yet read, for each interface: a lab is small, but has many.
@@ -84,23 +84,14 @@ impl Args {
     }
 }
 
-/// A place to capture at: in which network, on which interface, and what it is called.
-#[derive(Debug, PartialEq, Eq)]
-struct Place {
-    node: String,
-    interface: String,
-    name: String,
-}
-
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
     let lab = found(&args.named)?;
-    let places = places(&lab, &args.places)?;
+    let places = place::places(&lab.topology, &args.places)?;
     let opened = open(&lab, &places, args)?;
     let interfaces: Vec<_> = opened.interfaces().cloned().collect();
     let mut saving = args.save.open(privilege::heir(), Interfaces::new(&interfaces))?;
-    let names = places.iter().map(|place| place.name.clone()).collect();
-    let view = View::new(args, names)?;
+    let view = View::new(args, &lab.topology, &places)?;
     let stop = pcap::Stop::new().context("cannot make a pipe")?;
     let interrupt = Interrupt::install(|| stop.descriptor()).context("cannot listen for Ctrl-C")?;
     let mut live = opened.start(stop, args.duration)?;
@@ -113,6 +104,7 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     let result = run.go(&mut live, places.len());
     let shown = run.shown;
     live.finish();
+    run.view.finish(args)?;
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
     args::talk(&capture::summary(shown, shown, &live));
     result?;
@@ -120,81 +112,52 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
     Ok(if interrupt.happened() && shown == 0 { Exit::Interrupted } else { Exit::Done })
 }
 
-/// The places that were named, or one on each segment.
-fn places(lab: &Lab, wanted: &[String]) -> anyhow::Result<Vec<Place>> {
-    let switches =
-        |name: &str| lab.topology.segments.iter().any(|segment| segment.name == name && segment.kind != Kind::Cable);
-    if wanted.is_empty() {
-        let place = |segment: &crate::lab::topology::Segment| match segment.kind {
-            Kind::Switch { .. } => Some(of_switch(&segment.name)),
-            Kind::Cable => {
-                lab.topology.on(&segment.name).next().map(|(host, interface)| of_host(&host.name, &interface.name))
-            }
-        };
-        return Ok(lab.topology.segments.iter().filter_map(place).collect());
-    }
-    let mut places: Vec<Place> = Vec::new();
-    for text in wanted {
-        let found = match text.split_once(':') {
-            None if switches(text) => of_switch(text),
-            None => bail!("{}: say which interface, as in {0}:eth0, or name a switch", escape::text(text)),
-            Some((host, interface)) => of_host(host, interface),
-        };
-        if !places.contains(&found) {
-            places.push(found);
-        }
-    }
-    Ok(places)
-}
-
-fn of_switch(name: &str) -> Place {
-    Place { node: name.to_owned(), interface: BRIDGE.to_owned(), name: name.to_owned() }
-}
-
-fn of_host(host: &str, interface: &str) -> Place {
-    Place { node: host.to_owned(), interface: interface.to_owned(), name: format!("{host}:{interface}") }
-}
-
 /// Opens each place in its network; the thread stays in the last one.
 fn open(lab: &Lab, places: &[Place], args: &Args) -> anyhow::Result<pcap::Opened> {
     lab.enter_user().map_err(told)?;
     let selection = Selection { expression: args.expression.clone(), ports: args.port.clone(), ..Selection::default() };
-    let mut opened: Option<pcap::Opened> = None;
-    for place in places {
-        lab.enter_network(&place.node).map_err(told)?;
-        let options = pcap::Options {
-            interfaces: vec![place.interface.clone()],
-            selection: selection.clone(),
-            buffer: RING,
-            // A bridge then shows what it passes on, too.
-            promiscuous: true,
-            ..pcap::Options::default()
-        };
-        let one = pcap::open(&options).with_context(|| escape::text(&place.name))?.called(&place.name);
-        opened = Some(match opened {
-            Some(before) => before.and(one),
-            None => one,
-        });
-    }
-    opened.context("there is no segment in this lab")
+    place::open(places, &pcap::Options { selection, buffer: RING, ..pcap::Options::default() }, |node| {
+        lab.enter_network(node)
+    })
 }
 
 /// Lines with the place before each, or a chart.
 enum View {
-    Lines { lines: Box<lines::Lines<std::io::Sink>>, names: Vec<String>, width: usize, palette: Palette },
-    Chart(Box<dyn Sink>),
+    Lines {
+        lines: Box<lines::Lines<std::io::Sink>>,
+        names: Vec<String>,
+        width: usize,
+        palette: Palette,
+    },
+    /// Rows as packets come, and the chart in which each packet is one arrow: that can only be drawn once it is known
+    /// what became of it.
+    Chart {
+        live: Option<Box<dyn Sink>>,
+        whole: Option<Box<ladder::Ladder>>,
+    },
     Nothing,
 }
 
 impl View {
-    fn new(args: &Args, names: Vec<String>) -> anyhow::Result<Self> {
+    fn new(args: &Args, topology: &Topology, places: &[Place]) -> anyhow::Result<Self> {
+        let names: Vec<String> = places.iter().map(|place| place.name.clone()).collect();
         if args.save.to_stdout() {
             return Ok(Self::Nothing);
         }
         let words = args.language.words();
         if args.ladder {
+            let columns = place::columns(topology);
+            let ground = ladder::Ground { only_active: true, ..place::ground(topology, places, &columns) };
+            let whole = (!ground.nats.is_empty()).then(|| {
+                let programs = place::programs(topology, places, &columns);
+                Box::new(ladder::Ladder::of(programs, words).on(ground))
+            });
+            // Nobody waits for a pipe; a person does.
+            let live = whole.is_none() || std::io::IsTerminal::is_terminal(&std::io::stdout());
             let look = charts::look(args.ascii, args.color);
-            return Ok(Self::Chart(Box::new(ladder::Live::new(output::stdout()?, look, words))));
+            let rows = || Ok::<_, anyhow::Error>(ladder::Live::new(output::stdout()?, look, words));
+            let live = if live { Some(Box::new(rows()?) as Box<dyn Sink>) } else { None };
+            return Ok(Self::Chart { live, whole });
         }
         let width = names.iter().map(|name| name.width()).max().unwrap_or(0);
         let palette = Palette::new(args.color.on_stdout());
@@ -207,7 +170,12 @@ impl View {
     fn packet(&mut self, packet: &wire::Packet<'_>, known: &crate::flow::Known<'_>) -> std::io::Result<Next> {
         match self {
             Self::Nothing => Ok(Next::GoOn),
-            Self::Chart(chart) => chart.packet(packet, known),
+            Self::Chart { live, whole } => {
+                if let Some(whole) = whole {
+                    whole.packet(packet, known)?;
+                }
+                live.as_mut().map_or(Ok(Next::GoOn), |live| live.packet(packet, known))
+            }
             Self::Lines { lines, names, width, palette } => {
                 let next = lines.packet(packet, known)?;
                 let name = names.get(packet.frame.interface as usize).map_or("?", String::as_str);
@@ -222,9 +190,24 @@ impl View {
 
     fn flush(&mut self) -> std::io::Result<()> {
         match self {
-            Self::Chart(chart) => chart.flush(),
+            Self::Chart { live: Some(live), .. } => live.flush(),
             _ => std::io::stdout().flush(),
         }
+    }
+
+    /// Draws the chart of all there was.
+    fn finish(&mut self, args: &Args) -> anyhow::Result<()> {
+        let Self::Chart { live, whole: Some(whole) } = self else { return Ok(()) };
+        if whole.packets() == 0 {
+            return Ok(());
+        }
+        let mut out = output::stdout()?;
+        if live.is_some() {
+            writeln!(out)?;
+        }
+        whole.draw(&mut out, charts::look(args.ascii, args.color))?;
+        out.flush()?;
+        Ok(())
     }
 }
 
@@ -262,6 +245,9 @@ impl Run<'_> {
             let packet = wire::decode(frame, &mut layers);
             let Some(table) = tables.get_mut(frame.interface as usize) else { continue };
             let known = table.ingest(&packet);
+            if let View::Chart { whole: Some(whole), .. } = &mut self.view {
+                whole.watch(&packet);
+            }
             if self.filter.as_ref().is_some_and(|filter| !filter.matches(&packet, known.facts)) {
                 continue;
             }

@@ -4,7 +4,7 @@ mod client;
 mod codec;
 mod serve;
 
-use super::demo::{Actor, Demo, Ends, Part, Scene, Stage, Step};
+use super::demo::{Actor, Demo, Scene, Stage, Step};
 use super::{Client, Exercise, Server, Transport};
 
 pub static EXERCISE: Exercise = Exercise {
@@ -54,9 +54,9 @@ pub static EXERCISE: Exercise = Exercise {
 };
 
 const fn sender(arguments: &'static [&'static str]) -> Actor {
-    Actor { name: "sender", part: Part::Client, address: [10, 0, 5, 1], ports: &[], arguments, ends: Ends::Well }
+    Actor::client("sender", arguments).at([10, 0, 5, 1])
 }
 
 const fn receiver(arguments: &'static [&'static str]) -> Actor {
-    Actor { name: "receiver", part: Part::Server, address: [10, 0, 5, 2], ports: &[], arguments, ends: Ends::Well }
+    Actor::server("receiver", &[], arguments).at([10, 0, 5, 2])
 }

@@ -16,7 +16,7 @@ mod tests;
 use crate::wire::Packet;
 
 pub use super::Transport;
-pub use report::{Binding, Changes, Ended, Hairpin, Refusal, Report, Why};
+pub use report::{Binding, Changes, Ended, Hairpin, Refusal, Report, Twin, Why};
 pub use sighting::Sighting;
 
 /// The most packets of a side that are held against the other's.

@@ -92,6 +92,14 @@ pub struct Changes {
     pub checksums_broken: u64,
 }
 
+/// A packet that is on both sides: its numbers in the two captures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Twin {
+    pub inside: u64,
+    pub outside: u64,
+    pub way: Way,
+}
+
 /// What a NAT did.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -105,6 +113,11 @@ pub struct Report {
     pub ahead: i64,
     /// Packets on both sides.
     pub pairs: u64,
+    /// The same one by one, in the order of the inside.
+    pub twins: Vec<Twin>,
+    /// One by one: packets outside that were not let in, and why; packets of translated flows that did not come out.
+    pub refused: Vec<(u64, Why)>,
+    pub swallowed: Vec<u64>,
     /// Packets inside to nobody that was ever seen outside; of translated flows that did not come out; outside between others.
     pub stayed_inside: u64,
     pub lost: u64,
@@ -156,12 +169,14 @@ impl Index {
 
 pub(super) fn report(seen: &Correlation, pairing: &Pairing) -> Report {
     let mut rows = Rows::default();
+    let mut twins = Vec::with_capacity(pairing.pairs.len());
     let (mut changes, mut delays) = (Changes::default(), [Delays::default(); 2]);
     for pair in &pairing.pairs {
         let (Some(inside), Some(outside)) = (seen.inside.get(pair.inside), seen.outside.get(pair.outside)) else {
             continue;
         };
         rows.add(pair, inside, outside);
+        twins.push(Twin { inside: inside.number, outside: outside.number, way: pair.way });
         let (before, behind) = if pair.way == Way::Out { (inside, outside) } else { (outside, inside) };
         changes.add(before, behind);
         let [out, back] = &mut delays;
@@ -181,6 +196,9 @@ pub(super) fn report(seen: &Correlation, pairing: &Pairing) -> Report {
         path: Path { there, back, both: there.mean().zip(back.mean()).map(|(out, back)| out.saturating_add(back)) },
         ahead: pairing.ahead,
         pairs: pairing.pairs.len() as u64,
+        twins,
+        refused: Vec::new(),
+        swallowed: Vec::new(),
         stayed_inside: 0,
         lost: 0,
         own_outside: 0,
@@ -318,6 +336,7 @@ impl Report {
                 } else {
                     binding.lost += 1;
                     self.lost += 1;
+                    self.swallowed.push(sighting.number);
                 }
             } else if let Some(binding) =
                 index.flow(transport, destination, source).and_then(|at| self.bindings.get(at))
@@ -362,6 +381,7 @@ impl Report {
             if let (Why::Expired { after }, Some(place)) = (why, place) {
                 expired.push((place, after));
             }
+            self.refused.push((sighting.number, why));
             let kind = match why {
                 Why::NoBinding => 0,
                 Why::Filtered => 1,

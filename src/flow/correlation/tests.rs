@@ -94,6 +94,8 @@ fn a_binding_has_both_ends_and_what_went_through_it() {
     assert_eq!(binding.outside.to_string(), "203.0.113.1:61000");
     assert_eq!((binding.packets, binding.idle, binding.ended), ([1, 1], 7 * MILLISECOND, Ended::Open));
     assert_eq!(report.changes.ttl, Some((1, 1)));
+    let twin = |inside, outside, way| Twin { inside, outside, way };
+    assert_eq!(report.twins, [twin(1, 1, Way::Out), twin(2, 2, Way::In)]);
     // One millisecond out and two back, however the clocks stand.
     assert_eq!(report.path.both, Some(3 * MILLISECOND));
 }
@@ -108,6 +110,8 @@ fn why_a_packet_was_not_let_in_is_told() {
     from_outside(&mut seen, 7_000 * MILLISECOND, REMOTE, 61_000);
     let report = seen.report();
     let why: Vec<Why> = report.refusals.iter().map(|refusal| refusal.why).collect();
+    let numbers: Vec<u64> = report.refused.iter().map(|(number, _)| *number).collect();
+    assert_eq!(numbers, [2, 3, 4, 5], "each by itself");
     // The clocks are taken to differ by the millisecond that the NAT took: only one way was seen.
     assert_eq!(why, [Why::Filtered, Why::NoBinding, Why::Lost, Why::Expired { after: 6_999 * MILLISECOND }]);
     assert_eq!(report.bindings[0].ended, Ended::Expired { after: 6_999 * MILLISECOND });

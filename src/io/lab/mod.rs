@@ -11,6 +11,7 @@ mod join;
 mod line;
 mod links;
 mod names;
+mod stage;
 mod supervisor;
 mod translator;
 
@@ -18,6 +19,7 @@ use std::io;
 
 pub use build::nft;
 pub use door::{Lab, running};
+pub use stage::Stage;
 pub use supervisor::{READY, keep, left_behind};
 
 use super::netns;

@@ -82,6 +82,8 @@ impl fmt::Display for Name {
 pub struct Ends {
     pub hosts: [Host; 2],
     pub ports: Option<[u16; 2]>,
+    /// Where it was captured: an interface.
+    pub place: u32,
 }
 
 /// The ends of the innermost layer that is the packet's own; `None` where nothing says who they are.
@@ -118,7 +120,7 @@ pub fn ends(packet: &Packet<'_>, from_client: Option<bool>) -> Option<Ends> {
             false => source.port = Some(from),
         }
     }
-    Some(Ends { hosts, ports })
+    Some(Ends { hosts, ports, place: packet.frame.interface })
 }
 
 /// Sender and target of ARP (RFC 826); what is broadcast goes to all, and who has no address yet is known by his link's.

@@ -23,12 +23,18 @@ pub struct Cast {
     pub changes: u64,
     places: HashMap<Host, usize>,
     conversations: Conversations,
+    /// Conversations are counted apart in each place: their numbers are not those of one another.
+    pub apart: bool,
 }
 
 struct Member {
     host: Host,
     packets: u64,
     ports: Ports,
+    /// It has no column: what is sent to it is drawn otherwise.
+    hidden: bool,
+    /// Columns stand in the order of these; 0: none.
+    rank: u8,
 }
 
 /// The ports that a host was seen with.
@@ -62,14 +68,14 @@ impl Cast {
     /// A cast of at most so many hosts: the first ones. All others are one.
     pub fn of(most: usize) -> Self {
         let (members, places, conversations) = (Vec::new(), HashMap::new(), Conversations::None);
-        Self { programs: Vec::new(), members, most, overflowed: false, changes: 0, places, conversations }
+        Self { programs: Vec::new(), members, most, overflowed: false, changes: 0, places, conversations, apart: false }
     }
 
     /// A cast in which these programs have the first places.
     pub fn with(programs: Vec<Program>) -> Self {
         let member = |program: &Program| {
             let host = Host { name: Name::from(program.address), port: None };
-            Member { host, packets: 0, ports: Ports::Mixed }
+            Member { host, packets: 0, ports: Ports::Mixed, hidden: false, rank: 0 }
         };
         Self { members: programs.iter().map(member).collect(), programs, ..Self::default() }
     }
@@ -78,7 +84,7 @@ impl Cast {
     pub fn meet(&mut self, ends: &Ends, tcp: Option<(u32, bool)>) -> [Option<usize>; 2] {
         let [from, to] = ends.hosts;
         let port = |which: usize| ends.ports.and_then(|ports| ports.get(which).copied());
-        let places = [self.member(from, port(0)), self.member(to, port(1))];
+        let places = [self.member(from, port(0), ends.place), self.member(to, port(1), ends.place)];
         match places {
             [Some(from), Some(to)] => self.converse([from, to], ends.ports, tcp),
             _ => self.tell_apart(Conversations::Many),
@@ -89,7 +95,7 @@ impl Cast {
     /// A packet that is about a TCP segment between these ports, as an ICMP error.
     pub fn hear_about(&mut self, ends: &Ends, about: [u16; 2]) -> [Option<usize>; 2] {
         let [from, to] = ends.hosts;
-        let places = [self.member(from, None), self.member(to, None)];
+        let places = [self.member(from, None, ends.place), self.member(to, None, ends.place)];
         match self.conversations {
             Conversations::One { ports: [client, server], .. }
                 if about == [client, server] || about == [server, client] => {}
@@ -98,9 +104,9 @@ impl Cast {
         places
     }
 
-    fn member(&mut self, host: Host, port: Option<u16>) -> Option<usize> {
+    fn member(&mut self, host: Host, port: Option<u16>, captured: u32) -> Option<usize> {
         let ports = port.map_or(Ports::Mixed, Ports::Always);
-        if let Some(place) = self.program(host, port).or_else(|| self.places.get(&host).copied()) {
+        if let Some(place) = self.program(host, port, captured).or_else(|| self.places.get(&host).copied()) {
             let member = self.members.get_mut(place)?;
             member.packets += 1;
             if member.packets == 1 {
@@ -118,24 +124,54 @@ impl Cast {
             return None;
         }
         self.changes += 1;
-        self.members.push(Member { host, packets: 1, ports });
+        self.members.push(Member { host, packets: 1, ports, hidden: false, rank: 0 });
         self.places.insert(host, self.members.len() - 1);
         Some(self.members.len() - 1)
     }
 
-    /// The program that has this port of this host.
-    fn program(&self, host: Host, port: Option<u16>) -> Option<usize> {
+    /// The program that has this port of this host: one that is where the packet was captured before all others, for
+    /// networks apart may have the same addresses.
+    fn program(&self, host: Host, port: Option<u16>, captured: u32) -> Option<usize> {
         let port = port.or(host.port);
-        let has = |program: &Program, own: bool| {
+        let has = |program: &Program, own: bool, here: bool| {
             let ports = &program.ports;
-            host.name.is(program.address)
+            let mut addresses = program.also.iter().chain([&program.address]);
+            (!here || program.places.contains(&captured))
+                && addresses.any(|address| host.name.is(*address))
                 && if own { port.is_some_and(|port| ports.contains(&port)) } else { ports.is_empty() }
         };
-        let place = |own| self.programs.iter().position(|program| has(program, own));
-        place(true).or_else(|| place(false))
+        let place = |own, here| self.programs.iter().position(|program| has(program, own, here));
+        let all = [(true, true), (true, false), (false, true), (false, false)];
+        all.into_iter().find_map(|(own, here)| place(own, here))
+    }
+
+    /// The programs that are known beforehand: the first of the members.
+    pub fn programs(&self) -> &[Program] {
+        &self.programs
+    }
+
+    /// Takes a member's column away.
+    pub fn hide(&mut self, place: usize) {
+        if let Some(member) = self.members.get_mut(place) {
+            member.hidden = true;
+        }
+    }
+
+    /// Puts a member's column behind those of a lower rank, `None`: all members'.
+    pub fn rank(&mut self, place: Option<usize>, rank: u8) {
+        let chosen = self.members.iter_mut().enumerate().filter(|(at, _)| place.is_none_or(|place| place == *at));
+        chosen.for_each(|(_, member)| member.rank = rank);
+    }
+
+    /// Takes away the columns of all who neither sent anything nor were sent to.
+    pub fn hide_idle(&mut self) {
+        self.members.iter_mut().filter(|member| member.packets == 0).for_each(|member| member.hidden = true);
     }
 
     fn converse(&mut self, places: [usize; 2], ports: Option<[u16; 2]>, tcp: Option<(u32, bool)>) {
+        if self.apart {
+            return self.tell_apart(Conversations::Many);
+        }
         let turned = |[first, second]: [usize; 2]| {
             if tcp.is_none_or(|(_, from_client)| from_client) { [first, second] } else { [second, first] }
         };
@@ -200,7 +236,8 @@ impl Layout {
     /// Columns for the most active of the cast, at most `most` (at least 2), hosts before groups; programs before all.
     pub fn new(cast: &Cast, most: usize, words: &Words) -> Self {
         let members = &cast.members;
-        let mut order: Vec<usize> = (0..members.len()).collect();
+        let shown = |place: &usize| members.get(*place).is_some_and(|member| !member.hidden);
+        let mut order: Vec<usize> = (0..members.len()).filter(shown).collect();
         let active = |place: &usize| members.get(*place).map_or(0, |member| member.packets);
         let programs = cast.programs.len();
         let rank = |place: &usize| {
@@ -219,7 +256,11 @@ impl Layout {
 
     fn of(cast: &Cast, mut order: Vec<usize>, left_out: &[usize], words: &Words) -> Self {
         let members = &cast.members;
-        order.sort_by_key(|place| members.get(*place).is_some_and(|member| member.host.name.is_group()));
+        order.sort_by_key(|place| {
+            let member = members.get(*place)?;
+            // Who has a rank stands in the order of appearance within it.
+            Some((member.host.name.is_group(), member.rank, if member.rank > 0 { *place } else { 0 }))
+        });
 
         let conversation = match cast.conversations {
             Conversations::One { sides: sides @ [client, server], ports, .. } if client != server => {

@@ -26,7 +26,15 @@ pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
                 let label = escaped(&layout.header(message));
                 let words = escaped(&message.words);
                 let gap = if words.is_empty() { "" } else { "<br/>" };
-                text.push_str(&format!("    h{from}{arrow}h{to}: {label}{gap}{words}\n"));
+                let reached = message.heard.iter().map(|place| layout.column(Some(*place)));
+                let ends: Vec<usize> = if message.heard.is_empty() { vec![to] } else { reached.collect() };
+                for to in ends {
+                    text.push_str(&format!("    h{from}{arrow}h{to}: {label}{gap}{words}\n"));
+                }
+                for via in &message.via {
+                    let (nat, said) = (layout.column(via.at), escaped(&via.text(to >= from)));
+                    text.push_str(&format!("    Note over h{nat}: {said}\n"));
+                }
             }
             Row::Printed { by, text: said } => {
                 text.push_str(&format!("    Note over h{}: {}\n", layout.column(Some(*by)), escaped(said)));
@@ -51,7 +59,9 @@ fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            ' ' | '.' | ',' | ':' | '-' | '/' | '(' | ')' | '?' | '!' | '\'' | '·' | '→' | '…' => out.push(c),
+            ' ' | '.' | ',' | ':' | '-' | '/' | '(' | ')' | '?' | '!' | '\'' | '·' | '→' | '⇒' | '⇐' | '…' => {
+                out.push(c)
+            }
             c if c.is_alphanumeric() => out.push(c),
             c => out.push_str(&format!("#{};", u32::from(c))),
         }

@@ -15,17 +15,22 @@ mod svg;
 #[cfg(test)]
 mod tests;
 mod text;
+mod ways;
 
 use std::io::{self, Write};
 use std::net::IpAddr;
 
 pub use live::Live;
+pub use ways::{Between, Ground};
 
 use super::style::{Palette, Role};
 use super::words::{ENGLISH, Words};
 use crate::flow::state::State;
 use crate::frame::Timestamp;
+use crate::wire::Packet;
+use ends::Name;
 use layout::{Cast, Layout};
+use ways::Ways;
 
 /// Rows beyond these are counted, not kept.
 const MOST_ROWS: usize = 10_000;
@@ -42,6 +47,10 @@ pub struct Program {
     pub address: IpAddr,
     /// The ports that are its own; none: all those of its address that no other program has.
     pub ports: Vec<u16>,
+    /// Further addresses that are its own.
+    pub also: Vec<IpAddr>,
+    /// Where it is, of the places of a [`Ground`]; none: that is not known.
+    pub places: Vec<u32>,
 }
 
 /// A row and when it was.
@@ -78,6 +87,37 @@ struct Message {
     role: Role,
     /// Of client and server, behind it.
     states: Option<[State; 2]>,
+    /// Sender and receiver as the packet has them, and where it was captured.
+    names: [Name; 2],
+    place: u32,
+    /// What was made of its addresses on the way.
+    via: Vec<Via>,
+    /// Whom a packet to a group reached, where that is known: places in the cast.
+    heard: Vec<usize>,
+}
+
+/// An end of a packet that a NAT has rewritten.
+#[derive(Clone, Debug)]
+struct Via {
+    /// The NAT's place in the cast.
+    at: Option<usize>,
+    /// It was the source: the packet goes out.
+    outward: bool,
+    /// The end before it and behind it.
+    before: String,
+    behind: String,
+}
+
+impl Via {
+    /// Left and right of the NAT's line, and what stands on it: the packet goes to the right, or to the left.
+    fn sides(&self, to_right: bool) -> (&str, char, &str) {
+        if to_right { (&self.before, '⇒', &self.behind) } else { (&self.behind, '⇐', &self.before) }
+    }
+
+    fn text(&self, to_right: bool) -> String {
+        let (left, sign, right) = self.sides(to_right);
+        format!("{left} {sign} {right}")
+    }
 }
 
 /// Gathers packets and printed lines, then draws them.
@@ -88,6 +128,12 @@ pub struct Ladder {
     reader: packet::Reader,
     /// The latest time of a packet so far.
     now: Timestamp,
+    /// The places where packets are captured, where they are several.
+    ways: Option<Ways>,
+    /// The packet that was watched last, and whether it is a copy of one before.
+    watched: Option<(u64, bool)>,
+    /// How often packets were seen in how many places, once they are joined.
+    joined: Option<(u64, usize)>,
 }
 
 /// How to draw.
@@ -116,12 +162,47 @@ impl Ladder {
             cast: Cast::default(),
             reader: packet::Reader::new(words),
             now: Timestamp(i64::MIN),
+            ways: None,
+            watched: None,
+            joined: None,
         }
     }
 
     /// The chart of these programs and what they say to each other and to others; columns in their order.
     pub fn of(programs: Vec<Program>, words: &'static Words) -> Self {
         Self { cast: Cast::with(programs), ..Self::new(words) }
+    }
+
+    /// The same of what is captured in several places: a packet that passed more than one is a row, with what became of
+    /// its addresses on the way. Each place needs a table of conversations of its own; the frames' numbers are of all.
+    #[must_use]
+    pub fn on(mut self, ground: Ground) -> Self {
+        (self.cast.apart, self.reader.apart) = (true, true);
+        self.ways = Some(Ways::new(ground));
+        self
+    }
+
+    /// Takes in a packet that a filter may take away before it gets here: what became of others, it tells all the same.
+    pub fn watch(&mut self, packet: &Packet<'_>) {
+        if let Some(ways) = &mut self.ways {
+            self.watched = Some((packet.frame.number, ways.is_copy(packet)));
+        }
+    }
+
+    /// Whether a packet has its row already, from another place of the same segment.
+    fn has_row(&mut self, packet: &Packet<'_>) -> bool {
+        if self.watched.is_none_or(|(number, _)| number != packet.frame.number) {
+            self.watch(packet);
+        }
+        self.watched.is_some_and(|(_, copy)| copy)
+    }
+
+    /// Makes one row of what is one packet.
+    fn join(&mut self) {
+        if let Some(ways) = self.ways.take() {
+            self.joined = Some(ways.counts());
+            self.moments = ways.join(std::mem::take(&mut self.moments), &mut self.cast);
+        }
     }
 
     /// Adds a line that a program printed: `by` is its place among the programs. `text` must be safe for a terminal.
@@ -177,6 +258,7 @@ impl Ladder {
     }
 
     fn sort(&mut self) {
+        self.join();
         // Stable: what has one time stays in the order in which it came.
         self.moments.sort_by_key(|moment| moment.order);
     }
@@ -199,6 +281,11 @@ impl Ladder {
 
     /// The figures, in two lines.
     pub fn summary(&self, out: &mut impl Write) -> io::Result<()> {
+        if let Some((seen, places)) = self.joined {
+            let rows = self.moments.iter().filter(|moment| matches!(moment.row, Row::Packet(_))).count();
+            let packets = if rows == 1 { "packet" } else { "packets" };
+            return writeln!(out, "{rows} {packets}, seen {seen} times in {places} places");
+        }
         self.reader.tally.write(out)
     }
 }

@@ -1,5 +1,6 @@
 //! A packet as a message of the chart: who to whom, its flags and numbers, and what they mean here.
 
+use std::collections::HashMap;
 use std::io;
 
 use super::ends::{Ends, ends};
@@ -20,10 +21,14 @@ impl Sink for Ladder {
             // Counted, but not put into words that nobody will read.
             self.reader.count(packet, known);
             self.left_out += 1;
+        } else if self.has_row(packet) {
+            // Nothing to add.
         } else if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
             let time = packet.frame.time.unwrap_or(self.now);
             self.now = self.now.max(time);
-            self.add(self.now, time, Row::Packet(Box::new(message)));
+            // Several places are handed over one after the other, each with what it saw meanwhile.
+            let order = if self.ways.is_some() { time } else { self.now };
+            self.add(order, time, Row::Packet(Box::new(message)));
         }
         Ok(Next::GoOn)
     }
@@ -35,6 +40,14 @@ pub struct Reader {
     pub tally: Tally,
     /// Packets that do not say who sent them.
     pub nameless: u64,
+    /// Conversations are counted apart in each place.
+    pub apart: bool,
+    receipts: HashMap<u32, Receipts>,
+}
+
+/// What both ends have acknowledged, of the conversation that was seen last.
+#[derive(Clone, Copy, Debug, Default)]
+struct Receipts {
     /// The conversation that the numbers below belong to.
     stream: Option<u32>,
     /// The last acknowledgment by client and by server, relative.
@@ -63,7 +76,7 @@ pub struct Tally {
 impl Reader {
     pub fn new(words: &'static Words) -> Self {
         let tally = Tally::default();
-        Self { words, tally, nameless: 0, stream: None, acknowledged: [0; 2], closing: [None; 2] }
+        Self { words, tally, nameless: 0, apart: false, receipts: HashMap::new() }
     }
 
     /// The packet as a message between members of `cast`; `None` where it names no sender.
@@ -77,7 +90,7 @@ impl Reader {
         self.count(packet, known);
         if let Some((at, header, facts)) = segment {
             let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
-            let (role, words) = self.segment(at, &header, &facts, known.events);
+            let (role, words) = self.segment(at, &header, &facts, known.events, ends.place);
             let states = Some(facts.states);
             let header = drawn(&header, &facts);
             let number = packet.frame.number;
@@ -90,6 +103,10 @@ impl Reader {
                 words,
                 role,
                 states,
+                names: ends.hosts.map(|host| host.name),
+                place: ends.place,
+                via: Vec::new(),
+                heard: Vec::new(),
             });
         }
         // An error quotes the ports at least (RFC 792), which need not be enough for the flow table.
@@ -100,9 +117,21 @@ impl Reader {
         };
         let described = lines::described(packet, known, self.words);
         let (header, words) = (described.header, described.words);
-        let Ends { ports, .. } = ends;
-        let (number, protocol, role) = (packet.frame.number, described.protocol, described.role);
-        Some(Message { ends: places, ports, number, protocol, header, words, role, states: None })
+        let Ends { ports, hosts, place } = ends;
+        Some(Message {
+            ends: places,
+            ports,
+            number: packet.frame.number,
+            protocol: described.protocol,
+            header,
+            words,
+            role: described.role,
+            states: None,
+            names: hosts.map(|host| host.name),
+            place,
+            via: Vec::new(),
+            heard: Vec::new(),
+        })
     }
 
     /// Counts a packet for the summary.
@@ -115,8 +144,15 @@ impl Reader {
     }
 
     /// What a segment means: the trouble with it, what it opens or closes, its data, what it acknowledges.
-    fn segment(&mut self, at: &At<'_>, header: &Header<'_>, facts: &tcp::Facts, events: &[Event]) -> (Role, String) {
-        let newly = self.acknowledged(header, facts);
+    fn segment(
+        &mut self,
+        at: &At<'_>,
+        header: &Header<'_>,
+        facts: &tcp::Facts,
+        events: &[Event],
+        place: u32,
+    ) -> (Role, String) {
+        let newly = self.acknowledged(header, facts, place);
         let mut said: Vec<String> = Vec::new();
         let mut role = if header.length > 0 { Role::Data } else { Role::Faint };
         if let Some((event, (found, words))) = events.iter().find_map(|event| Some((event, self.words.event(event)?))) {
@@ -147,15 +183,17 @@ impl Reader {
     }
 
     /// What an acknowledgment adds to the one before it, in words.
-    fn acknowledged(&mut self, header: &Header<'_>, facts: &tcp::Facts) -> String {
-        if self.stream != Some(facts.stream) {
+    fn acknowledged(&mut self, header: &Header<'_>, facts: &tcp::Facts, place: u32) -> String {
+        let words = self.words;
+        let receipts = self.receipts.entry(if self.apart { place } else { 0 }).or_default();
+        if receipts.stream != Some(facts.stream) {
             // Between conversations that alternate nothing is told: what was before is not known any more.
             let known = if facts.first { 1 } else { u32::MAX };
-            (self.stream, self.acknowledged, self.closing) = (Some(facts.stream), [known; 2], [None; 2]);
+            *receipts = Receipts { stream: Some(facts.stream), acknowledged: [known; 2], closing: [None; 2] };
         }
         let own = usize::from(!facts.from_client);
-        let (flags, words) = (header.flags(), self.words);
-        let ([client, server], [client_fin, server_fin]) = (&mut self.acknowledged, &mut self.closing);
+        let flags = header.flags();
+        let ([client, server], [client_fin, server_fin]) = (&mut receipts.acknowledged, &mut receipts.closing);
         let (acknowledged, fin, other_fin) =
             if own == 0 { (client, client_fin, server_fin) } else { (server, server_fin, client_fin) };
         if flags.any(Flags::SYN) {

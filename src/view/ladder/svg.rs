@@ -80,7 +80,15 @@ pub fn draw(moments: &[Moment], layout: &Layout, notes: &[String]) -> String {
             }
         }
         match row {
-            Row::Packet(message) => picture.message(message, y),
+            Row::Packet(message) => {
+                picture.message(message, y);
+                let [from, to] = layout.ends(message);
+                for via in &message.via {
+                    y += ROW / 2;
+                    let line = picture.line(layout.column(via.at));
+                    picture.text(line, y + 1, "middle", Role::Heading, &via.text(to >= from));
+                }
+            }
             Row::Printed { by, text } => {
                 let column = layout.column(Some(*by));
                 let (x, anchor) = match column {
@@ -149,9 +157,24 @@ impl<'l> Picture<'l> {
         let [from, to] = self.layout.ends(message).map(|column| self.line(column));
         let text = label(self.layout, message);
         let role = message.role;
+        if !message.heard.is_empty() {
+            return self.spread(message, &text, from, y);
+        }
         if from == to {
             return self.text(from + LETTER, y + 4, "start", role, &format!("↺ {text}"));
         }
+        self.arrow(from, to, y, role);
+        let wide = columns(&text) * LETTER;
+        let (x, anchor) = match to > from {
+            true => (from + LETTER, "start"),
+            // At the tail, where there is room to the left of it.
+            false if from > wide + TIME => (from - LETTER, "end"),
+            false => (to + 2 * LETTER, "start"),
+        };
+        self.text(x, y - 6, anchor, role, &text);
+    }
+
+    fn arrow(&mut self, from: usize, to: usize, y: usize, role: Role) {
         let (class, colour) = colour(role);
         let dashes = if role == Role::Trouble { " stroke-dasharray=\"6 3\"" } else { "" };
         let (neck, back) = if to > from { (to - 8, to - 9) } else { (to + 8, to + 9) };
@@ -161,14 +184,17 @@ impl<'l> Picture<'l> {
             y - 4,
             y + 4
         ));
-        let wide = columns(&text) * LETTER;
-        let (x, anchor) = match to > from {
-            true => (from + LETTER, "start"),
-            // At the tail, where there is room to the left of it.
-            false if from > wide + TIME => (from - LETTER, "end"),
-            false => (to + 2 * LETTER, "start"),
-        };
-        self.text(x, y - 6, anchor, role, &text);
+    }
+
+    /// An arrow to each whom a packet to a group reached.
+    fn spread(&mut self, message: &Message, text: &str, from: usize, y: usize) {
+        for place in &message.heard {
+            let to = self.line(self.layout.column(Some(*place)));
+            if to != from {
+                self.arrow(from, to, y, message.role);
+            }
+        }
+        self.text(from + LETTER, y - 6, "start", message.role, text);
     }
 
     fn finish(self, top: usize, bottom: usize, height: usize) -> String {

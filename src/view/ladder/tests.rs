@@ -179,11 +179,14 @@ fn a_chart_that_grows_draws_the_names_anew_when_they_change() {
     assert!(rows[headings[1] + 1].starts_with("    0.300 "), "times go on: {text}");
 }
 
+fn program(name: &str, host: u8) -> Program {
+    let (ports, also, places) = (Vec::new(), Vec::new(), Vec::new());
+    Program { name: name.to_owned(), address: [10, 0, 0, host].into(), ports, also, places }
+}
+
 /// Printed lines and packets in the order of time, as a demonstration has them.
 #[test]
 fn lines_that_programs_print_stand_at_their_program() {
-    let program =
-        |name: &str, host: u8| Program { name: name.to_owned(), address: [10, 0, 0, host].into(), ports: Vec::new() };
     let mut ladder = fed(Ladder::of(vec![program("client", 1), program("server", 2)], &ENGLISH), &opened());
     ladder.printed(1, Timestamp(250_000), "你好".repeat(60));
     ladder.printed(0, Timestamp(150_000), "Server said:  Grüße".into());
@@ -198,8 +201,6 @@ fn lines_that_programs_print_stand_at_their_program() {
 
 #[test]
 fn a_printed_line_that_has_no_room_goes_on_below_for_a_few_rows() {
-    let program =
-        |name: &str, host: u8| Program { name: name.to_owned(), address: [10, 0, 0, host].into(), ports: Vec::new() };
     let mut ladder = Ladder::of(vec![program("client", 1), program("server", 2)], &ENGLISH);
     let text = "word ".repeat(12) + "and the end of what it said";
     ladder.printed(0, Timestamp(0), text.clone());
@@ -238,6 +239,131 @@ fn bytes_that_are_sent_again_are_counted_once() {
     assert!(text.ends_with("; 5 sent again\n"), "{text}");
 }
 
+/// Feeds frames that were captured in places of their own.
+fn seen(mut ladder: Ladder, frames: &[(u32, i64, Vec<u8>)]) -> Ladder {
+    let (mut tables, mut layers) = ([FlowTable::new(), FlowTable::new(), FlowTable::new()], Layers::new());
+    for (place, (interface, time, data)) in frames.iter().enumerate() {
+        let (number, link, length) = (place as u64 + 1, LinkType::ETHERNET, data.len() as u32);
+        let time = Some(Timestamp(time.saturating_mul(1000)));
+        let frame = Frame { number, time, interface: *interface, link, length, data, ..Frame::empty() };
+        let packet = wire::decode(frame, &mut layers);
+        let known = tables[*interface as usize].ingest(&packet);
+        ladder.packet(&packet, &known).unwrap();
+    }
+    ladder
+}
+
+fn chart_of(ladder: &mut Ladder, width: usize) -> String {
+    let mut out = Vec::new();
+    ladder.draw(&mut out, look(width, false, false)).unwrap();
+    String::from_utf8(out).unwrap()
+}
+
+/// A host 1 behind a NAT 7 speaks with 9; 8 is a stranger.
+fn translated() -> Vec<(u32, i64, Vec<u8>)> {
+    vec![
+        (0, 0, datagram(1, [10, 0, 0, 9], [4000, 9000], b"hello")),
+        (1, 50, datagram(7, [10, 0, 0, 9], [5000, 9000], b"hello")),
+        (1, 900, datagram(9, [10, 0, 0, 7], [9000, 5000], b"you")),
+        (0, 950, datagram(9, [10, 0, 0, 1], [9000, 4000], b"you")),
+        (1, 2000, datagram(8, [10, 0, 0, 7], [6000, 5000], b"let me in")),
+    ]
+}
+
+fn two_sides() -> Ground {
+    Ground { nats: vec![Between { inside: vec![0], outside: vec![1] }], ..Ground::default() }
+}
+
+#[test]
+fn a_packet_on_both_sides_of_a_nat_is_one_arrow_with_what_was_rewritten() {
+    let mut ladder = seen(Ladder::default().on(two_sides()), &translated());
+    let text = chart_of(&mut ladder, 100);
+    let rows: Vec<&str> = text.lines().collect();
+    // Inside, the NAT, outside.
+    let columns = ["10.0.0.1", "10.0.0.7", "10.0.0.9"].map(|name| rows[0].find(name).or(rows[1].find(name)).unwrap());
+    assert!(columns.is_sorted(), "{text}");
+    let row = |sign: &str| rows.iter().position(|row| row.contains(sign)).unwrap_or_else(|| panic!("{sign} in {text}"));
+    let out = row("1 UDP");
+    assert!(rows[out..=out + 1].concat().contains("10.0.0.1:4000 ⇒ 10.0.0.7:5000"), "{text}");
+    let back = row("3 UDP");
+    assert!(rows[back..=back + 1].concat().contains("10.0.0.1:4000 ⇐ 10.0.0.7:5000"), "{text}");
+    assert!(rows[row("5 UDP")].contains('╌') && text.contains("filtered: inside had not sent there"), "{text}");
+    assert!(!text.contains("2 UDP") && !text.contains("4 UDP"), "{text}");
+    let mut counted = Vec::new();
+    ladder.summary(&mut counted).unwrap();
+    assert_eq!(String::from_utf8(counted).unwrap(), "3 packets, seen 5 times in 2 places\n");
+}
+
+#[test]
+fn what_a_nat_rewrote_stands_in_pictures_too() {
+    let mut ladder = seen(Ladder::default().on(two_sides()), &translated());
+    let (mut picture, mut mermaid) = (Vec::new(), Vec::new());
+    ladder.draw_svg(&mut picture).unwrap();
+    ladder.draw_mermaid(&mut mermaid).unwrap();
+    assert!(String::from_utf8(picture).unwrap().contains(">10.0.0.1:4000 ⇒ 10.0.0.7:5000</text>"));
+    assert!(String::from_utf8(mermaid).unwrap().contains("    Note over h1: 10.0.0.1:4000 ⇒ 10.0.0.7:5000\n"));
+}
+
+#[test]
+fn what_a_filter_takes_away_tells_what_a_nat_did_all_the_same() {
+    let mut ladder = Ladder::default().on(two_sides());
+    let (mut table, mut layers) = (FlowTable::new(), Layers::new());
+    for (place, (interface, time, data)) in translated().iter().enumerate() {
+        let (number, link, length) = (place as u64 + 1, LinkType::ETHERNET, data.len() as u32);
+        let time = Some(Timestamp(time * 1000));
+        let packet = wire::decode(
+            Frame { number, time, interface: *interface, link, length, data, ..Frame::empty() },
+            &mut layers,
+        );
+        let known = table.ingest(&packet);
+        ladder.watch(&packet);
+        // The way out on the outside alone, and the stranger.
+        if [2, 5].contains(&number) {
+            ladder.packet(&packet, &known).unwrap();
+        }
+    }
+    let text = chart_of(&mut ladder, 80);
+    assert!(text.contains("2 UDP") && text.contains("filtered: inside had not sent there"), "{text}");
+}
+
+#[test]
+fn the_clock_of_the_outside_need_not_be_that_of_the_inside() {
+    let mut frames = translated();
+    frames.iter_mut().filter(|(place, ..)| *place == 1).for_each(|(_, time, _)| *time += 3_000_000);
+    let ground = Ground { clocks_differ: true, ..two_sides() };
+    let text = chart_of(&mut seen(Ladder::default().on(ground), &frames), 100);
+    assert!(text.contains("    0.9") && text.contains("    2.0") && !text.contains("3000"), "{text}");
+}
+
+#[test]
+fn networks_apart_may_have_the_same_addresses() {
+    let at = |name, host, places: &[u32]| Program { places: places.to_vec(), ..program(name, host) };
+    let programs = vec![at("one", 1, &[0]), at("router", 7, &[0, 1]), at("another", 1, &[1])];
+    let frames = [(0, 0, datagram(1, [10, 0, 0, 7], [5, 6], b"x")), (1, 9, datagram(1, [10, 0, 0, 7], [5, 6], b"y"))];
+    let text = chart_of(&mut seen(Ladder::of(programs, &ENGLISH).on(two_sides()), &frames), 80);
+    let arrows: Vec<&str> = text.lines().filter(|row| row.contains("UDP")).collect();
+    assert!(arrows[0].contains('▶') && arrows[1].contains('◀'), "from either side: {text}");
+}
+
+#[test]
+fn a_packet_to_a_group_shows_whom_it_reached() {
+    let programs = vec![program("h1", 1), program("h2", 2), program("h3", 3)];
+    let ground = Ground { ears: vec![Some(0), Some(1), Some(2)], ..Ground::default() };
+    let (one, all) = (datagram(1, [239, 1, 2, 3], [5, 5007], b"One"), datagram(1, [224, 0, 0, 1], [5, 5007], b"All"));
+    let nobody = datagram(2, [239, 9, 9, 9], [5, 5007], b"None");
+    let frames =
+        [(0, 0, one.clone()), (1, 2, one), (0, 10, all.clone()), (1, 11, all.clone()), (2, 12, all), (1, 20, nobody)];
+    let text = chart_of(&mut seen(Ladder::of(programs, &ENGLISH).on(ground), &frames), 80);
+    let below = |sign: &str| {
+        let place = text.lines().position(|row| row.contains(sign)).unwrap_or_else(|| panic!("{sign}: {text}"));
+        text.lines().nth(place + 1).unwrap_or_default()
+    };
+    assert!(below("\"One\"").ends_with("▶│                                  │"), "h2 alone: {text}");
+    assert!(below("\"All\"").contains('●') && below("\"All\"").ends_with("▶│"), "both: {text}");
+    assert!(below("\"None\" ↺").contains(" reached nobody "), "{text}");
+    assert!(!text.lines().next().unwrap().contains("239."), "the group has no column: {text}");
+}
+
 /// Packets of a few hosts and groups, well made or not.
 fn frames() -> impl Strategy<Value = Vec<(i64, Vec<u8>)>> {
     let bytes = proptest::collection::vec(any::<u8>(), 0..40);
@@ -266,6 +392,34 @@ fn acts(text: &str) -> bool {
 }
 
 proptest! {
+    #[test]
+    fn no_packets_of_several_places_act_on_the_terminal_or_leave_the_width(
+        frames in frames(),
+        places in proptest::collection::vec(0..3u32, 20),
+        (width, ascii, clocks_differ) in (60usize..130, any::<bool>(), any::<bool>()),
+    ) {
+        let frames: Vec<_> = frames.into_iter().zip(places).map(|((time, data), place)| (place, time, data)).collect();
+        let nats = vec![
+            Between { inside: vec![0], outside: vec![1] },
+            Between { inside: vec![2], outside: vec![1] },
+        ];
+        for ears in [Vec::new(), vec![Some(0), None, Some(1)]] {
+            let ground = Ground { nats: nats.clone(), ears, clocks_differ, only_active: ascii };
+            let mut ladder = seen(Ladder::default().on(ground), &frames);
+            let mut texts = [Vec::new(), Vec::new(), Vec::new()];
+            let [chart, picture, mermaid] = &mut texts;
+            ladder.draw(chart, look(width, ascii, false)).unwrap();
+            ladder.draw_svg(picture).unwrap();
+            ladder.draw_mermaid(mermaid).unwrap();
+            let texts = texts.map(|text| String::from_utf8(text).unwrap());
+            prop_assert!(!texts.iter().any(|text| acts(text)), "{:?}", texts);
+            for row in texts[0].lines() {
+                prop_assert!(row.width() <= width, "{} columns, not {width}: {row}", row.width());
+                prop_assert!(!ascii || row.is_ascii(), "{row}");
+            }
+        }
+    }
+
     #[test]
     fn no_packets_act_on_the_terminal_or_leave_the_width(
         frames in frames(),

@@ -4,7 +4,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::canvas::{Canvas, columns, fit};
 use super::layout::{Clock, Layout, changed, milliseconds, pause, pause_rows};
-use super::{Look, Message, NARROWEST, Row};
+use super::{Look, Message, NARROWEST, Row, Via};
 use crate::frame::Timestamp;
 use crate::view::explain;
 use crate::view::style::{Palette, Role};
@@ -33,6 +33,8 @@ struct Signs {
     to_right: char,
     to_left: char,
     itself: &'static str,
+    /// On the line of a host that a packet to a group reached.
+    heard: char,
     printed: [char; 2],
     ellipsis: &'static str,
     nothing: char,
@@ -46,6 +48,7 @@ const UNICODE: Signs = Signs {
     to_right: '▶',
     to_left: '◀',
     itself: "↺",
+    heard: '●',
     printed: ['▌', '▐'],
     ellipsis: "…",
     nothing: '…',
@@ -59,6 +62,7 @@ const ASCII: Signs = Signs {
     to_right: '>',
     to_left: '<',
     itself: "@",
+    heard: 'o',
     printed: ['#', '#'],
     ellipsis: "...",
     nothing: '.',
@@ -189,7 +193,19 @@ impl Page {
         }
     }
 
-    fn message(&self, mut canvas: Canvas, message: &Message, layout: &Layout, out: &mut Vec<u8>) {
+    fn message(&self, canvas: Canvas, message: &Message, layout: &Layout, out: &mut Vec<u8>) {
+        let [from, to] = layout.ends(message).map(|column| self.line(column));
+        if !message.heard.is_empty() {
+            return self.spread(canvas, message, layout, out);
+        }
+        let drawn = self.arrow(canvas, message, layout, out);
+        for via in message.via.iter().skip(drawn) {
+            self.rewriting(via, to >= from, message.role, layout, out);
+        }
+    }
+
+    /// An arrow with its label; how many of the rewritings it had room for.
+    fn arrow(&self, mut canvas: Canvas, message: &Message, layout: &Layout, out: &mut Vec<u8>) -> usize {
         let [from, to] = layout.ends(message).map(|column| self.line(column));
         let (header, words) = (self.safe(&layout.header(message)), self.safe(&message.words));
         let whole = joined(&header, &words);
@@ -210,7 +226,7 @@ impl Page {
                 canvas.write(self.palette, out);
                 canvas = self.canvas(self.signs.line);
             }
-            return;
+            return 0;
         }
         let (left, right) = (from.min(to), from.max(to));
         // Its head, a stroke at least, and a blank on each side of the label.
@@ -230,17 +246,75 @@ impl Page {
         let stroke = if role == Role::Trouble { self.signs.trouble } else { self.signs.stroke };
         canvas.fill(left + 1, right - left - 1, stroke, role);
         let label = if label.is_empty() { label } else { format!(" {label} ") };
-        if to == right {
+        // Between the label and the head there may be room.
+        let free = if to == right {
             canvas.fill(right - 1, 1, self.signs.to_right, role);
             canvas.put(left + 2, &label, role);
+            left + 3 + columns(&label)..right - 1
         } else {
             canvas.fill(left + 1, 1, self.signs.to_left, role);
             canvas.put(right - 1 - columns(&label), &label, role);
+            left + 2..(right - 2).saturating_sub(columns(&label))
+        };
+        let mut drawn = 0;
+        if let [via] = message.via.as_slice() {
+            let (at, text) = self.placed(via, to == right, layout);
+            if free.start <= at && at + columns(&text) <= free.end {
+                canvas.put(at, &text, Role::Heading);
+                drawn = 1;
+            }
         }
         canvas.write(self.palette, out);
         for text in rest.iter().filter(|text| !text.is_empty()) {
             self.below(text, [left, right], to == right, role, out);
         }
+        drawn
+    }
+
+    /// What a NAT made of an end, with a blank on each side, and where it stands: the sign on the NAT's line.
+    fn placed(&self, via: &Via, to_right: bool, layout: &Layout) -> (usize, String) {
+        let text = self.fit(&self.safe(&via.text(to_right)), self.width - TIME - 2);
+        let before = columns(&self.safe(via.sides(to_right).0)) + 1;
+        let line = self.line(layout.column(via.at));
+        let at = line.saturating_sub(before).clamp(TIME + 1, self.width - 1 - columns(&text));
+        (at - 1, format!(" {text} "))
+    }
+
+    /// The same in a row of its own.
+    fn rewriting(&self, via: &Via, to_right: bool, role: Role, layout: &Layout, out: &mut Vec<u8>) {
+        let mut canvas = self.canvas(self.signs.line);
+        let (at, text) = self.placed(via, to_right, layout);
+        let role = if role == Role::Trouble { role } else { Role::Heading };
+        canvas.put(at, &text, role);
+        canvas.write(self.palette, out);
+    }
+
+    /// A packet to a group: what it is, and below it whom it reached.
+    fn spread(&self, mut canvas: Canvas, message: &Message, layout: &Layout, out: &mut Vec<u8>) {
+        let from = self.line(layout.ends(message)[0]);
+        let text = joined(&self.safe(&layout.header(message)), &self.safe(&message.words));
+        let text = self.fit(&text, self.room());
+        let (first, last) = (self.line(0), self.lines.last().copied().unwrap_or(self.width));
+        let wide = columns(&text);
+        let at = (from + 2).clamp(first + 2, last.saturating_sub(wide + 1).max(first + 2));
+        canvas.put(at - 1, &format!(" {text} "), message.role);
+        canvas.write(self.palette, out);
+        let mut canvas = self.canvas(self.signs.line);
+        let heard: Vec<usize> = message.heard.iter().map(|place| self.line(layout.column(Some(*place)))).collect();
+        let left = heard.iter().copied().min().unwrap_or(from).min(from);
+        let right = heard.iter().copied().max().unwrap_or(from).max(from);
+        canvas.fill(left + 1, (right - left).saturating_sub(1), self.signs.stroke, message.role);
+        for line in heard.iter().filter(|line| (left + 1..right).contains(*line)) {
+            canvas.fill(*line, 1, self.signs.heard, message.role);
+        }
+        canvas.fill(from, 1, self.signs.line, Role::Plain);
+        if right > from {
+            canvas.fill(right - 1, 1, self.signs.to_right, message.role);
+        }
+        if left < from {
+            canvas.fill(left + 1, 1, self.signs.to_left, message.role);
+        }
+        canvas.write(self.palette, out);
     }
 
     /// Columns between the first line of life and the last, with a blank at each.
