@@ -3,10 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use netlab::engine::limit::Limits;
 use netlab::engine::nat::bindings::Config;
 use netlab::engine::nat::{Behaviour, Hairpinning, Side, Translator};
 use netlab::engine::nat_behaviour::{Action, Discovery, Input, Plan};
-use netlab::engine::stun::{Limits, Place, Server, Sockets, Transport};
+use netlab::engine::stun::{Place, Server, Sockets, Transport};
 use netlab::wire::stun::{self, Class, Draft, Message};
 
 /// Steps in which the machine must have come to its end, whatever it is told.

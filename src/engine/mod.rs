@@ -10,6 +10,7 @@ pub mod chance;
 pub mod doctor;
 pub mod handshake;
 pub mod heartbeat;
+pub mod limit;
 pub mod multicast;
 pub mod nat;
 pub mod nat_behaviour;

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use crate::cmd::{Exit, args};
-use crate::engine::stun::Limits;
+use crate::engine::limit::Limits;
 use crate::io::interrupt::Stop;
 use crate::io::nat::serve::Serving;
 use crate::wire::stun;

@@ -4,10 +4,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use super::*;
+use crate::engine::limit::Limits;
 use crate::engine::nat::bindings::Config;
 use crate::engine::nat::{Behaviour, Pooling, Ports, Refresh};
 use crate::engine::sim::{Link, PUBLIC, Sim};
-use crate::engine::stun::{Limits, Place, Server, Sockets, Transport};
+use crate::engine::stun::{Place, Server, Sockets, Transport};
 use crate::wire::stun::{self, Draft, Message};
 
 const SERVERS: [Ipv4Addr; 2] = [Ipv4Addr::new(203, 0, 113, 10), Ipv4Addr::new(203, 0, 113, 11)];

@@ -8,16 +8,14 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use super::limit::{Limiter, Limits};
 use crate::wire::stun::{self, Class, Draft, Message};
 
 /// What a server says that it is.
 const SOFTWARE: &[u8] = b"netlab nat serve";
-/// Sources that are counted in one second; where there are more, none is known any better than the others.
-const MOST_SOURCES: usize = 4096;
 const KNOWN: [u16; 3] = [stun::CHANGE_REQUEST, stun::RESPONSE_PORT, stun::PADDING];
 
 /// How a request came.
@@ -44,20 +42,6 @@ pub enum Sockets {
     Four { addresses: [IpAddr; 2], ports: [u16; 2] },
 }
 
-/// Answers in a second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// To one source: an IPv4 address, or the first 64 bits of an IPv6 one.
-    pub source: u32,
-    pub all: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { source: 100, all: 10_000 }
-    }
-}
-
 /// What has been counted, since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -82,10 +66,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Server {
     sockets: Sockets,
-    limits: Limits,
-    second: u64,
-    sources: HashMap<IpAddr, u32>,
-    all: u32,
+    limiter: Limiter,
     tally: Tally,
 }
 
@@ -111,8 +92,9 @@ impl Budget {
 }
 
 impl Server {
+    /// `limits`: answers in a second.
     pub fn new(sockets: Sockets, limits: Limits) -> Self {
-        Self { sockets, limits, second: 0, sources: HashMap::new(), all: 0, tally: Tally::default() }
+        Self { sockets, limiter: Limiter::new(limits), tally: Tally::default() }
     }
 
     pub fn tally(&self) -> &Tally {
@@ -138,7 +120,7 @@ impl Server {
             self.tally.garbage += 1;
             return None;
         }
-        if !self.admits(now, from.ip()) {
+        if !self.limiter.admits(now, from.ip()) {
             self.tally.limited += 1;
             return None;
         }
@@ -209,32 +191,5 @@ impl Server {
                 Some(SocketAddr::new(*addresses.get(place.address)?, *ports.get(place.port)?))
             }
         }
-    }
-
-    fn admits(&mut self, now: Duration, from: IpAddr) -> bool {
-        if now.as_secs() != self.second {
-            self.second = now.as_secs();
-            self.sources.clear();
-            self.all = 0;
-        }
-        // A host has a whole /64 to choose from.
-        let source = match from {
-            IpAddr::V6(ip) if ip.to_ipv4_mapped().is_none() => {
-                IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() >> 64 << 64))
-            }
-            ip => ip,
-        };
-        let room = self.sources.len() < MOST_SOURCES;
-        let count = match self.sources.get_mut(&source) {
-            Some(count) => count,
-            None if room => self.sources.entry(source).or_default(),
-            None => return false,
-        };
-        if *count >= self.limits.source || self.all >= self.limits.all {
-            return false;
-        }
-        *count += 1;
-        self.all += 1;
-        true
     }
 }

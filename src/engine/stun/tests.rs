@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::engine::limit::MOST_SOURCES;
 use crate::wire::stun::{BINDING, Change, OTHER_ADDRESS, RESPONSE_ORIGIN, XOR_MAPPED_ADDRESS};
 
 const CLIENT: &str = "192.0.2.7:40000";
@@ -131,7 +132,7 @@ fn a_flood_of_sources_takes_little_memory() {
         let from = SocketAddr::new(std::net::Ipv4Addr::from_bits(0x0a00_0001 + source).into(), 9);
         server.handle(Duration::ZERO, Place::default(), Transport::Udp, from, &bytes);
     }
-    assert_eq!((server.sources.len(), server.tally().answered), (MOST_SOURCES, MOST_SOURCES as u64));
+    assert_eq!((server.limiter.sources(), server.tally().answered), (MOST_SOURCES, MOST_SOURCES as u64));
 }
 
 proptest! {

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::{Stop, wait};
-use crate::engine::stun::{Limits, Place, Server, Sockets, Tally, Transport};
+use crate::engine::limit::Limits;
+use crate::engine::stun::{Place, Server, Sockets, Tally, Transport};
 
 /// TCP connections at the same time.
 const MOST_CONNECTIONS: usize = 256;
