@@ -2,6 +2,8 @@
 //! proptest in `cargo test` (tests/fuzz.rs), so that every machine runs them.
 #![allow(dead_code)]
 
+#[path = "rendezvous.rs"]
+mod rendezvous;
 #[path = "streams.rs"]
 mod streams;
 #[path = "stun.rs"]
@@ -28,6 +30,7 @@ use netlab::view::tree::Tree;
 use netlab::view::values::Values;
 use netlab::view::words;
 use netlab::wire::Packet;
+pub use rendezvous::{SEED as MEETING, rendezvous};
 pub use streams::streams;
 pub use stun::stun;
 

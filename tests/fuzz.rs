@@ -107,6 +107,15 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_and_changed_messages_of_a_rendezvous_do_no_harm(
+        input in prop::collection::vec(any::<u8>(), 0..1024),
+        changes in prop::collection::vec(change(), 0..6),
+    ) {
+        bodies::rendezvous(&input);
+        bodies::rendezvous(&changed(bodies::MEETING.to_vec(), &changes));
+    }
+
+    #[test]
     fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
         bodies::files(&input);
     }
@@ -153,9 +162,10 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["decode", "files", "filter", "streams", "stun"] {
+    for target in ["decode", "files", "filter", "rendezvous", "streams", "stun"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
+    std::fs::write(corpus.join("rendezvous").join("meeting"), bodies::MEETING).expect("a seed");
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");
         std::fs::copy(&path, corpus.join("files").join(name)).expect("a seed");

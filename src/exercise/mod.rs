@@ -45,6 +45,7 @@ mod pieces;
 pub mod reassembly;
 pub mod rebind;
 pub mod recv;
+pub mod rendezvous;
 pub mod rps;
 mod service;
 mod stop;
@@ -122,6 +123,7 @@ pub static ALL: &[&Exercise] = &[
     &multicast_lan::EXERCISE,
     &nat::EXERCISE,
     &heartbeat_nat::EXERCISE,
+    &rendezvous::EXERCISE,
     // What surrounds a socket.
     &names::EXERCISE,
     &buffers::EXERCISE,

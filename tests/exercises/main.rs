@@ -22,6 +22,7 @@ mod pages;
 mod peers;
 mod programs;
 mod rebind;
+mod rendezvous;
 mod screen;
 mod sum;
 #[path = "../support/mod.rs"]

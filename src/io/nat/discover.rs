@@ -92,7 +92,7 @@ pub fn discover(
         let now = begun.elapsed();
         let most = machine.deadline().map(|deadline| deadline.saturating_sub(now));
         let overheard = arriving.iter().map(|socket| socket.as_fd());
-        wait(sockets.iter().flatten().map(|socket| socket.as_fd()).chain(overheard), stop, most)?;
+        wait(sockets.iter().flatten().map(|socket| socket.as_fd()).chain(overheard), stop.pipe(), most)?;
         // No more than came while it slept: what arrives for others must not keep it from its own.
         for _ in 0..MOST_OVERHEARD {
             let Some(Ok(length)) = arriving.as_mut().map(|socket| socket.read(&mut buffer)) else { break };

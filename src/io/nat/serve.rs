@@ -2,13 +2,12 @@
 //!
 //! Guarantee: one thread; so many TCP connections, each for a few seconds, and so many bytes of each.
 
-use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::AsFd;
 use std::time::{Duration, Instant};
 
-use socket2::{Domain, Protocol, Socket, Type};
-
+use super::door::{self, Bounds, Connections, Cut, Families, Reply};
 use super::{Stop, wait};
 use crate::engine::limit::Limits;
 use crate::engine::stun::{Place, Server, Sockets, Tally, Transport};
@@ -33,20 +32,12 @@ pub enum Error {
     TooMany(IpAddr),
 }
 
-struct Connection {
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: Place,
-    bytes: Vec<u8>,
-    since: Instant,
-}
-
 /// The sockets of one family.
 struct Family {
     server: Server,
     sockets: Vec<(Place, UdpSocket)>,
     listeners: Vec<(Place, TcpListener)>,
-    connections: Vec<Connection>,
+    connections: Connections<Place>,
 }
 
 /// A STUN server with its sockets.
@@ -55,24 +46,19 @@ pub struct Serving {
 }
 
 fn bind(at: SocketAddr) -> io::Result<(UdpSocket, TcpListener)> {
-    let of = |kind, protocol| -> io::Result<Socket> {
-        let socket = Socket::new(Domain::for_address(at), kind, Some(protocol))?;
-        if at.is_ipv6() {
-            // The other family has a socket of its own.
-            socket.set_only_v6(true)?;
-        }
-        Ok(socket)
-    };
-    let udp = of(Type::DGRAM, Protocol::UDP)?;
-    udp.bind(&at.into())?;
-    udp.set_nonblocking(true)?;
-    let udp = UdpSocket::from(udp);
-    let tcp = of(Type::STREAM, Protocol::TCP)?;
-    tcp.set_reuse_address(true)?;
-    tcp.bind(&udp.local_addr()?.into())?;
-    tcp.listen(64)?;
-    tcp.set_nonblocking(true)?;
-    Ok((udp, tcp.into()))
+    let udp = door::udp(at, Families::Own)?;
+    let tcp = door::tcp(&udp, Families::Own)?;
+    Ok((udp, tcp))
+}
+
+/// Where the first STUN message of a stream ends (RFC 8489 §6.2.2).
+fn cut(bytes: &[u8]) -> Cut {
+    let Some(head) = bytes.first_chunk::<4>() else { return Cut::More };
+    match 20 + usize::from(u16::from_be_bytes([head[2], head[3]])) {
+        length if length > MOST_BYTES => Cut::Never,
+        length if length > bytes.len() => Cut::More,
+        length => Cut::After(length),
+    }
 }
 
 impl Family {
@@ -107,7 +93,14 @@ impl Family {
             [ip] if !ip.is_unspecified() => Sockets::One(Some(SocketAddr::new(*ip, ports[0]))),
             _ => Sockets::One(None),
         };
-        Ok(Self { server: Server::new(known, limits), sockets, listeners, connections: Vec::new() })
+        let bounds = Bounds {
+            connections: MOST_CONNECTIONS,
+            of_a_source: MOST_CONNECTIONS,
+            patience: CONNECTION,
+            is_renewed: false,
+        };
+        let connections = Connections::new(bounds);
+        Ok(Self { server: Server::new(known, limits), sockets, listeners, connections })
     }
 
     fn receive(&mut self, begun: Instant) {
@@ -129,43 +122,15 @@ impl Family {
 
     fn connections(&mut self, begun: Instant) {
         for (place, listener) in &self.listeners {
-            while let Ok((stream, peer)) = listener.accept() {
-                if self.connections.len() < MOST_CONNECTIONS && stream.set_nonblocking(true).is_ok() {
-                    let since = Instant::now();
-                    self.connections.push(Connection { stream, peer, place: *place, bytes: Vec::new(), since });
-                }
-            }
+            self.connections.accept(listener, *place);
         }
         let server = &mut self.server;
-        self.connections.retain_mut(|connection| {
-            connection.since.elapsed() < CONNECTION && connection.serve(server, begun.elapsed())
+        self.connections.serve(cut, |place, peer, request| {
+            match server.handle(begun.elapsed(), place, Transport::Tcp, peer, request) {
+                Some(answer) => Reply::With(answer.bytes),
+                None => Reply::End,
+            }
         });
-    }
-}
-
-impl Connection {
-    /// Reads, and answers whole requests; false where the connection is over.
-    fn serve(&mut self, server: &mut Server, now: Duration) -> bool {
-        let mut buffer = [0; MOST_BYTES];
-        match self.stream.read(&mut buffer) {
-            Ok(0) => return false,
-            Ok(length) => self.bytes.extend_from_slice(&buffer[..length]),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-            Err(_) => return false,
-        }
-        while let Some(head) = self.bytes.first_chunk::<4>() {
-            let length = 20 + usize::from(u16::from_be_bytes([head[2], head[3]]));
-            if length > MOST_BYTES {
-                return false;
-            }
-            let Some(request) = self.bytes.get(..length) else { break };
-            let Some(answer) = server.handle(now, self.place, Transport::Tcp, self.peer, request) else { return false };
-            if self.stream.write_all(&answer.bytes).is_err() {
-                return false;
-            }
-            self.bytes.drain(..length);
-        }
-        true
     }
 }
 
@@ -207,9 +172,9 @@ impl Serving {
         while !stop.happened() {
             let udp = self.families.iter().flat_map(|family| family.sockets.iter().map(|(_, socket)| socket.as_fd()));
             let tcp = self.families.iter().flat_map(|family| family.listeners.iter().map(|(_, socket)| socket.as_fd()));
-            let open = self.families.iter().flat_map(|family| family.connections.iter().map(|one| one.stream.as_fd()));
+            let open = self.families.iter().flat_map(|family| family.connections.descriptors());
             let any = self.families.iter().any(|family| !family.connections.is_empty());
-            wait(udp.chain(tcp).chain(open), stop, any.then_some(CONNECTION / 4))?;
+            wait(udp.chain(tcp).chain(open), stop.pipe(), any.then_some(CONNECTION / 4))?;
             for family in &mut self.families {
                 family.receive(begun);
                 family.connections(begun);
