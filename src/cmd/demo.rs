@@ -42,6 +42,7 @@ standard error stands in parentheses; what is typed to it stands behind a keyboa
   netlab demo sync
   netlab demo sync --story              the same, told in sentences
   netlab demo sync -w sync.pcapng       then: netlab read -v sync.pcapng, or Wireshark
+  netlab demo nat                       on hosts and a router of their own: what a NAT rewrites, on each arrow
   netlab demo --all                     every exercise, one after the other")]
 pub struct Args {
     /// The exercise; `netlab exercises` lists them
@@ -207,7 +208,7 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 }
 
 /// The same on several hosts. The process keeps its rights over their networks, for programs are started there one after
-/// the other; over the machine's own it has none.
+/// the other; these run as the user who called sudo.
 fn show_lab(exercise: &'static Exercise, args: &Args, leash: &Leash, setting: &Setting) -> anyhow::Result<Exit> {
     let ready = setting.build().and_then(|stage| Ok((setting.open(&stage, RING)?, stage)));
     let (opened, mut stage) = match ready {

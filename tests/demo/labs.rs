@@ -1,12 +1,13 @@
 //! The demonstrations with a lab of their own, as an ordinary user: what they show, and that nothing of them is left.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::user::User;
-use super::{children, ended, in_order, refused, support, text, until};
+use super::user::{Lab, User};
+use super::{NETLAB, children, ended, in_order, refused, support, text, until};
 
 /// Runs it as an ordinary user; `None`, having said why, where this kernel has no lab for us.
 fn demo(arguments: &[&str]) -> Option<Output> {
@@ -64,6 +65,33 @@ fn where_namespaces_are_refused_the_recorded_packets_show_the_same() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(text(&output.stderr).contains("captures/nat.pcapng"), "{output:?}");
     in_order(&text(&output.stdout), &["192.168.1.10:4000 ⇒ 203.0.113.1:4000", "filtered: inside had not sent there"]);
+}
+
+const ECHO: &str = "
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(('203.0.113.10', 9000))
+print('ready', flush=True)
+while True: s.sendto(b'heard', s.recvfrom(99)[1])
+";
+
+#[test]
+fn the_chart_of_a_lab_has_one_arrow_for_a_packet_that_two_segments_saw() {
+    let Some(mut lab) = Lab::up(User::Own, &["home", "--nat", "symmetric"]) else { return };
+    lab.start("srv", "python3", &["-uc", ECHO]);
+    let mut command =
+        lab.user.netlab(&["lab", "ladder", "--name", &lab.name, "-f", "udp port 9000", "-c", "4", "--ready"]);
+    let mut chart = command.env("COLUMNS", "80").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut talk = BufReader::new(chart.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("READY") {
+        assert_ne!(talk.read_line(&mut said).unwrap(), 0, "{said}");
+    }
+    let arguments = ["client", "nat", "--host", "203.0.113.10", "--own-port", "4000", "--linger", "100ms", "hello"];
+    assert_eq!(lab.said("a1", NETLAB, &arguments), "203.0.113.10:9000: heard\n");
+    let drawn = text(&chart.wait_with_output().unwrap().stdout);
+    in_order(&drawn, &["a1 192.168.1.10:4000", "\"hello\"", "192.168.1.10:4000 ⇒ 203.0.113.1:", "\"heard\"", " ⇐ "]);
+    assert!(!drawn.contains("2 UDP") && !drawn.contains(" x "), "a row twice, or a column for nobody: {drawn}");
 }
 
 /// All below a process, with their own networks.

@@ -13,6 +13,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::frame::Timestamp;
+use crate::io::privilege;
 
 /// A line longer than this is shown in pieces.
 const LONGEST_LINE: u64 = 4096;
@@ -55,14 +56,15 @@ impl Program {
         arguments: impl IntoIterator<Item = S>,
         fed: bool,
     ) -> anyhow::Result<Self> {
-        let mut child = Command::new(itself())
-            .arg0_netlab()
-            .args(arguments)
-            .stdin(if fed { Stdio::piped() } else { Stdio::null() })
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .with_context(|| format!("cannot start the {name}"))?;
+        let mut command = Command::new(itself());
+        command.arg0_netlab().args(arguments).stdin(if fed { Stdio::piped() } else { Stdio::null() });
+        if let Some(owner) = privilege::owner() {
+            // Root's rights over a lab are not for what runs in it.
+            std::os::unix::process::CommandExt::uid(&mut command, owner.uid.as_raw());
+            std::os::unix::process::CommandExt::gid(&mut command, owner.gid.as_raw());
+        }
+        let started = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let mut child = started.with_context(|| format!("cannot start the {name}"))?;
         let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) else {
             bail!("the {name} has no output");
         };

@@ -204,6 +204,6 @@ mod tests {
         let only = places(&topology, &["nat-a:lan".to_owned(), "nat-a:wan".to_owned()]).unwrap();
         assert_eq!(ground(&topology, &only, &columns).nats, [side(0, 1)]);
         let program = programs(&topology, &all, &["nat-a"]).remove(0);
-        assert_eq!((program.address.to_string().as_str(), program.places), ("203.0.113.1", vec![0, 1]));
+        assert_eq!((program.address.to_string().as_str(), program.places), ("203.0.113.1", vec![0, 2]));
     }
 }
