@@ -16,6 +16,7 @@ pub mod nat;
 pub mod nat_behaviour;
 pub mod neighbour;
 pub mod ping;
+pub mod punch;
 pub mod rendezvous;
 pub mod replay;
 #[cfg(test)]

@@ -285,12 +285,14 @@ impl Bindings {
         (binding.serial == serial && now < binding.expires).then_some(outside)
     }
 
-    /// What was let in is answered from where it came in, also where the mapping depends on the destination: a peer
-    /// that got another port's answer would not know it.
+    /// What was let in is answered from where it came in, also where the mapping depends on the destination, and where
+    /// there is one for that destination already: a peer that got another port's answer would not know it. Linux does so,
+    /// too, as the answer belongs to the connection that was let in.
     fn answer_through(&mut self, now: Duration, (protocol, inside, remote): Inside, mapping: (SocketAddrV4, u64)) {
         let key = (protocol, inside, seen(self.config.behaviour.mapping, remote));
         let room = self.of_inside.len() < self.config.most.saturating_mul(1 + PEERS);
-        if room && self.taken(now, &key).is_none() {
+        let known = self.taken(now, &key);
+        if known != Some(mapping.0) && (room || known.is_some()) {
             self.of_inside.insert(key, mapping);
         }
     }

@@ -5,6 +5,9 @@
 //! address alone; or where both sides keep one mapping for all. In each case the first datagram of one side either gets
 //! in, or opens that side's own filter for what the other one sends from where it is known to be. What is not known
 //! about a side counts only where it makes a difference.
+//!
+//! Trap: two NATs, one behind the other, are measured as one with the stricter mapping and filtering of both. In a few
+//! cases (an outer one that lets in anybody, though its mapping depends on the destination) it works against the rule.
 
 use std::net::IpAddr;
 
@@ -121,18 +124,19 @@ fn beside(a: &Side, b: &Side) -> Prediction {
         (Some(Hairpinning::External), _) | (_, Some(Hairpinning::External)) => Some(true),
         // The answer then comes from an inside address, which a peer that takes what it sees as the other's will use.
         (Some(Hairpinning::Internal), _) | (_, Some(Hairpinning::Internal)) => Some(true),
-        (Some(Hairpinning::Off), _) | (_, Some(Hairpinning::Off)) => Some(false),
+        // In one network they reach each other by their inside addresses; that they are in one is not known.
         _ => None,
     };
+    let known = a.hairpin.is_some() || b.hairpin.is_some();
     let why = match round {
-        Some(true) => "both are behind the same outside address, and its NAT sends back inside what is for inside",
-        Some(false) => {
-            "both are behind the same outside address, and its NAT does no hairpinning: inside addresses, \
-            which each has to tell the other, work"
+        Some(_) => "both are behind the same outside address, and its NAT sends back inside what is for inside",
+        None if known => {
+            "both are behind the same outside address, and its NAT does no hairpinning: in one network inside \
+            addresses work, which each has to tell the other; behind a carrier's NAT, in two, nothing does"
         }
         None => {
-            "both are behind the same outside address, and whether its NAT does hairpinning is not known: inside \
-            addresses, which each has to tell the other, work"
+            "both are behind the same outside address, and whether its NAT does hairpinning is not known: in one network \
+            inside addresses work, which each has to tell the other"
         }
     };
     Prediction { works: round, why: why.into() }
@@ -195,7 +199,7 @@ mod tests {
         let home = Side { external, ..side(EndpointIndependent, EndpointIndependent) };
         let with = |hairpin| predict(&Side { hairpin, ..home }, &home).works;
         assert_eq!(with(Some(Hairpinning::External)), Some(true));
-        assert_eq!(with(Some(Hairpinning::Off)), Some(false));
+        assert_eq!(with(Some(Hairpinning::Off)), None, "their inside addresses work, in one network");
         assert_eq!(with(None), None);
     }
 }

@@ -59,6 +59,20 @@ fn lets_in_whom_the_filter_knows() {
 }
 
 #[test]
+fn answers_from_where_it_was_asked_whatever_the_mapping() {
+    for mapping in Dependence::ALL {
+        let filtering = Dependence::EndpointIndependent;
+        let mut nat = nat(Behaviour { mapping, filtering, ports: Ports::Random, ..Behaviour::default() });
+        let (inside, peer) = (host(10, 40_000), server(1, 9));
+        let told = out(&mut nat, S, inside, server(0, 3478));
+        // There is a mapping towards the peer already when it comes to the one that it was told.
+        out(&mut nat, S, inside, peer);
+        assert_eq!(comes(&mut nat, S, peer, told), Ok(inside));
+        assert_eq!(out(&mut nat, S, inside, peer), told, "{mapping:?}");
+    }
+}
+
+#[test]
 fn forgets_a_mapping_to_the_nanosecond() {
     let nanosecond = Duration::from_nanos(1);
     for filtering in Dependence::ALL {
