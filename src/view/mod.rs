@@ -23,6 +23,7 @@ pub mod multicast;
 pub mod nat;
 pub mod object;
 pub mod ping;
+pub mod punch;
 pub mod stats;
 pub mod stop;
 pub mod style;

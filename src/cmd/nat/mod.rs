@@ -1,10 +1,11 @@
 //! `netlab nat`: serve those who measure a NAT, measure one, say which two let each other's peers
-//! meet, and work one out from captures.
+//! meet, meet one, and work one out from captures.
 
 mod correlate;
 mod discover;
 mod place;
 mod predict;
+mod punch;
 mod serve;
 
 use super::Exit;
@@ -25,6 +26,8 @@ enum Command {
     Correlate(correlate::Args),
     /// Will two peers reach each other? From what discover said of each
     Predict(predict::Args),
+    /// Meet another peer through a third machine, and reach it directly through the NATs between (UDP, TCP)
+    Punch(punch::Args),
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
@@ -33,5 +36,6 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         Command::Discover(args) => discover::run(&args),
         Command::Correlate(args) => correlate::run(args),
         Command::Predict(args) => predict::run(&args),
+        Command::Punch(args) => punch::run(&args),
     }
 }

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
@@ -50,13 +51,26 @@ pub fn run(args: &Args) -> anyhow::Result<Exit> {
 }
 
 fn side(path: &Path) -> anyhow::Result<Side> {
+    read(&text(path)?)
+}
+
+/// What a report says of this side, and how long a mapping lives at least, if that was measured.
+pub fn known(path: &Path) -> anyhow::Result<(Side, Option<Duration>)> {
+    let text = text(path)?;
+    let side = read(&text)?;
+    let report: Value = serde_json::from_str(&text).context("it is no JSON")?;
+    let lower = report.get("lifetime_s").and_then(|bounds| bounds.get(0)).and_then(Value::as_f64);
+    Ok((side, lower.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()).filter(|lower| !lower.is_zero())))
+}
+
+fn text(path: &Path) -> anyhow::Result<String> {
     let mut text = String::new();
     if path == Path::new("-") {
         std::io::stdin().take(MOST_BYTES).read_to_string(&mut text)?;
     } else {
         std::fs::File::open(path)?.take(MOST_BYTES).read_to_string(&mut text)?;
     }
-    read(&text)
+    Ok(text)
 }
 
 fn read(text: &str) -> anyhow::Result<Side> {

@@ -261,6 +261,11 @@ impl Punch {
     pub(super) fn lost(&mut self, now: Duration) {
         let patience = self.plan.patience;
         let Some(other) = self.other.as_mut() else { return };
+        if self.plan.once && !self.held && other.path.as_ref().is_some_and(|path| path.proved) {
+            // The other one was content before, and has closed the connection.
+            self.ended = Some(Ending::Settled);
+            return;
+        }
         let Some(path) = other.path.take() else { return };
         if !path.proved {
             // The relay was the last resort.
@@ -289,6 +294,10 @@ impl Punch {
         };
         let right = stamp.session == self.plan.session && stamp.to == self.id;
         let address = self.address_of(way);
+        if self.other.is_none() && right {
+            // It was told of this peer before this one was told of it.
+            return self.ask_soon(now);
+        }
         let known = self.other.as_mut().filter(|other| right && other.id == stamp.from);
         let (Some(other), Some(address)) = (known, address) else {
             return self.dropped.strange += 1;

@@ -1,8 +1,9 @@
-//! Sockets for what NATs are measured with: a STUN server, and the questions to one; and for the third machine through
-//! which two peers meet.
+//! Sockets for what NATs are measured with: a STUN server, and the questions to one; for the third machine through which
+//! two peers meet, and for those.
 
 pub mod discover;
 mod door;
+pub mod punch;
 pub mod rendezvous;
 pub mod serve;
 

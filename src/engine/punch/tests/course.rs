@@ -102,7 +102,7 @@ fn gives_up_where_it_may_not_be_relayed() {
 #[test]
 fn says_that_nobody_serves() {
     let mut world = world(Link::default(), pair("full-cone", "full-cone"), |_, _| {});
-    world.third.silent = true;
+    world.silent = true;
     world.run(60 * S);
     assert_eq!(world.peers[0].ended(), Some(Ending::Silent));
     assert_eq!(world.now, 6 * S);
@@ -182,8 +182,6 @@ fn a_new_life_of_the_other_one_is_met_anew() {
     world.run(5 * S);
     let mut again = plan(99, "192.168.2.10:40002".parse().unwrap());
     again.once = false;
-    let last = world.peers[1].id;
-    world.third.peers.retain(|(id, ..)| *id != last);
     world.peers[1] = Punch::new(again, world.now);
     world.run(30 * S);
     let met = world.events[0].iter().filter(|event| matches!(event, Event::Met { .. })).count();

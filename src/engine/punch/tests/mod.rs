@@ -10,12 +10,11 @@ use std::time::Duration;
 use super::*;
 use crate::engine::nat::bindings::Config;
 use crate::engine::nat::{Behaviour, Dependence};
-use crate::engine::rendezvous::message::{Cookie, Inside};
+use crate::engine::rendezvous::server::{Bounds, PORT, Server};
 use crate::engine::sim::{Datagram, Link, PUBLIC, Sim};
 
 const S: Duration = Duration::from_secs(1);
 const SERVER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 10);
-const PORT: u16 = 7000;
 /// Where the peers' sockets are.
 const PORTS: [u16; 2] = [40_001, 40_002];
 
@@ -48,7 +47,9 @@ fn plan(seed: u64, inside: SocketAddr) -> Plan {
 struct World {
     sim: Sim,
     now: Duration,
-    third: Third,
+    third: Server,
+    /// It answers nothing.
+    silent: bool,
     server: usize,
     hosts: [usize; 2],
     addresses: [Ipv4Addr; 2],
@@ -92,7 +93,8 @@ fn shared_world(link: Link, carrier: Option<Behaviour>, sides: [Side; 2], change
     World {
         sim,
         now,
-        third: Third::default(),
+        third: Server::new(word(), [9; 32], Bounds::default()),
+        silent: false,
         server,
         hosts,
         addresses,
@@ -148,8 +150,9 @@ impl World {
             while let Some((at, host, datagram)) = self.sim.arrive(self.now) {
                 let from = datagram.from.into();
                 if host == self.server {
-                    for (to, bytes) in self.third.handle(from, &datagram.bytes) {
-                        self.sim.send(at, self.server, PORT, to, &bytes);
+                    let answers = self.third.handle(at, Transport::Udp, from, &datagram.bytes);
+                    for answer in answers.iter().filter(|_| !self.silent) {
+                        self.sim.send(at, self.server, PORT, answer.to, &answer.bytes);
                     }
                 } else if let Some(one) = self.hosts.iter().position(|known| *known == host)
                     && datagram.to.port() == PORTS[one]
@@ -175,59 +178,6 @@ impl World {
 
     fn reach(&self, one: usize) -> Reach {
         self.peers[one].report().reach
-    }
-}
-
-/// A rendezvous that believes everybody.
-#[derive(Default)]
-struct Third {
-    peers: Vec<(Id, SocketAddr, Inside)>,
-    silent: bool,
-}
-
-impl Third {
-    fn handle(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut out: Vec<(SocketAddr, Message)> = Vec::new();
-        if self.silent {
-            return Vec::new();
-        }
-        match Message::decode(bytes, &word()) {
-            Ok(Message::Register { peer, nonce, cookie, inside, .. }) => {
-                let cookie_now: Cookie = [7; 16];
-                if cookie != cookie_now {
-                    out.push((from, Message::Cookie { peer, nonce, cookie: cookie_now }));
-                } else {
-                    self.peers.retain(|(id, ..)| *id != peer);
-                    self.peers.push((peer, from, inside));
-                    let meet =
-                        |nonce, (own, outside, _): &(Id, SocketAddr, Inside), other: &(Id, SocketAddr, Inside)| {
-                            Message::Meet {
-                                peer: *own,
-                                nonce,
-                                outside: *outside,
-                                other: other.0,
-                                other_outside: other.1,
-                                other_inside: other.2.clone(),
-                            }
-                        };
-                    let own = self.peers.last().unwrap();
-                    match self.peers.iter().find(|(id, ..)| *id != peer) {
-                        Some(other) => {
-                            out.push((from, meet(nonce, own, other)));
-                            out.push((other.1, meet(0, other, own)));
-                        }
-                        None => out.push((from, Message::Registered { peer, nonce, outside: from, lifetime: 30 })),
-                    }
-                }
-            }
-            Ok(Message::Relay { session, peer, seq, data, .. }) => {
-                let other = self.peers.iter().find(|(id, ..)| *id != peer);
-                out.extend(other.map(|(_, to, _)| (*to, Message::Relayed { session, other: peer, seq, data })));
-            }
-            Ok(Message::Bye { peer, .. }) => self.peers.retain(|(id, ..)| *id != peer),
-            _ => {}
-        }
-        out.into_iter().map(|(to, message)| (to, message.encode(&word()))).collect()
     }
 }
 
