@@ -73,7 +73,9 @@ pub fn choices(
         let plain = clap::Command::new(exercise.name())
             .visible_aliases(exercise.names.get(1..).unwrap_or_default().iter().copied())
             .about(exercise.teaches);
-        options(exercise, plain.clone()).unwrap_or_else(|| plain.hide(true))
+        // The structs of options bring a line of their own, which says nothing of the exercise.
+        let told = options(exercise, plain.clone()).map(|command| command.about(exercise.teaches));
+        told.unwrap_or_else(|| plain.hide(true))
     });
     let subcommands: Vec<_> = subcommands.collect();
     command

@@ -110,7 +110,7 @@ fn it_does_not_start_without_a_word_or_the_wish_to_have_none() {
         (output.status.code(), text(&output.stderr))
     };
     let (code, said) = run(&[]);
-    assert!(code == Some(2) && said.contains("--word WORD, or --word-file FILE; or say --no-word"), "{said}");
+    assert!(code == Some(2) && said.contains("--word WORD, or --word-file FILE; or --no-word"), "{said}");
     assert_eq!(run(&["--word", ""]).0, Some(2));
     assert_eq!(run(&["--word-file", "/dev/null"]).0, Some(2));
     assert_eq!(run(&["--word-file", "/nowhere"]).0, Some(2));
@@ -141,7 +141,7 @@ fn ends(stream: &mut TcpStream) -> bool {
 
 #[test]
 fn connections_end_that_are_too_many_too_long_too_slow_or_nonsense() {
-    let mut server = Server::start("rendezvous", &["--word", "open sesame", "--idle", "700ms"]);
+    let mut server = Server::start("rendezvous", &["--word", "open sesame", "--idle", "2s"]);
     // What knows the word is answered, in pieces too, and may say more.
     let mut good = server.connect();
     let line = [register("tea", 1, 1, [0; 16]).encode(&word()), b"\n".to_vec()].concat();

@@ -16,7 +16,7 @@ use crate::engine::nat_behaviour::predict::Side;
 use crate::engine::punch::{Ending, Event, Plan, Punch, Reach, Report, Transport};
 use crate::engine::rendezvous::message::Session;
 use crate::engine::rendezvous::server::PORT;
-use crate::engine::rendezvous::word::Word;
+use crate::exercise::rendezvous::word::Shared;
 use crate::io::interrupt::Stop;
 use crate::io::nat::punch::{Lines, Sockets, Until, drive};
 use crate::quantity;
@@ -55,15 +55,8 @@ pub struct Args {
     /// The rendezvous: name or address, and its port if it is not 7000
     #[arg(long, value_name = "HOST[:PORT]")]
     via: String,
-    /// The word that both peers and the rendezvous know (others on this machine see it: --word-file)
-    #[arg(long, value_name = "WORD", required_unless_present_any = ["word_file", "no_word"])]
-    word: Option<String>,
-    /// A file with that word in its first line
-    #[arg(long, value_name = "FILE", conflicts_with = "word")]
-    word_file: Option<PathBuf>,
-    /// There is no word: whoever knows the name can come
-    #[arg(long, conflicts_with_all = ["word", "word_file"])]
-    no_word: bool,
+    #[command(flatten)]
+    shared: Shared,
     /// TCP, by simultaneous open
     #[arg(long)]
     tcp: bool,
@@ -109,21 +102,6 @@ pub struct Args {
 }
 
 impl Args {
-    fn word(&self) -> anyhow::Result<Word> {
-        let word = match (&self.word, &self.word_file) {
-            (Some(word), _) => word.clone(),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-                text.lines().next().unwrap_or_default().to_owned()
-            }
-            (None, None) => return Ok(Word::new(b"")),
-        };
-        if word.is_empty() {
-            bail!("the word is empty; to do without one, say --no-word");
-        }
-        Ok(Word::new(word.as_bytes()))
-    }
-
     /// Time between two beats, from what is known of the mapping's lifetime.
     fn every(&self, measured: Option<Duration>) -> anyhow::Result<Duration> {
         let lifetime = self.lifetime.or(measured);
@@ -148,7 +126,7 @@ impl Args {
 }
 
 pub fn run(args: &Args) -> anyhow::Result<Exit> {
-    let word = args.word()?;
+    let word = args.shared.word()?;
     let (own, measured) = match &args.from_discover {
         Some(path) => predict::known(path).with_context(|| format!("cannot use {}", path.display()))?,
         None => (Side::default(), None),

@@ -1,6 +1,7 @@
 //! `rendezvous`: the third machine, through which two peers behind NATs find each other.
 
 mod serve;
+pub mod word;
 
 use clap::Args;
 

@@ -3,12 +3,11 @@
 use std::net::{TcpListener, UdpSocket};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
-use std::path::PathBuf;
 use std::time::Duration;
 
+use super::word::Shared;
 use crate::engine::limit::Limits;
 use crate::engine::rendezvous::server::{self, Bounds, Event, Tally, What};
-use crate::engine::rendezvous::word::Word;
 use crate::exercise::connection::bind_first;
 use crate::exercise::service::announce;
 use crate::exercise::{Error, Service, Transcript, Transport};
@@ -20,15 +19,8 @@ const TRIES: u32 = 32;
 
 #[derive(Debug, clap::Args)]
 pub struct Options {
-    /// The word that both peers know as well (others on this machine see it: --word-file)
-    #[arg(long, value_name = "WORD")]
-    word: Option<String>,
-    /// A file with that word in its first line
-    #[arg(long, value_name = "FILE", conflicts_with = "word")]
-    word_file: Option<PathBuf>,
-    /// There is no word: whoever can reach this machine may use it
-    #[arg(long, conflicts_with_all = ["word", "word_file"])]
-    no_word: bool,
+    #[command(flatten)]
+    shared: Shared,
     /// How long a peer is held that registers no more
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = lifetime)]
     lifetime: Duration,
@@ -59,36 +51,10 @@ pub fn told(command: clap::Command) -> clap::Command {
         .mut_arg("max_line", |longest| longest.hide(true))
 }
 
-impl Options {
-    fn word(&self) -> Result<Word, Error> {
-        let word = match (&self.word, &self.word_file) {
-            (Some(word), _) => word.clone(),
-            (None, Some(path)) => {
-                let text = std::fs::read_to_string(path).map_err(|source| Error::System {
-                    operation: "read",
-                    target: path.display().to_string(),
-                    source,
-                })?;
-                text.lines().next().unwrap_or_default().to_owned()
-            }
-            (None, None) if self.no_word => return Ok(Word::new(b"")),
-            (None, None) => {
-                let why = "by which word will the peers be known? Without one, anybody could use this server\n\
-                           choose one: --word WORD, or --word-file FILE; or say --no-word";
-                return Err(Error::Answer(why.to_owned()));
-            }
-        };
-        if word.is_empty() {
-            return Err(Error::Answer("the word is empty: choose another, or say --no-word".to_owned()));
-        }
-        Ok(Word::new(word.as_bytes()))
-    }
-}
-
 /// Serves until it is stopped; how many peers came.
 pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
     let options: Options = service.options()?;
-    let word = options.word()?;
+    let word = options.shared.word()?;
     let (udp, tcp) = open(service)?;
     let at = udp.local_addr().map_err(|source| system("find the address of", source))?;
     let bounds = Bounds {
@@ -100,7 +66,7 @@ pub fn run(service: &Service, transcript: &Transcript) -> Result<u64, Error> {
     let mut serving = Serving::over(udp, tcp, word, bounds, service.idle)
         .map_err(|source| system("prepare the sockets of", source))?;
     announce("rendezvous", at, service, transcript);
-    if options.no_word {
+    if options.shared.is_nobodys() {
         transcript.note("there is no word: whoever reaches it can use it");
     }
     let mut tally = Tally::default();
