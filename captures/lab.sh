@@ -1,6 +1,6 @@
 #!/bin/bash
-# Records the demonstrations that have a lab of their own, as an ordinary user: nat.pcapng, heartbeat-nat.pcapng and
-# multicast-lan.pcapng are what `netlab demo NAME -w` writes, all segments in one file, told apart by interface; the
+# Records the demonstrations that have a lab of their own, as an ordinary user: nat.pcapng, heartbeat-nat.pcapng,
+# rendezvous.pcapng and multicast-lan.pcapng are what `netlab demo NAME -w` writes, all segments in one file, told apart by interface; the
 # others are single segments of them. Needs netlab (NETLAB=target/debug/netlab takes another) and reordercap.
 #
 #   captures/lab.sh                 all of them
@@ -19,7 +19,7 @@ segment() {
     chmod 644 "$3"
 }
 
-for name in "${@:-nat heartbeat-nat multicast-lan}"; do
+for name in "${@:-nat heartbeat-nat rendezvous multicast-lan}"; do
     for demonstration in $name; do
         record "$demonstration"
         case $demonstration in
@@ -30,6 +30,11 @@ for name in "${@:-nat heartbeat-nat multicast-lan}"; do
         heartbeat-nat)
             segment heartbeat-nat 0 rebinding-inside.pcapng
             segment heartbeat-nat 1 rebinding-outside.pcapng
+            ;;
+        rendezvous)
+            segment rendezvous 0 punch-inside-a.pcapng
+            segment rendezvous 1 punch-inside-b.pcapng
+            segment rendezvous 3 punch-outside.pcapng
             ;;
         multicast-lan)
             segment multicast-lan 1 snooping-joined.pcapng

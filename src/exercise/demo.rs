@@ -61,6 +61,8 @@ pub struct Actor {
     pub arguments: &'static [&'static str],
     /// Its host, in a lab.
     pub host: &'static str,
+    /// What it prints is not shown.
+    pub unheard: bool,
     pub ends: Ends,
 }
 
@@ -122,7 +124,16 @@ pub const LOCAL: [u8; 4] = [127, 0, 0, 1];
 impl Actor {
     /// The server on the loopback address and this port, for one client.
     pub const fn server(name: &'static str, port: &'static [u16], arguments: &'static [&'static str]) -> Self {
-        Self { name, part: Part::Server, address: LOCAL, ports: port, arguments, host: "", ends: Ends::Well }
+        Self {
+            name,
+            part: Part::Server,
+            address: LOCAL,
+            ports: port,
+            arguments,
+            host: "",
+            unheard: false,
+            ends: Ends::Well,
+        }
     }
 
     /// The server of another exercise, for one that is only a client.
@@ -137,7 +148,16 @@ impl Actor {
 
     /// A client on the loopback address, which has all ports that are not a server's.
     pub const fn client(name: &'static str, arguments: &'static [&'static str]) -> Self {
-        Self { name, part: Part::Client, address: LOCAL, ports: &[], arguments, host: "", ends: Ends::Well }
+        Self {
+            name,
+            part: Part::Client,
+            address: LOCAL,
+            ports: &[],
+            arguments,
+            host: "",
+            unheard: false,
+            ends: Ends::Well,
+        }
     }
 
     /// At another address of this host: clients that are more than one have a column each by it (127.0.0.2, ...).
@@ -148,6 +168,11 @@ impl Actor {
     /// On a host of the lab.
     pub const fn on(self, host: &'static str) -> Self {
         Self { host, ..self }
+    }
+
+    /// Without what it prints.
+    pub const fn unheard(self) -> Self {
+        Self { unheard: true, ..self }
     }
 
     /// The same as another part.

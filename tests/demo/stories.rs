@@ -219,6 +219,20 @@ static LESSONS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "rendezvous",
+        &[
+            "== two port-restricted NATs",
+            "192.168.1.10:5000 ⇒ 203.0.113.1:5000",
+            "filtered: inside had not sent there",
+            "203.0.113.2:5000 ⇒ 10.9.2.10:5000",
+            "--- lesson: direct",
+            "== a symmetric NAT",
+            "filtered: inside had not sent there",
+            "the relay carries",
+            "--- lesson: by the relay only ---",
+        ],
+    ),
+    (
         "heartbeat-nat",
         &[
             "== a silence",
@@ -255,6 +269,7 @@ static OF_THE_MOMENT: &[(&str, Retelling, &str)] = &[
     ("multicast-lan", of_udp, "IGMP reports come again, after random times; each place sees them in its own order"),
     ("nat", of_udp, "the NAT chooses a port"),
     ("heartbeat-nat", of_udp, "the NAT chooses ports; how many heartbeats fit into a pause"),
+    ("rendezvous", words, "ids, nonces and proofs are random; whose punch arrives first is chance"),
     ("names", questions, "how often a resolver asks again, and the number that each question opens with"),
 ];
 
@@ -442,6 +457,14 @@ fn of_udp(_: &Path, conversations: Vec<Conversation>) -> Vec<String> {
         }
     }
     said.into_iter().collect()
+}
+
+/// What kinds of messages there were, but for beats: which of the two sends them is chance.
+fn words(_: &Path, conversations: Vec<Conversation>) -> Vec<String> {
+    let turns = conversations.iter().filter(|one| one.protocol == Protocol::Udp).flat_map(|one| &one.turns);
+    let word = |turn: &Turn| text(&turn.data).split(' ').next().unwrap_or_default().to_owned();
+    let words: BTreeSet<String> = turns.map(word).filter(|word| !word.starts_with("beat")).collect();
+    words.into_iter().collect()
 }
 
 /// The questions of DNS, each once.

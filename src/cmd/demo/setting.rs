@@ -47,7 +47,8 @@ impl Setting {
     }
 
     pub fn ground(&self) -> Ground {
-        place::ground(&self.topology, &self.places, self.lab.columns)
+        // Who has no part in a scene has no column in it.
+        Ground { only_active: true, ..place::ground(&self.topology, &self.places, self.lab.columns) }
     }
 
     /// The column of the host that an actor is on.

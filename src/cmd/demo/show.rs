@@ -89,7 +89,7 @@ impl Shown {
         }
         match self.look.form {
             Form::Ladder => {
-                for (place, line) in of_all(ended) {
+                for (place, line) in self.of_all(ended) {
                     let actor = self.setting.as_ref().zip(self.scene.cast.get(place));
                     let column = actor.map_or(place, |(setting, actor)| setting.column(actor));
                     self.chart.printed(column, line.time, text_of(line));
@@ -109,7 +109,7 @@ impl Shown {
                 if !self.stories.iter().any(Telling::found) {
                     self.write_lines(out, ended)?;
                 } else {
-                    for (place, line) in of_all(ended) {
+                    for (place, line) in self.of_all(ended) {
                         writeln!(out, "{:>8} │ {}", ended[place].name, text_of(line))?;
                     }
                 }
@@ -126,9 +126,20 @@ impl Shown {
         Ok(())
     }
 
+    /// The lines of all programs that are to be seen, each with the place of its program.
+    fn of_all<'e>(&self, ended: &'e [Ended]) -> impl Iterator<Item = (usize, &'e Line)> + use<'e> {
+        let cast = self.scene.cast;
+        let heard = move |(place, _): &(usize, &Ended)| cast.get(*place).is_none_or(|actor| !actor.unheard);
+        let programs = ended.iter().enumerate().filter(heard);
+        let lines = programs.flat_map(|(place, program)| program.lines.iter().map(move |line| (place, line)));
+        // Where a server listens is known: the demonstration has put it there.
+        let known = |text: &str| [LISTENS, OPEN].iter().any(|sign| text.contains(sign));
+        lines.filter(move |(_, line)| line.from != Origin::Said || !known(&line.text))
+    }
+
     fn write_lines(&self, out: &mut impl Write, ended: &[Ended]) -> std::io::Result<()> {
         let width = ended.iter().map(|program| program.name.len()).max().unwrap_or_default();
-        let printed = of_all(ended).map(|(place, line)| {
+        let printed = self.of_all(ended).map(|(place, line)| {
             let text = format!("  {:>width$} ▌ {}\n", ended[place].name, text_of(line));
             (line.time, text.into_bytes())
         });
@@ -136,15 +147,6 @@ impl Shown {
         all.sort_by_key(|(time, _)| *time);
         all.iter().try_for_each(|(_, bytes)| out.write_all(bytes))
     }
-}
-
-/// The lines of all programs that are to be seen, each with the place of its program.
-fn of_all(ended: &[Ended]) -> impl Iterator<Item = (usize, &Line)> {
-    let lines =
-        ended.iter().enumerate().flat_map(|(place, program)| program.lines.iter().map(move |line| (place, line)));
-    // Where a server listens is known: the demonstration has put it there.
-    let known = |text: &str| [LISTENS, OPEN].iter().any(|sign| text.contains(sign));
-    lines.filter(move |(_, line)| line.from != Origin::Said || !known(&line.text))
 }
 
 /// A line as it is shown: what was typed and what was said on standard error can be told from what was printed.

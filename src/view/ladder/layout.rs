@@ -163,6 +163,13 @@ impl Cast {
         chosen.for_each(|(_, member)| member.rank = rank);
     }
 
+    /// A member got a packet that was sent to others, too.
+    pub fn reach(&mut self, place: usize) {
+        if let Some(member) = self.members.get_mut(place) {
+            member.packets += 1;
+        }
+    }
+
     /// Takes away the columns of all who neither sent anything nor were sent to.
     pub fn hide_idle(&mut self) {
         self.members.iter_mut().filter(|member| member.packets == 0).for_each(|member| member.hidden = true);

@@ -1,5 +1,7 @@
 //! The chart as rows of text.
 
+use std::ops::Range;
+
 use unicode_width::UnicodeWidthChar;
 
 use super::canvas::{Canvas, columns, fit};
@@ -199,9 +201,8 @@ impl Page {
             return self.spread(canvas, message, layout, out);
         }
         let drawn = self.arrow(canvas, message, layout, out);
-        for via in message.via.iter().skip(drawn) {
-            self.rewriting(via, to >= from, message.role, layout, out);
-        }
+        let rest = message.via.get(drawn..).unwrap_or_default();
+        self.rewritings(rest, to >= from, message.role, layout, out);
     }
 
     /// An arrow with its label; how many of the rewritings it had room for.
@@ -280,13 +281,26 @@ impl Page {
         (at - 1, format!(" {text} "))
     }
 
-    /// The same in a row of its own.
-    fn rewriting(&self, via: &Via, to_right: bool, role: Role, layout: &Layout, out: &mut Vec<u8>) {
-        let mut canvas = self.canvas(self.signs.line);
-        let (at, text) = self.placed(via, to_right, layout);
+    /// The same in rows of their own: those that do not touch share one.
+    fn rewritings(&self, all: &[Via], to_right: bool, role: Role, layout: &Layout, out: &mut Vec<u8>) {
         let role = if role == Role::Trouble { role } else { Role::Heading };
-        canvas.put(at, &text, role);
-        canvas.write(self.palette, out);
+        let mut rows: Vec<(Canvas, Vec<Range<usize>>)> = Vec::new();
+        for via in all {
+            let (at, text) = self.placed(via, to_right, layout);
+            let span = at..at + columns(&text);
+            let free = |(_, taken): &(Canvas, Vec<Range<usize>>)| {
+                taken.iter().all(|other| other.end <= span.start || span.end <= other.start)
+            };
+            let place = rows.iter().position(free).unwrap_or(rows.len());
+            if place == rows.len() {
+                rows.push((self.canvas(self.signs.line), Vec::new()));
+            }
+            if let Some((canvas, taken)) = rows.get_mut(place) {
+                canvas.put(at, &text, role);
+                taken.push(span);
+            }
+        }
+        rows.iter().for_each(|(canvas, _)| canvas.write(self.palette, out));
     }
 
     /// A packet to a group: what it is, and below it whom it reached.

@@ -256,6 +256,7 @@ fn spread(message: &mut Message, seen: &HashMap<u64, Vec<u32>>, ears: &[Option<u
     heard.retain(|ear| Some(*ear) != from);
     heard.sort_unstable();
     heard.dedup();
+    heard.iter().for_each(|ear| cast.reach(*ear));
     if heard.is_empty() {
         message.ends[1] = from;
         message.words = format!("{}  reached nobody", message.words).trim_start().to_owned();
