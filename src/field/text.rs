@@ -23,6 +23,7 @@ pub fn write(value: Value<'_>, kind: Kind, out: &mut Vec<u8>) {
             }
         }
         Value::Text(text) => out.extend_from_slice(text),
+        Value::Made(made) => made.write(out),
         Value::Nanoseconds(time) => seconds(time, 9, out),
     }
 }

@@ -154,7 +154,7 @@ pub fn rank(value: &Value<'_>) -> Option<u128> {
         Value::Ipv4(address) => u32::from_be_bytes(*address).into(),
         Value::Ipv6(address) => u128::from_be_bytes(*address),
         Value::Mac([a, b, c, d, e, f]) => u64::from_be_bytes([0, 0, *a, *b, *c, *d, *e, *f]).into(),
-        Value::Bytes(_) | Value::Text(_) => return None,
+        Value::Bytes(_) | Value::Text(_) | Value::Made(_) => return None,
     })
 }
 

@@ -155,6 +155,7 @@ impl Source {
 pub fn bytes<T>(value: &Value<'_>, with: impl FnOnce(&[u8]) -> T) -> T {
     match value {
         Value::Bytes(bytes) | Value::Text(bytes) => with(bytes),
+        Value::Made(made) => with(&made.text()),
         Value::Mac(address) => with(address),
         Value::Ipv4(address) => with(address),
         Value::Ipv6(address) => with(address),

@@ -83,7 +83,8 @@ impl Seeker {
         let whole = packet.frame.comment.is_empty()
             && !at.layer.quoted
             && !at.layer.fragment
-            && matches!(rest, [_] | [_, Layer { protocol: Protocol::Data, .. }])
+            // Behind an application lies nothing but applications.
+            && rest.get(1).is_none_or(|layer| layer.protocol.is_application())
             && matches!(carriers, [link @ .., last] if is_ip(last) && !link.iter().any(is_ip));
         Some(Hint { layer: index, segment: tcp::Arrived::new(&at, &self.0)?, whole })
     }

@@ -208,6 +208,12 @@ impl View<'_> {
             return self.data(at);
         }
         let parts = cells::parts(at);
+        if at.layer.protocol.is_application() && parts.is_empty() && !has_places(at.layer.protocol) {
+            // Text has no places that a grid could draw.
+            self.data(at);
+            self.out.push(b'\n');
+            return self.fields(at, facts, &[]);
+        }
         let Options { palette, width, ascii, .. } = *self.options;
         let cells = cells::of(at, &parts);
         let named = self.named(&cells);
@@ -252,7 +258,7 @@ impl View<'_> {
     }
 
     fn data(&mut self, at: &At<'_>) {
-        let bytes = at.bytes();
+        let bytes = at.header();
         let kept = bytes.get(..MOST_DATA).unwrap_or(bytes);
         let mut text = Vec::new();
         escape::write(kept, &mut text);
@@ -468,6 +474,11 @@ fn uncapital(text: &str) -> String {
         (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(letters).collect(),
         _ => text.to_owned(),
     }
+}
+
+/// Whether any of its fields has a place of its own.
+fn has_places(protocol: Protocol) -> bool {
+    field::of(protocol).any(|entry| entry.bits().is_some())
 }
 
 /// Fields that the options' or records' own lines tell better.

@@ -15,6 +15,8 @@ use crate::flow::{Event, Facts, Known};
 use crate::pipeline::{Next, Sink};
 use crate::wire::{At, Kind, Layer, Packet, Protocol, Value};
 
+const _: () = assert!(Protocol::ALL.len() <= u128::BITS as usize, "a plan has a bit for each protocol");
+
 /// Written out when it holds this much.
 const CHUNK: usize = 1 << 16;
 
@@ -34,7 +36,7 @@ pub struct Json<W> {
 struct Plan {
     columns: Vec<Column>,
     /// Protocols, by their number, that declare one of the same names.
-    shares: u64,
+    shares: u128,
 }
 
 struct Column {
@@ -85,7 +87,7 @@ impl<W: Write> Json<W> {
 
     /// Whether no name occurs in two layers of this packet, so that they can be written as they come.
     fn is_plain(&self, packet: &Packet<'_>) -> bool {
-        let mut seen = 0u64;
+        let mut seen = 0u128;
         packet.layers.iter().all(|layer| {
             let shares = self.plans.get(layer.protocol as usize).map_or(0, |plan| plan.shares);
             let fresh = seen & shares == 0;
@@ -252,6 +254,7 @@ fn write_value(value: Value<'_>, out: &mut Vec<u8>) {
         Value::Int(_) | Value::Nanoseconds(_) => text::write(value, Kind::Int, out),
         Value::Bool(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
         Value::Text(bytes) => string(bytes, out),
+        Value::Made(made) => string(&made.text(), out),
         Value::Ipv4(_) | Value::Ipv6(_) | Value::Mac(_) | Value::Bytes(_) => {
             out.push(b'"');
             text::write(value, Kind::Bytes, out);

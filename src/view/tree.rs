@@ -378,6 +378,7 @@ pub fn said(value: Value<'_>, kind: Kind, words: &Words) -> String {
             left = text.len() - kept.len();
             escape::write(kept, &mut out);
         }
+        Value::Made(made) => return said(Value::Text(&made.text()), kind, words),
         Value::Nanoseconds(_) => {
             text::write(value, kind, &mut out);
             out.extend_from_slice(b" s");

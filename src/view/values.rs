@@ -39,6 +39,7 @@ impl<W: Write> Sink for Values<W> {
             match field.first(packet, known.facts) {
                 // Tabs and line ends would break the table; the rest could act on a terminal.
                 Some(Value::Text(bytes)) => escape::write(bytes, &mut self.buffer),
+                Some(Value::Made(made)) => escape::write(&made.text(), &mut self.buffer),
                 Some(value) => text::write(value, field.kind, &mut self.buffer),
                 None => {}
             }

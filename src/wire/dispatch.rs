@@ -1,8 +1,8 @@
 //! Which decoder comes next: by link type, EtherType, IP protocol number, or the ports of tunnels.
 
 use super::{
-    Protocol, Stop, Walk, arp, ethernet, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mpls, nsh, numbers, pim, ppp, sll,
-    stun, tags, tcp, teredo, udp, vlan, vxlan,
+    Protocol, Stop, Walk, application, arp, ethernet, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mpls, nsh, numbers,
+    pim, ppp, sll, tags, tcp, teredo, udp, vlan, vxlan,
 };
 use crate::frame::LinkType;
 
@@ -25,8 +25,8 @@ pub(crate) enum Next {
     L2tp,
     Teredo,
     Isl,
-    /// What a datagram carries, on a port of no tunnel.
-    Datagram,
+    /// What a segment carries, or a datagram on a port of no tunnel; source and destination port.
+    Application(application::Over, [u16; 2]),
     Payload,
 }
 
@@ -69,8 +69,7 @@ impl Walk<'_, '_> {
             Next::Protocol(numbers::TCP) => tcp::decode(self),
             Next::Protocol(numbers::UDP) => udp::decode(self),
             Next::Payload => Err(self.payload()),
-            Next::Datagram if stun::is_message(self) => Err(stun::decode(self)),
-            Next::Datagram => Err(self.payload()),
+            Next::Application(over, ports) => Err(application::decode(self, over, ports)),
             Next::EtherType(number) => self.ether_type(number),
             Next::Protocol(number) => self.protocol(number),
             Next::Llc => ethernet::decode_llc(self),

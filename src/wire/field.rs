@@ -19,6 +19,47 @@ pub enum Value<'a> {
     Text(&'a [u8]),
     /// A duration or a moment since the epoch, in nanoseconds.
     Nanoseconds(i64),
+    /// Text that lies in pieces in the frame, or in another form.
+    Made(Made<'a>),
+}
+
+/// Text that is put together only when somebody asks for it: the bytes that it is made of, and how.
+#[derive(Clone, Copy)]
+pub struct Made<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    write: fn(&[u8], usize, &mut Vec<u8>),
+}
+
+impl<'a> Made<'a> {
+    /// Text that `write` makes of `bytes`, from the place `at` on; it appends it unescaped, and no more than some
+    /// kilobytes.
+    pub const fn new(bytes: &'a [u8], at: usize, write: fn(&[u8], usize, &mut Vec<u8>)) -> Self {
+        Self { bytes, at, write }
+    }
+
+    /// Appends the text: not escaped, perhaps not UTF-8.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        (self.write)(self.bytes, self.at, out);
+    }
+
+    pub fn text(&self) -> Vec<u8> {
+        let mut text = Vec::new();
+        self.write(&mut text);
+        text
+    }
+}
+
+impl std::fmt::Debug for Made<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Made({})", String::from_utf8_lossy(&self.text()).escape_debug())
+    }
+}
+
+impl PartialEq for Made<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text() == other.text()
+    }
 }
 
 /// The type of a field: what may be compared with it in a filter, and how its values are written.

@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod against;
+pub mod application;
 pub mod arp;
 pub mod build;
 pub mod checksum;
@@ -45,7 +46,7 @@ pub mod vxlan;
 use arrayvec::ArrayVec;
 
 use crate::frame::Frame;
-pub use field::{At, Bits, Counts, Field, Kind, Read, Value, Words};
+pub use field::{At, Bits, Counts, Field, Kind, Made, Read, Value, Words};
 pub use protocol::Protocol;
 
 /// A packet has at most this many layers; what lies deeper is [`Stop::TooDeep`].
@@ -81,7 +82,8 @@ pub enum Cut {
 pub enum Stop {
     /// Nothing is left to decode.
     End,
-    /// Bytes of an application follow ([`Protocol::Data`] is the last layer).
+    /// Bytes of an application follow: the last layer is [`Protocol::Data`], or that of an application of which this
+    /// may be a part.
     Payload,
     /// The rest belongs to a fragmented datagram, and this is not its first fragment or not all of it.
     Fragment,
@@ -285,6 +287,13 @@ impl<'a> Walk<'a, '_> {
     #[inline]
     fn bound(&mut self, length: usize) {
         self.end = self.end.min(self.at.saturating_add(length));
+    }
+
+    /// The next `length` bytes are the part of a message of `protocol` that lies here: text, which may go on in other
+    /// segments.
+    #[allow(dead_code)] // The protocols of text are to come.
+    fn text(&mut self, protocol: Protocol, length: usize) -> Result<(), Stop> {
+        self.push(protocol, length.min(self.rest().len()))
     }
 
     /// The rest is an application's: one [`Protocol::Data`] layer, or nothing where there is none.

@@ -36,6 +36,12 @@ macro_rules! protocols {
                 }
             }
 
+            /// Whether it stands behind UDP or TCP: the bytes of an application, known or not.
+            #[inline]
+            pub fn is_application(self) -> bool {
+                self as u8 >= Self::Stun as u8
+            }
+
             /// All of them, in the order of the registry.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
         }
@@ -84,6 +90,7 @@ protocols! {
     Teredo "teredo" "Teredo" teredo::FIELDS;
     Vxlan "vxlan" "Virtual eXtensible LAN" vxlan::FIELDS;
     Geneve "geneve" "Generic Network Virtualization Encapsulation" vxlan::GENEVE_FIELDS;
+    // From here on applications (`is_application`); what decodes them is in `application::ROWS`.
     Stun "stun" "Session Traversal Utilities for NAT" stun::FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;
 }

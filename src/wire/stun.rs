@@ -6,14 +6,17 @@
 //! Trap: an attribute is padded to four bytes, but its length does not count them.
 
 mod fields;
+mod tell;
 #[cfg(test)]
 mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use super::application::Look;
 use super::reader::Reader;
 use super::{Protocol, Stop, Walk};
 pub use fields::{FIELDS, is_address, kinds, names};
+pub(super) use tell::tell;
 
 /// Type, length, cookie, transaction.
 pub const HEADER: usize = 20;
@@ -325,11 +328,11 @@ pub fn fingerprint(bytes: &[u8]) -> u32 {
 
 /// Whether what a datagram carries says that it is a message, and is one as far as its length says.
 #[inline]
-pub(super) fn is_message(walk: &Walk<'_, '_>) -> bool {
-    let Some(&[first, _, high, low, a, b, c, d]) = walk.rest().first_chunk::<8>() else { return false };
+pub(super) fn look(look: &Look<'_>) -> bool {
+    let Some(&[first, _, high, low, a, b, c, d]) = look.data.first_chunk::<8>() else { return false };
     first & 0xc0 == 0
         && u32::from_be_bytes([a, b, c, d]) == COOKIE
-        && HEADER + usize::from(u16::from_be_bytes([high, low])) == walk.length()
+        && HEADER + usize::from(u16::from_be_bytes([high, low])) == look.length
 }
 
 /// A message is one layer, attributes and all.

@@ -5,6 +5,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use super::application::Over;
 use super::dispatch::Next;
 use super::{At, Protocol, Stop, Walk};
 pub use fields::FIELDS;
@@ -27,7 +28,8 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         return Err(walk.cut(Protocol::Tcp, length));
     }
     walk.push(Protocol::Tcp, length)?;
-    Ok(Next::Payload)
+    let [source, destination] = [[header[0], header[1]], [header[2], header[3]]].map(u16::from_be_bytes);
+    Ok(Next::Application(Over::Tcp, [source, destination]))
 }
 
 /// The control bits (RFC 9293 §3.1, RFC 9768 for AE), as they lie in bytes 12 and 13.

@@ -1,5 +1,6 @@
 //! The User Datagram Protocol (RFC 768), and the tunnels known by its ports.
 
+use super::application::Over;
 use super::checksum;
 use super::dispatch::Next;
 use super::{Field, Kind, Protocol, Stop, Value, Walk, numbers};
@@ -10,7 +11,8 @@ pub const HEADER: usize = 8;
 #[inline]
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     let header = walk.peek::<HEADER>(Protocol::Udp)?;
-    let port = u16::from_be_bytes([header[2], header[3]]);
+    let (source, port) = (u16::from_be_bytes([header[0], header[1]]), u16::from_be_bytes([header[2], header[3]]));
+    let application = Ok(Next::Application(Over::Udp, [source, port]));
     let length = u16::from_be_bytes([header[4], header[5]]);
     match usize::from(length) {
         // A jumbogram has no room for its length (RFC 2675 §4); nor has what a card is still to cut into packets.
@@ -20,10 +22,10 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
     }
     walk.push(Protocol::Udp, HEADER)?;
     if walk.quoted {
-        return Ok(Next::Datagram);
+        return application;
     }
     // The other side of these two answers from the port that names them.
-    if let source @ (numbers::PORT_L2TP | numbers::PORT_TEREDO) = u16::from_be_bytes([header[0], header[1]]) {
+    if let source @ (numbers::PORT_L2TP | numbers::PORT_TEREDO) = source {
         return Ok(if source == numbers::PORT_L2TP { Next::L2tp } else { Next::Teredo });
     }
     match port {
@@ -33,7 +35,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Result<Next, Stop> {
         numbers::PORT_MPLS => Ok(Next::Mpls),
         numbers::PORT_L2TP => Ok(Next::L2tp),
         numbers::PORT_TEREDO => Ok(Next::Teredo),
-        _ => Ok(Next::Datagram),
+        _ => application,
     }
 }
 

@@ -90,7 +90,7 @@ pub struct Ends {
 ///
 /// `from_client`: which way it goes in its conversation, where that is known.
 pub fn ends(packet: &Packet<'_>, from_client: Option<bool>) -> Option<Ends> {
-    let own = |at: &At<'_>| !at.layer.quoted && !matches!(at.layer.protocol, Protocol::Data | Protocol::Stun);
+    let own = |at: &At<'_>| !at.layer.quoted && !at.layer.protocol.is_application();
     let at = packet.each().filter(own).last()?;
     // An IP layer that is the innermost carries itself.
     let index = at.index + usize::from(matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));

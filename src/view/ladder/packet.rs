@@ -174,7 +174,7 @@ impl Reader {
             said.push(self.words.oversized.to_owned());
         }
         if header.length > 0 {
-            said.push(lines::quoted(at.content()));
+            said.push(lines::said(at.packet, at));
         }
         if said.is_empty() && !newly.is_empty() {
             said.push(newly);

@@ -13,7 +13,7 @@ use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
 use crate::view::style::{Palette, Role};
 use crate::view::words::Words;
-use crate::wire::Packet;
+use crate::wire::{At, Packet};
 pub(super) use describe::program;
 use parts::Parts;
 
@@ -40,6 +40,16 @@ pub fn described(packet: &Packet<'_>, known: &Known<'_>, words: &'static Words) 
 pub fn quoted(data: &[u8]) -> String {
     let mut text = Vec::new();
     describe::beginning(data, &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
+/// What the application behind the transport layer `at` says: its messages where their protocol is known, else the
+/// beginning of its data in quotation marks. Safe for a terminal.
+pub fn said(packet: &Packet<'_>, at: &At<'_>) -> String {
+    let mut text = Vec::new();
+    if describe::told(packet, at, &mut text).is_none() {
+        describe::beginning(at.content(), &mut text);
+    }
     String::from_utf8(text).unwrap_or_default()
 }
 

@@ -3,7 +3,7 @@
 use super::{Keep, Line, address, decimal, ends, first_values, ipv6, short, write_value};
 use crate::view::style::Role;
 use crate::wire::checksum;
-use crate::wire::{Address, At, Protocol, Value, arp, icmp, icmpv6, ndp};
+use crate::wire::{Address, At, Value, arp, icmp, icmpv6, ndp};
 
 impl<'a> Line<'a> {
     pub(super) fn arp(&mut self, at: &At<'a>) {
@@ -112,11 +112,7 @@ impl<'a> Line<'a> {
     /// What an error is about: protocol and ends of the packet it quotes.
     pub(super) fn quoted(&mut self) {
         let packet = self.packet;
-        let Some(at) = packet
-            .each()
-            .filter(|at| at.layer.quoted && !matches!(at.layer.protocol, Protocol::Data | Protocol::Stun))
-            .last()
-        else {
+        let Some(at) = packet.each().filter(|at| at.layer.quoted && !at.layer.protocol.is_application()).last() else {
             return;
         };
         self.parts.add(Keep::Number, Role::Faint, |out| {

@@ -4,7 +4,7 @@ mod control;
 mod multicast;
 mod transport;
 
-pub use transport::beginning;
+pub use transport::{beginning, told};
 
 use super::parts::{Keep, Parts};
 use crate::field::text;
@@ -31,7 +31,7 @@ pub fn packet(
     parts: &mut Parts,
 ) -> Described {
     // The innermost layer that is the packet's own: not what an error quotes, not an application's bytes.
-    let own = |at: &At<'_>| !at.layer.quoted && !matches!(at.layer.protocol, Protocol::Data | Protocol::Stun);
+    let own = |at: &At<'_>| !at.layer.quoted && !at.layer.protocol.is_application();
     let Some(at) = packet.each().filter(own).last() else {
         ends.push(b'-');
         stop(packet, words, parts);
@@ -59,7 +59,7 @@ impl<'a> Line<'a> {
     #[inline]
     fn layer(&mut self, at: &At<'a>) -> &'static str {
         match at.layer.protocol {
-            Protocol::Tcp => self.tcp(at),
+            Protocol::Tcp => return self.tcp(at),
             Protocol::Udp => return self.udp(at),
             Protocol::Arp => self.arp(at),
             Protocol::Icmp => self.icmp(at),

@@ -1,6 +1,6 @@
 //! TCP segments, UDP datagrams and the text in them.
 
-use super::{Keep, Line};
+use super::{Keep, Line, short};
 use crate::field::text;
 use crate::flow::Event;
 use crate::flow::tcp::Facts;
@@ -8,16 +8,21 @@ use crate::view::escape;
 use crate::view::findings;
 use crate::view::style::Role;
 use crate::view::words::fill;
-use crate::wire::{At, Protocol, checksum, stun, tcp};
+use crate::wire::application::{self, Tone};
+use crate::wire::{At, Packet, Protocol, checksum, tcp};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
 /// Bytes that are shown of data that are no text.
 const BYTES: usize = 8;
+/// Messages of one packet that a line tells, and bytes of what they say.
+const MESSAGES: usize = 4;
+const TOLD: usize = 160;
 
 impl<'a> Line<'a> {
-    pub(super) fn tcp(&mut self, at: &At<'a>) {
-        let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return };
+    /// A segment, and what an application says in it; the name of its protocol.
+    pub(super) fn tcp(&mut self, at: &At<'a>) -> &'static str {
+        let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return "TCP" };
         let flags = header.flags();
         self.parts.add(Keep::Matter, Role::Plain, |out| {
             for (place, name) in flags.names().enumerate() {
@@ -45,7 +50,7 @@ impl<'a> Line<'a> {
             self.options(&header);
         }
         self.checksum(checksum::tcp(at));
-        self.text(at.content());
+        let protocol = self.application(at);
         self.carried(at);
         if facts.analysis.marks.0 != 0 || facts.analysis.twice.is_some() {
             self.analysis(&facts);
@@ -54,6 +59,7 @@ impl<'a> Line<'a> {
         if facts.oversized {
             self.say(Role::Plain, self.words.oversized, &[]);
         }
+        protocol.unwrap_or("TCP")
     }
 
     pub(super) fn options(&mut self, header: &tcp::Header<'_>) {
@@ -107,53 +113,21 @@ impl<'a> Line<'a> {
         self.role = Role::Data;
         self.number(Keep::Number, "len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
         self.checksum(checksum::udp(at));
-        let message = self.packet.at(at.index + 1).filter(|at| at.layer.protocol == Protocol::Stun);
-        match message {
-            Some(message) => self.stun(&message),
-            None => self.text(at.content()),
-        }
+        let protocol = self.application(at);
         self.carried(at);
-        if message.is_some() { "STUN" } else { "UDP" }
+        protocol.unwrap_or("UDP")
     }
 
-    /// What a STUN message asks or answers, and the addresses in it.
-    fn stun(&mut self, at: &At<'a>) {
-        let kind = at.u16(0).unwrap_or_default();
-        let role = match stun::class(kind) {
-            stun::Class::Error => Role::Trouble,
-            _ => Role::Data,
+    /// What an application says in the data of `at`: its messages where their protocol is known, else its text. The
+    /// name of that protocol, as the protocol column shows it.
+    pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
+        let mut said = Vec::new();
+        let Some((protocol, role)) = told(self.packet, at, &mut said) else {
+            self.text(at.content());
+            return None;
         };
-        self.parts.add(Keep::Matter, role, |out| {
-            out.extend_from_slice(stun::kinds(kind.into()).unwrap_or_default().as_bytes());
-            let Ok(message) = stun::Message::read(at.bytes()) else { return };
-            let mut said = |name: &str, value: Option<String>| {
-                if let Some(value) = value {
-                    out.extend_from_slice(format!(" {name} {value}").as_bytes());
-                }
-            };
-            said("mapped", message.address(stun::XOR_MAPPED_ADDRESS).map(|address| address.to_string()));
-            said("not", {
-                let plain = message.address(stun::MAPPED_ADDRESS).filter(|_| stun::class(kind) == stun::Class::Success);
-                let differs =
-                    plain.filter(|plain| message.address(stun::XOR_MAPPED_ADDRESS).is_some_and(|xor| xor != *plain));
-                differs.map(|address| address.to_string())
-            });
-            said("other", message.address(stun::OTHER_ADDRESS).map(|address| address.to_string()));
-            said(
-                "",
-                message.change().map(|change| {
-                    match (change.address, change.port) {
-                        (true, true) => "from other address and port",
-                        (true, false) => "from other address",
-                        (false, true) => "from other port",
-                        (false, false) => "from here",
-                    }
-                    .to_owned()
-                }),
-            );
-            said("to port", message.response_port().map(|port| port.to_string()));
-            said("", message.error().map(|code| code.to_string()));
-        });
+        self.parts.add(Keep::Matter, role, |out| out.extend_from_slice(&said));
+        Some(short(protocol))
     }
 
     /// Application text, quoted and escaped; bytes that are not text are not shown.
@@ -163,6 +137,35 @@ impl<'a> Line<'a> {
         }
         self.parts.add(Keep::Matter, Role::Data, |out| quote(content, TEXT, out));
     }
+}
+
+/// Writes what the messages behind the transport layer `at` say, escaped; `None` where their protocol is not known.
+pub fn told(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
+    let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
+    let (mut role, mut count, mut told) = (Role::Data, 0, Vec::new());
+    for at in packet.each().skip(first.index) {
+        told.clear();
+        let Some(tone) = application::tell(&at, &mut told) else { continue };
+        if tone == Tone::Trouble {
+            role = Role::Trouble;
+        }
+        count += 1;
+        if count > MESSAGES {
+            continue;
+        }
+        if count > 1 {
+            out.extend_from_slice(b"; ");
+        }
+        let shown = told.get(..TOLD).unwrap_or(&told);
+        escape::write(whole_characters(shown, &told), out);
+        if shown.len() < told.len() {
+            out.extend_from_slice("…".as_bytes());
+        }
+    }
+    if count > MESSAGES {
+        out.extend_from_slice(format!("; and {} more", count - MESSAGES).as_bytes());
+    }
+    Some((first.layer.protocol, role))
 }
 
 /// Data in quotation marks: the beginning of a text, a few bytes of what is none.
