@@ -18,7 +18,7 @@
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use super::{At, Protocol, Stop, Value, Walk, stun};
+use super::{At, Protocol, Stop, Value, Walk, ftp, imap, pop, resp, smtp, stun, telnet};
 
 /// The transport below an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,15 +69,71 @@ pub struct Row {
 }
 
 /// All of them. Rows of the same transport are tried in this order.
-pub static ROWS: &[Row] = &[Row {
-    protocol: Protocol::Stun,
-    over: Over::Udp,
-    ports: &[],
-    anywhere: &[(0, 0x3f)],
-    look: stun::look,
-    decode: stun::decode,
-    tell: stun::tell,
-}];
+pub static ROWS: &[Row] = &[
+    Row {
+        protocol: Protocol::Stun,
+        over: Over::Udp,
+        ports: &[],
+        anywhere: &[(0, 0x3f)],
+        look: stun::look,
+        decode: stun::decode,
+        tell: stun::tell,
+    },
+    Row {
+        protocol: Protocol::Ftp,
+        over: Over::Tcp,
+        ports: ftp::PORTS,
+        anywhere: &[],
+        look: ftp::look,
+        decode: ftp::decode,
+        tell: ftp::tell,
+    },
+    Row {
+        protocol: Protocol::Smtp,
+        over: Over::Tcp,
+        ports: smtp::PORTS,
+        anywhere: &[],
+        look: smtp::look,
+        decode: smtp::decode,
+        tell: smtp::tell,
+    },
+    Row {
+        protocol: Protocol::Pop,
+        over: Over::Tcp,
+        ports: pop::PORTS,
+        anywhere: &[],
+        look: pop::look,
+        decode: pop::decode,
+        tell: pop::tell,
+    },
+    Row {
+        protocol: Protocol::Imap,
+        over: Over::Tcp,
+        ports: imap::PORTS,
+        anywhere: &[],
+        look: imap::look,
+        decode: imap::decode,
+        tell: imap::tell,
+    },
+    Row {
+        protocol: Protocol::Telnet,
+        over: Over::Tcp,
+        ports: telnet::PORTS,
+        anywhere: &[],
+        look: telnet::look,
+        decode: telnet::decode,
+        tell: telnet::tell,
+    },
+    Row {
+        protocol: Protocol::Resp,
+        over: Over::Tcp,
+        ports: resp::PORTS,
+        anywhere: &[],
+        look: resp::look,
+        decode: resp::decode,
+        tell: resp::tell,
+    },
+];
 
 /// What a message says, in one line of unescaped text; `None` where the layer is no message.
 pub fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Option<Tone> {
@@ -159,7 +215,12 @@ fn choice() -> &'static Choice {
 
 /// A password or the like: as it stands only where that was asked for.
 pub fn secret(text: &[u8]) -> Value<'_> {
-    Value::Text(if choice().wishes.show_secrets { text } else { b"***" })
+    Value::Text(if secrets_are_shown() { text } else { b"***" })
+}
+
+/// Whether it was asked for passwords as they stand; for what is secret only in part.
+pub fn secrets_are_shown() -> bool {
+    choice().wishes.show_secrets
 }
 
 /// What keeps the packets of no application away from the table: a bit for each port and each first byte.

@@ -1,8 +1,8 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, ethernet, frame, gre, icmp, icmpv6, igmp, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, ppp, sll, stun,
-    tags, tcp, teredo, udp, vlan, vxlan,
+    Field, arp, ethernet, frame, ftp, gre, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, pop,
+    ppp, resp, sll, smtp, stun, tags, tcp, telnet, teredo, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -92,5 +92,11 @@ protocols! {
     Geneve "geneve" "Generic Network Virtualization Encapsulation" vxlan::GENEVE_FIELDS;
     // From here on applications (`is_application`); what decodes them is in `application::ROWS`.
     Stun "stun" "Session Traversal Utilities for NAT" stun::FIELDS;
+    Ftp "ftp" "File Transfer Protocol" ftp::FIELDS;
+    Smtp "smtp" "Simple Mail Transfer Protocol" smtp::FIELDS;
+    Pop "pop" "Post Office Protocol" pop::FIELDS;
+    Imap "imap" "Internet Message Access Protocol" imap::FIELDS;
+    Telnet "telnet" "Telnet" telnet::FIELDS;
+    Resp "resp" "Redis Serialization Protocol" resp::FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;
 }

@@ -262,6 +262,12 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Vxlan => "VXLAN",
         Protocol::Geneve => "Geneve",
         Protocol::Stun => "STUN",
+        Protocol::Ftp => "FTP",
+        Protocol::Smtp => "SMTP",
+        Protocol::Pop => "POP",
+        Protocol::Imap => "IMAP",
+        Protocol::Telnet => "TELNET",
+        Protocol::Resp => "RESP",
         Protocol::Frame | Protocol::Data => "?",
     }
 }

@@ -1,0 +1,247 @@
+#!/bin/bash
+# Records the conversations of applications: real servers and clients of Debian on 10.0.5.2 and 10.0.5.1 (root).
+#   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
+# Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
+# redis-server mosquitto mosquitto-clients snmpd snmp tftpd-hpa tftp-hpa chrony ntpsec-ntpdate libcoap3-bin
+# isc-dhcp-client dnsmasq-base openssl curl util-linux python3
+set -e
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+chmod 755 "$work"
+C="ip netns exec ca-c" S="ip netns exec ca-s"
+# Only what this script started: processes that live in its namespaces.
+down() {
+    for n in ca-c ca-s; do
+        for pid in $(ip netns pids $n 2>/dev/null); do kill -9 "$pid" 2>/dev/null || true; done
+        ip netns del $n 2>/dev/null || true
+    done
+}
+trap 'down; rm -rf "$work"' EXIT
+up() {
+    down
+    for n in ca-c ca-s; do
+        ip netns add $n
+        ip -n $n link set lo up
+        ip netns exec $n sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
+    done
+    ip link add eth0 netns ca-c address 02:00:00:00:05:01 type veth peer name eth0 netns ca-s address 02:00:00:00:05:02
+    ip -n ca-c addr add 10.0.5.1/24 dev eth0
+    ip -n ca-s addr add 10.0.5.2/24 dev eth0
+    for n in ca-c ca-s; do
+        # Checksums as on a cable.
+        ip netns exec $n ethtool -K eth0 tx off tso off gso off gro off >/dev/null
+        ip -n $n link set eth0 up
+    done
+}
+record() { # file expression: until stop
+    $C tcpdump -q -n -Z root -U --time-stamp-precision=nano -i eth0 -w "$here/$1.pcap" "$2" 2>/dev/null &
+    tcpdump=$!
+    sleep 1
+}
+stop() {
+    sleep 1.2
+    kill -INT $tcpdump
+    wait $tcpdump || true
+    chmod 644 "$here"/*.pcap
+}
+# A server of TCP whose program talks to its client on standard input and output, as inetd has it.
+inetd() { # port program...
+    $S python3 - "$@" <<'P' &
+import socket, subprocess, sys
+with socket.create_server(("10.0.5.2", int(sys.argv[1]))) as listener:
+    while True:
+        client, _ = listener.accept()
+        subprocess.Popen(sys.argv[2:], stdin=client, stdout=client)
+        client.close()
+P
+    sleep 0.5
+}
+
+smtp() {
+    up
+    cat >"$work/smtp.py" <<'P'
+import time
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+from aiosmtpd.smtp import AuthResult
+check = lambda server, session, envelope, mechanism, data: AuthResult(success=True)
+Controller(Sink(), hostname="10.0.5.2", port=25, authenticator=check, auth_require_tls=False).start()
+time.sleep(60)
+P
+    $S python3 "$work/smtp.py" &
+    sleep 1.5
+    record smtp "tcp port 25"
+    $C python3 - <<'P'
+import smtplib
+from email.message import EmailMessage
+letter = EmailMessage()
+letter["Subject"] = "Žuta knjiga"
+letter["From"] = "Ana <ana@lab.example>"
+letter["To"] = "branko@lab.example"
+letter["Date"] = "Sun, 22 Nov 2026 10:00:00 +0100"
+letter.set_content("Dragi Branko,\n\nšaljem ti tri bajta.\n.\nAna\n")
+letter.add_attachment(b"\x01\x02\x03\xce", maintype="application", subtype="octet-stream", filename="tri.bin")
+with smtplib.SMTP("10.0.5.2", 25, local_hostname="a1.lab.example") as server:
+    server.ehlo()
+    server.login("ana", "tajna-rec")
+    server.send_message(letter)
+    try:
+        server.docmd("EXPN", "svi")
+    except smtplib.SMTPException:
+        pass
+P
+    stop
+}
+
+dovecot_conf() {
+    mkdir -p "$work/mail/cur" "$work/mail/new" "$work/mail/tmp" "$work/run"
+    printf 'From: Ana <ana@lab.example>\r\nTo: branko@lab.example\r\nSubject: =?utf-8?q?=C5=BDuta_knjiga?=\r\nDate: Sun, 22 Nov 2026 10:00:00 +0100\r\nMessage-ID: <1@lab.example>\r\n\r\nDragi Branko,\r\n.evo tri bajta: AQIDzg==\r\nAna\r\n' >"$work/mail/new/1000000000.M1P1.lab"
+    chown -R nobody:nogroup "$work/mail"
+    cat >"$work/dovecot.conf" <<D
+base_dir = $work/run
+log_path = $work/dovecot.log
+protocols = imap pop3
+listen = 10.0.5.2
+ssl = no
+disable_plaintext_auth = no
+mail_location = maildir:$work/mail
+first_valid_uid = 1
+passdb {
+  driver = static
+  args = password=tajna-rec
+}
+userdb {
+  driver = static
+  args = uid=nobody gid=nogroup home=$work/mail
+}
+D
+    $S dovecot -c "$work/dovecot.conf"
+    sleep 1
+}
+
+pop() {
+    up
+    dovecot_conf
+    record pop "tcp port 110"
+    $C python3 - <<'P'
+import poplib
+box = poplib.POP3("10.0.5.2", 110)
+box.capa()
+box.user("branko")
+box.pass_("tajna-rec")
+box.stat()
+box.list()
+box.uidl(1)
+box.retr(1)
+box.top(1, 1)
+try:
+    box.dele(7)
+except poplib.error_proto:
+    pass
+box.quit()
+P
+    stop
+}
+
+imap() {
+    up
+    dovecot_conf
+    record imap "tcp port 143"
+    $C python3 - <<'P'
+import imaplib
+imaplib.Commands["X"] = ("AUTH",)
+box = imaplib.IMAP4("10.0.5.2", 143)
+box.login("branko", "tajna-rec")
+box.list()
+box.select("INBOX")
+box.search(None, "SUBJECT", '"knjiga"')
+box.fetch("1", "(FLAGS BODY.PEEK[])")
+box.uid("fetch", "1", "(FLAGS)")
+box.append("INBOX", None, None, b"Subject: kratka\r\n\r\nTri bajta.\r\n")
+try:
+    box.create("a/../b")
+except imaplib.IMAP4.error:
+    pass
+box.close()
+box.logout()
+P
+    stop
+}
+
+ftp() {
+    up
+    mkdir -p "$work/ftp/in" "$work/empty"
+    printf 'Prvi red.\nDrugi red.\n' >"$work/ftp/tri.txt"
+    chown ftp "$work/ftp/in"
+    cat >"$work/vsftpd.conf" <<D
+listen=YES
+listen_address=10.0.5.2
+anonymous_enable=YES
+local_enable=NO
+anon_root=$work/ftp
+secure_chroot_dir=$work/empty
+ftp_username=ftp
+write_enable=YES
+anon_upload_enable=YES
+anon_world_readable_only=NO
+pasv_min_port=40000
+pasv_max_port=40100
+seccomp_sandbox=NO
+background=NO
+D
+    $S vsftpd "$work/vsftpd.conf" &
+    sleep 1
+    record ftp "tcp"
+    $C python3 - <<'P'
+import ftplib, io
+talk = ftplib.FTP("10.0.5.2")
+talk.login("anonymous", "ana@lab.example")
+talk.sendcmd("SYST")
+talk.sendcmd("FEAT")
+talk.pwd()
+talk.retrlines("LIST", lambda line: None)
+talk.af = __import__("socket").AF_INET6  # EPSV instead of PASV
+talk.makeport_old, talk.trust_server_pasv_ipv4_address = None, True
+talk.retrbinary("RETR tri.txt", lambda part: None)
+talk.af = __import__("socket").AF_INET
+talk.set_pasv(False)
+talk.cwd("in")
+talk.storbinary("STOR gore.txt", io.BytesIO(b"gore\r\n"))
+try:
+    talk.retrbinary("RETR nema.txt", lambda part: None)
+except ftplib.error_perm:
+    pass
+talk.quit()
+P
+    stop
+}
+
+telnet() {
+    up
+    inetd 23 telnetd -E "/bin/sh -c 'printf \"ime: \"; read ime; echo zdravo, \$ime; sleep 0.3'"
+    record telnet "tcp port 23"
+    (sleep 1; printf 'ana\r'; sleep 1.5) | $C script -qec "stty rows 24 cols 80; env TERM=xterm telnet 10.0.5.2" /dev/null >/dev/null || true
+    stop
+}
+
+redis() {
+    up
+    $S redis-server --bind 10.0.5.2 --port 6379 --save "" --requirepass tajna-rec --dir "$work" >/dev/null &
+    sleep 1
+    record redis "tcp port 6379"
+    $C redis-cli -h 10.0.5.2 >/dev/null <<'P'
+AUTH tajna-rec
+SET knjiga "žuta"
+GET knjiga
+GET nema
+INCR broj
+RPUSH red jedan dva tri
+LRANGE red 0 -1
+NEMA naredbe
+P
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis
+for name in "$@"; do echo "$name"; $name; done

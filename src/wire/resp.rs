@@ -1,0 +1,207 @@
+//! REdis Serialization Protocol, version 2 (redis.io/docs/latest/develop/reference/protocol-spec).
+//!
+//! A value begins with a byte that says its type; an array says how many values follow. Counts are never believed: a
+//! value ends with the bytes that are there.
+
+use super::application::{self, Look, Tone};
+use super::line;
+use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
+
+pub const PORTS: &[u16] = &[6379];
+
+const SOURCE: &str = "Redis serialization protocol";
+
+/// Values of a segment that have a layer of their own.
+const MOST_MESSAGES: usize = 12;
+/// Values of an array that a line tells.
+const TOLD: usize = 8;
+
+pub(super) fn look(look: &Look<'_>) -> bool {
+    element(look.data).is_some()
+}
+
+pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
+    for number in 1.. {
+        let rest = walk.rest();
+        if rest.is_empty() {
+            break;
+        }
+        let length = if number < MOST_MESSAGES { length(rest) } else { rest.len() };
+        if let Err(stop) = walk.text(Protocol::Resp, length.max(1)) {
+            return stop;
+        }
+    }
+    Stop::End
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Element<'a> {
+    Simple(&'a [u8]),
+    Error(&'a [u8]),
+    Integer(i64),
+    /// Its length as it is said, and the bytes that are here. `None`: there is no such value.
+    Bulk(i64, Option<&'a [u8]>),
+    Array(i64),
+}
+
+/// The first value, arrays without what is in them, and what is behind it.
+fn element(data: &[u8]) -> Option<(Element<'_>, &[u8])> {
+    let line = line::first(data);
+    let (kind, rest) = line::bare(line).split_first()?;
+    let behind = data.get(line.len()..).unwrap_or_default();
+    let number = || std::str::from_utf8(rest).ok()?.parse::<i64>().ok();
+    let found = match kind {
+        b'+' => Element::Simple(rest),
+        b'-' => Element::Error(rest),
+        b':' => Element::Integer(number()?),
+        b'*' => Element::Array(number()?),
+        b'$' => {
+            let said = number()?;
+            let Ok(length) = usize::try_from(said) else { return Some((Element::Bulk(said, None), behind)) };
+            let here = behind.get(..length).unwrap_or(behind);
+            let behind = behind.get(here.len()..).unwrap_or_default();
+            return Some((Element::Bulk(said, Some(here)), behind.strip_prefix(b"\r\n").unwrap_or(behind)));
+        }
+        _ => return None,
+    };
+    Some((found, behind))
+}
+
+fn elements(data: &[u8]) -> impl Iterator<Item = Element<'_>> {
+    let mut rest = data;
+    std::iter::from_fn(move || {
+        let (found, behind) = element(rest)?;
+        rest = behind;
+        Some(found)
+    })
+}
+
+/// Bytes of the first value with all that is in it; what is no value goes on to the end.
+fn length(data: &[u8]) -> usize {
+    let (mut rest, mut wanted) = (data, 1u64);
+    while wanted > 0 && !rest.is_empty() {
+        let Some((found, behind)) = element(rest) else { return data.len() };
+        rest = behind;
+        wanted -= 1;
+        if let Element::Array(count) = found {
+            wanted = wanted.saturating_add(u64::try_from(count).unwrap_or_default());
+        }
+    }
+    data.len() - rest.len()
+}
+
+/// The strings of a message with their lengths, those covered that stand behind the word AUTH.
+fn strings<'a>(data: &'a [u8]) -> impl Iterator<Item = (i64, Option<Value<'a>>)> {
+    let mut secret = false;
+    elements(data).filter_map(move |found| {
+        let Element::Bulk(length, text) = found else { return None };
+        let value = text.map(|text| if secret { application::secret(text) } else { Value::Bytes(text) });
+        secret |= text.is_some_and(|text| line::is_one_of(text, &["AUTH", "REQUIREPASS", "MASTERAUTH"]));
+        Some((length, value))
+    })
+}
+
+pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
+    let message = at.header();
+    let mut tone = Tone::Plain;
+    let mut strings = strings(message);
+    let mut is_first = true;
+    let mut told = 0;
+    for found in elements(message) {
+        if told == TOLD {
+            out.extend_from_slice(b" ...");
+            break;
+        }
+        if is_first && matches!(found, Element::Array(1..)) {
+            is_first = false;
+            continue;
+        }
+        if told > 0 {
+            out.push(b' ');
+        }
+        (is_first, told) = (false, told + 1);
+        match found {
+            Element::Simple(text) => out.extend_from_slice(text),
+            Element::Error(text) => {
+                tone = Tone::Trouble;
+                out.extend_from_slice(b"error ");
+                out.extend_from_slice(text);
+            }
+            Element::Integer(number) => out.extend_from_slice(number.to_string().as_bytes()),
+            Element::Array(0) => out.extend_from_slice(b"nothing"),
+            Element::Array(..0) => out.extend_from_slice(b"nil"),
+            Element::Array(count) => out.extend_from_slice(format!("[{count}]").as_bytes()),
+            Element::Bulk(..) => match strings.next() {
+                Some((_, Some(Value::Bytes(text) | Value::Text(text)))) => out.extend_from_slice(text),
+                _ => out.extend_from_slice(b"nil"),
+            },
+        }
+    }
+    tone
+}
+
+pub static FIELDS: &[Field] = &[
+    Field::many("resp.array.length", "Array", Kind::Int, |at, give| {
+        let counts = elements(at.header()).filter_map(|found| match found {
+            Element::Array(count) => Some(Value::Int(count)),
+            _ => None,
+        });
+        let _ = { counts }.all(give);
+    })
+    .about("Values that follow; a command is an array of strings", SOURCE),
+    Field::many("resp.bulk_string.length", "Length", Kind::Int, |at, give| {
+        let _ = strings(at.header()).map(|(length, _)| Value::Int(length)).all(give);
+    })
+    .about("Bytes of a string; -1: there is none", SOURCE),
+    Field::many("resp.bulk_string.value", "String", Kind::Bytes, |at, give| {
+        let _ = strings(at.header()).filter_map(|(_, value)| value).all(give);
+    })
+    .about("Any bytes; a password behind AUTH is covered", SOURCE),
+    Field::many("resp.string", "Simple string", Kind::Text, |at, give| {
+        let texts = elements(at.header()).filter_map(|found| match found {
+            Element::Simple(text) => Some(Value::Text(text)),
+            _ => None,
+        });
+        let _ = { texts }.all(give);
+    })
+    .about("A word of the server: OK, PONG, QUEUED", SOURCE),
+    Field::many("resp.error", "Error", Kind::Text, |at, give| {
+        let texts = elements(at.header()).filter_map(|found| match found {
+            Element::Error(text) => Some(Value::Text(text)),
+            _ => None,
+        });
+        let _ = { texts }.all(give);
+    })
+    .about("What the server refuses, in words", SOURCE),
+    Field::many("resp.integer", "Integer", Kind::Int, |at, give| {
+        let numbers = elements(at.header()).filter_map(|found| match found {
+            Element::Integer(number) => Some(Value::Int(number)),
+            _ => None,
+        });
+        let _ = { numbers }.all(give);
+    })
+    .about("A count, a new value, yes or no", SOURCE),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_ends_with_all_that_is_in_it() {
+        assert_eq!(length(b"*2\r\n$3\r\nGET\r\n$1\r\na\r\n+OK\r\n"), 20);
+        assert_eq!(length(b"*2\r\n*1\r\n:1\r\n:2\r\n:3\r\n"), 16);
+        assert_eq!(length(b"$-1\r\n+OK\r\n"), 5);
+        assert_eq!(length(b"*-1\r\n+OK\r\n"), 5);
+        assert_eq!(length(b"*9223372036854775807\r\n:1\r\n"), 26);
+        assert_eq!(length(b"$100\r\ncut o"), 11);
+        assert_eq!(length(b"*1\r\nno value"), 12);
+        assert_eq!(length(b""), 0);
+    }
+
+    #[test]
+    fn what_stands_behind_auth_is_covered() {
+        let shown: Vec<_> = strings(b"*2\r\n$4\r\nauth\r\n$5\r\ntajna\r\n").collect();
+        assert_eq!(shown, [(4, Some(Value::Bytes(b"auth"))), (5, Some(Value::Text(b"***")))]);
+    }
+}
