@@ -69,7 +69,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
     let mut ladder = Ladder::new(args.language.words());
     if args.outside.is_some() {
-        let nats = vec![Between { inside: vec![INSIDE], outside: vec![OUTSIDE] }];
+        let nats = vec![Between { inside: vec![INSIDE], outside: vec![OUTSIDE], plain: false }];
         ladder = ladder.on(Ground { nats, clocks_differ: true, ..Ground::default() });
     }
     let ladder = RefCell::new(ladder);

@@ -117,20 +117,25 @@ fn program(topology: &Topology, places: &[Place], name: &str) -> Option<Program>
 
 /// What a chart has to know of the places; `columns`: the names of its programs.
 pub fn ground(topology: &Topology, places: &[Place], columns: &[&str]) -> Ground {
-    let nat = |host: &Host| {
-        let outside = &host.nat.as_ref()?.outside;
+    let router = |host: &Host| {
+        let outside = match (&host.nat, host.interfaces.as_slice()) {
+            (Some(nat), _) => &nat.outside,
+            // What only passes packets on has no outside: either side will do.
+            (None, [_, other]) if host.forwards => &other.name,
+            _ => return None,
+        };
         let side = |out: bool| {
             let interfaces = host.interfaces.iter().filter(|one| (one.name == *outside) == out);
             on(interfaces.map(|interface| interface.on.as_str()), topology, places)
         };
-        let between = Between { inside: side(false), outside: side(true) };
+        let between = Between { inside: side(false), outside: side(true), plain: host.nat.is_none() };
         (!between.inside.is_empty() && !between.outside.is_empty()).then_some(between)
     };
     let ear = |place: &Place| columns.iter().position(|column| *column == place.node);
     let ears: Vec<Option<usize>> = places.iter().map(ear).collect();
     // A NAT's own interfaces, and switches between NATs, hear everything.
     let hosts = places.iter().any(|place| topology.host(&place.node).is_some_and(|host| host.nat.is_none()));
-    let nats = topology.hosts.iter().filter_map(nat).collect();
+    let nats = topology.hosts.iter().filter_map(router).collect();
     Ground { nats, ears: if hosts { ears } else { Vec::new() }, ..Ground::default() }
 }
 
@@ -199,7 +204,7 @@ mod tests {
         assert_eq!(names, ["lan-a", "lan-b", "internet"]);
         let columns = columns(&topology);
         let sides = ground(&topology, &all, &columns).nats;
-        let side = |inside, outside| Between { inside: vec![inside], outside: vec![outside] };
+        let side = |inside, outside| Between { inside: vec![inside], outside: vec![outside], plain: false };
         assert_eq!(sides, [side(0, 2), side(1, 2)]);
         let only = places(&topology, &["nat-a:lan".to_owned(), "nat-a:wan".to_owned()]).unwrap();
         assert_eq!(ground(&topology, &only, &columns).nats, [side(0, 1)]);

@@ -271,7 +271,7 @@ fn translated() -> Vec<(u32, i64, Vec<u8>)> {
 }
 
 fn two_sides() -> Ground {
-    Ground { nats: vec![Between { inside: vec![0], outside: vec![1] }], ..Ground::default() }
+    Ground { nats: vec![Between { inside: vec![0], outside: vec![1], plain: false }], ..Ground::default() }
 }
 
 #[test]
@@ -346,6 +346,37 @@ fn networks_apart_may_have_the_same_addresses() {
 }
 
 #[test]
+fn a_packet_through_a_plain_router_is_one_arrow_whichever_way_it_goes() {
+    let at = |name, host, places: &[u32]| Program { places: places.to_vec(), ..program(name, host) };
+    let programs = vec![at("one", 1, &[0]), at("router", 7, &[0, 1]), at("other", 9, &[1])];
+    let (there, back) = (datagram(1, [10, 0, 0, 9], [5, 6], b"there"), datagram(9, [10, 0, 0, 1], [6, 5], b"back"));
+    let behind = |frame: &[u8]| {
+        let mut frame = frame.to_vec();
+        frame[22] -= 1; // the time to live
+        frame
+    };
+    let frames = [(0, 0, there.clone()), (1, 9, behind(&there)), (1, 500, back.clone()), (0, 520, behind(&back))];
+    let mut ground = two_sides();
+    ground.nats[0].plain = true;
+    let text = chart_of(&mut seen(Ladder::of(programs, &ENGLISH).on(ground), &frames), 80);
+    let row = |sign: &str| text.lines().find(|row| row.contains(sign)).unwrap_or_else(|| panic!("{sign}: {text}"));
+    assert!(row("1 UDP").ends_with("▶│") && row("3 UDP").contains("│◀"), "{text}");
+    assert!(!text.contains("2 UDP") && !text.contains("4 UDP") && !text.contains('⇒'), "{text}");
+}
+
+#[test]
+fn a_packet_that_does_not_come_out_ends_at_the_router() {
+    let at = |name, host, places: &[u32]| Program { places: places.to_vec(), ..program(name, host) };
+    let programs = vec![at("one", 1, &[0]), at("router", 7, &[0, 1]), at("server", 9, &[1])];
+    let frames =
+        [(0, 0, datagram(1, [10, 0, 0, 9], [5, 6], b"lost")), (1, 9, datagram(9, [10, 0, 0, 7], [6, 5], b"?"))];
+    let text = chart_of(&mut seen(Ladder::of(programs, &ENGLISH).on(two_sides()), &frames), 80);
+    let row = text.lines().find(|row| row.contains("1 UDP")).unwrap();
+    assert!(row.contains("▶│                "), "to the router, not to the server: {text}");
+    assert!(text.contains("went no further"), "{text}");
+}
+
+#[test]
 fn a_packet_to_a_group_shows_whom_it_reached() {
     let programs = vec![program("h1", 1), program("h2", 2), program("h3", 3)];
     let ground = Ground { ears: vec![Some(0), Some(1), Some(2)], ..Ground::default() };
@@ -400,8 +431,8 @@ proptest! {
     ) {
         let frames: Vec<_> = frames.into_iter().zip(places).map(|((time, data), place)| (place, time, data)).collect();
         let nats = vec![
-            Between { inside: vec![0], outside: vec![1] },
-            Between { inside: vec![2], outside: vec![1] },
+            Between { inside: vec![0], outside: vec![1], plain: false },
+            Between { inside: vec![2], outside: vec![1], plain: false },
         ];
         for ears in [Vec::new(), vec![Some(0), None, Some(1)]] {
             let ground = Ground { nats: nats.clone(), ears, clocks_differ, only_active: ascii };

@@ -25,6 +25,7 @@ const MOST_HOPS: usize = 8;
 /// The places where packets are captured: the interfaces of the frames, by their numbers.
 #[derive(Clone, Debug, Default)]
 pub struct Ground {
+    /// And other routers, which rewrite nothing.
     pub nats: Vec<Between>,
     /// By place: the program whose own interface it is; what is seen there has reached it.
     pub ears: Vec<Option<usize>>,
@@ -34,11 +35,13 @@ pub struct Ground {
     pub only_active: bool,
 }
 
-/// A NAT, by the places on its inside and on its outside.
+/// A NAT or another router, by the places on its inside and on its outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Between {
     pub inside: Vec<u32>,
     pub outside: Vec<u32>,
+    /// It only passes packets on: its sides are alike, and which way one went, its times tell.
+    pub plain: bool,
 }
 
 /// What has been seen so far.
@@ -99,16 +102,16 @@ impl Ways {
     pub fn join(self, moments: Vec<Moment>, cast: &mut Cast) -> Vec<Moment> {
         let Self { ground, correlations, seen, .. } = self;
         let mut found = Found::default();
-        for (nat, correlation) in ground.nats.iter().zip(correlations) {
-            found.take_in(nat, correlation, ground.clocks_differ);
-        }
-        // What came before may be filtered out: then it begins here.
-        let number = |moment: &Moment| match &moment.row {
-            Row::Packet(message) => Some(message.number),
+        let shown = |moment: &Moment| match &moment.row {
+            Row::Packet(message) => Some((message.number, moment.time)),
             Row::Printed { .. } => None,
         };
-        let shown: HashSet<u64> = moments.iter().filter_map(number).collect();
-        found.next.retain(|before, _| shown.contains(before));
+        let times: HashMap<u64, Timestamp> = moments.iter().filter_map(shown).collect();
+        for (nat, correlation) in ground.nats.iter().zip(correlations) {
+            found.take_in(nat, correlation, ground.clocks_differ, &times);
+        }
+        // What came before may be filtered out: then it begins here.
+        found.next.retain(|before, _| times.contains_key(before));
         let behind: HashSet<u64> = found.next.values().copied().collect();
         let (mut joined, mut further) = (Vec::new(), HashMap::new());
         for mut moment in moments {
@@ -168,22 +171,32 @@ struct Found {
     next: HashMap<u64, u64>,
     refused: HashMap<u64, Why>,
     swallowed: HashSet<u64>,
+    /// The places behind NATs.
+    inside: HashSet<u32>,
     /// How far the clocks of places are ahead, in nanoseconds.
     ahead: HashMap<u32, i64>,
 }
 
 impl Found {
-    fn take_in(&mut self, nat: &Between, correlation: Correlation, clocks_differ: bool) {
+    fn take_in(
+        &mut self,
+        nat: &Between,
+        correlation: Correlation,
+        clocks_differ: bool,
+        times: &HashMap<u64, Timestamp>,
+    ) {
         let report = correlation.report();
         for twin in &report.twins {
-            let (before, behind) = match twin.way {
-                Way::Out => (twin.inside, twin.outside),
-                Way::In => (twin.outside, twin.inside),
+            let out = match nat.plain {
+                true => times.get(&twin.inside) <= times.get(&twin.outside),
+                false => twin.way == Way::Out,
             };
+            let (before, behind) = if out { (twin.inside, twin.outside) } else { (twin.outside, twin.inside) };
             self.next.insert(before, behind);
         }
         self.refused.extend(report.refused);
         self.swallowed.extend(report.swallowed);
+        self.inside.extend(&nat.inside);
         if clocks_differ {
             self.ahead.extend(nat.outside.iter().map(|place| (*place, report.ahead)));
         }
@@ -203,13 +216,16 @@ impl Found {
             last = (**behind).clone();
         }
         message.ends[1] = last.ends[1];
+        let swallowed = self.swallowed.contains(&last.number);
+        let router = elsewhere(last.ends[1], last.place, cast);
+        // What has no ports is not followed: nobody knows whether it went on.
+        let stayed = router.is_some() && last.ports.is_some() && self.inside.contains(&last.place);
         let end = match self.refused.get(&last.number) {
             Some(why) => Some(correlation::why(*why)),
-            None if self.swallowed.contains(&last.number) => Some("went no further".to_owned()),
+            None if swallowed || stayed => Some("went no further".to_owned()),
             None => None,
         };
-        let swallowed_by = nat.filter(|_| self.swallowed.contains(&last.number));
-        if let Some(router) = elsewhere(last.ends[1], last.place, cast).or(swallowed_by) {
+        if let Some(router) = router.or(nat.filter(|_| swallowed)) {
             message.ends[1] = Some(router);
         }
         if let Some(end) = end {
