@@ -261,7 +261,8 @@ impl Punch {
     pub(super) fn lost(&mut self, now: Duration) {
         let patience = self.plan.patience;
         let Some(other) = self.other.as_mut() else { return };
-        if self.plan.once && !self.held && other.path.as_ref().is_some_and(|path| path.proved) {
+        let closed = other.path.as_ref().is_some_and(|path| path.proved && matches!(path.way, Way::Connection(_)));
+        if self.plan.once && closed {
             // The other one was content before, and has closed the connection.
             self.ended = Some(Ending::Settled);
             return;

@@ -1,5 +1,6 @@
 //! Two machines and a rendezvous in a network in memory: behind every pair of NATs they do what `predict` says.
 
+mod connections;
 mod course;
 mod hostile;
 mod pairs;
