@@ -2,6 +2,7 @@
 
 mod connections;
 mod course;
+mod crowd;
 mod hostile;
 mod pairs;
 
