@@ -243,5 +243,131 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis
+ntp() {
+    up
+    printf 'local stratum 3\nallow 10.0.5.0/24\nbindaddress 10.0.5.2\ncmdport 0\npidfile %s/chronyd.pid\ndriftfile %s/drift\n' "$work" "$work" >"$work/chrony.conf"
+    $S chronyd -x -d -U -f "$work/chrony.conf" -u root >/dev/null 2>&1 &
+    sleep 2
+    record ntp "udp port 123"
+    $C ntpdate -q -p 2 10.0.5.2 >/dev/null || true
+    stop
+}
+
+dhcp() {
+    up
+    ip -n ca-c addr flush dev eth0
+    $S dnsmasq --no-daemon --conf-file=/dev/null --port=0 --interface=eth0 --bind-interfaces --dhcp-range=10.0.5.100,10.0.5.150,1h \
+        --dhcp-option=option:dns-server,10.0.5.2 --dhcp-option=option:ntp-server,10.0.5.2 --domain=lab.example \
+        --dhcp-leasefile="$work/leases" --log-facility=/dev/null >/dev/null 2>&1 &
+    sleep 1
+    record dhcp "udp port 67 or udp port 68"
+    printf 'send host-name "a1";\n' >"$work/dhclient.conf"
+    dhclient="timeout 10 dhclient -4 -1 -sf /bin/true -lf $work/lease -pf $work/dhclient.pid -cf $work/dhclient.conf"
+    $C $dhclient eth0 >/dev/null 2>&1 || true
+    $C $dhclient -r eth0 >/dev/null 2>&1 || true
+    stop
+}
+
+tftp() {
+    up
+    mkdir -p "$work/tftp"
+    seq 1 300 >"$work/tftp/brojevi.txt"
+    : >"$work/tftp/gore.txt"
+    chmod 666 "$work/tftp"/*
+    $S in.tftpd -L -a 10.0.5.2:69 -s -u nobody "$work/tftp" &
+    sleep 1
+    record tftp "udp"
+    (cd "$work" && printf 'gore\n' >gore.txt && $C tftp -m octet 10.0.5.2 -c get brojevi.txt) || true
+    (cd "$work" && $C tftp -m octet 10.0.5.2 -c get nema.txt) >/dev/null 2>&1 || true
+    (cd "$work" && $C tftp -m netascii 10.0.5.2 -c put gore.txt) || true
+    $C curl -s --tftp-blksize 1024 tftp://10.0.5.2/brojevi.txt >/dev/null || true
+    stop
+}
+
+syslog() {
+    up
+    $S python3 -c 'import socket, time; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.bind(("10.0.5.2", 514)); time.sleep(20)' &
+    sleep 0.5
+    record syslog "udp port 514"
+    $C logger -n 10.0.5.2 -P 514 -d -t netlab -p local0.notice --rfc3164 "kabl je spojen"
+    $C logger -n 10.0.5.2 -P 514 -d -t netlab -p auth.err --rfc5424 --id=77 "pristup odbijen"
+    stop
+}
+
+ssdp() {
+    up
+    $S python3 - <<'P' &
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("", 1900))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.255.255.250") + socket.inet_aton("10.0.5.2"))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.0.5.2"))
+while True:
+    data, peer = s.recvfrom(2000)
+    if data.startswith(b"M-SEARCH"):
+        s.sendto(b"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nLOCATION: http://10.0.5.2:8080/root.xml\r\nST: upnp:rootdevice\r\nUSN: uuid:netlab::upnp:rootdevice\r\n\r\n", peer)
+        s.sendto(b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nCACHE-CONTROL: max-age=1800\r\nLOCATION: http://10.0.5.2:8080/root.xml\r\nNT: upnp:rootdevice\r\nNTS: ssdp:alive\r\nUSN: uuid:netlab::upnp:rootdevice\r\n\r\n", ("239.255.255.250", 1900))
+P
+    sleep 0.5
+    record ssdp "udp"
+    $C python3 - <<'P'
+import socket
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.bind(("10.0.5.1", 0))
+s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.0.5.1"))
+s.sendto(b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n', ("239.255.255.250", 1900))
+s.settimeout(3)
+s.recv(2000)
+P
+    stop
+}
+
+snmp() {
+    up
+    printf 'agentAddress udp:10.0.5.2:161\nrocommunity tajna-rec 10.0.5.0/24\nsysLocation lab\nsysContact ana@lab.example\n' >"$work/snmpd.conf"
+    $S snmpd -f -C -c "$work/snmpd.conf" -Lf "$work/snmpd.log" -p "$work/snmpd.pid" &
+    sleep 1.5
+    record snmp "udp port 161"
+    $C snmpget -v 2c -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.6.0 1.3.6.1.2.1.1.3.0 >/dev/null
+    $C snmpget -v 1 -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.99.0 >/dev/null 2>&1 || true
+    $C snmpgetnext -v 2c -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.4 >/dev/null
+    $C snmpbulkget -v 2c -c tajna-rec -Cr3 10.0.5.2 1.3.6.1.2.1.2.2.1.2 >/dev/null
+    stop
+}
+
+coap() {
+    up
+    $S coap-server-notls -A 10.0.5.2 -p 5683 &
+    sleep 1
+    record coap "udp port 5683"
+    $C coap-client-notls -m get coap://10.0.5.2/.well-known/core >/dev/null 2>&1 || true
+    $C coap-client-notls -m get 'coap://10.0.5.2/time?ticks' >/dev/null 2>&1 || true
+    $C coap-client-notls -m get coap://10.0.5.2/nema >/dev/null 2>&1 || true
+    stop
+}
+
+mqtt() {
+    up
+    printf 'listener 1883 10.0.5.2\nallow_anonymous true\n' >"$work/mosquitto.conf"
+    $S mosquitto -c "$work/mosquitto.conf" >/dev/null 2>&1 &
+    sleep 1
+    record mqtt "tcp port 1883"
+    $C timeout 5 mosquitto_sub -h 10.0.5.2 -i slusa -t 'lab/+' -q 1 -C 1 >/dev/null &
+    sleep 0.5
+    $C mosquitto_pub -h 10.0.5.2 -i govori -u ana -P tajna-rec -t lab/toplota -q 1 -m 21.5
+    stop
+}
+
+tls() {
+    up
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 30 -subj /CN=lab.example 2>/dev/null
+    $S openssl s_server -accept 10.0.5.2:443 -key "$work/key.pem" -cert "$work/cert.pem" -www -alpn http/1.1 -quiet >/dev/null 2>&1 &
+    sleep 1
+    record tls "tcp port 443"
+    $C curl -s -k --http1.1 --resolve lab.example:443:10.0.5.2 https://lab.example/ >/dev/null || true
+    $C curl -s -k --http1.1 --tls-max 1.2 --resolve lab.example:443:10.0.5.2 https://lab.example/ >/dev/null || true
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis ntp dhcp tftp syslog ssdp snmp coap mqtt tls
 for name in "$@"; do echo "$name"; $name; done

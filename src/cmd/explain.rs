@@ -15,6 +15,7 @@ use crate::io::interrupt::Interrupt;
 use crate::io::{file, pcap, privilege};
 use crate::pipeline;
 use crate::process::Programs;
+use crate::view::encoding;
 use crate::view::escape;
 use crate::view::explain::{Explain, Found, Options};
 use crate::view::style::Palette;
@@ -25,7 +26,7 @@ use crate::wire::Protocol;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Capture file (pcap, pcapng, gzip of either); - is standard input
-    #[arg(value_name = "FILE", required_unless_present_any = ["hex", "live"], conflicts_with_all = ["hex", "live"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["hex", "live", "base64", "quoted_printable"], conflicts_with_all = ["hex", "live"])]
     file: Option<PathBuf>,
     /// Number of the packet in the file, from 1; with --port and the like, the first from there on that they take
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
@@ -44,6 +45,12 @@ pub struct Args {
     /// What the bytes of --hex begin with: ethernet, ip, sll, sll2, null, loop, or a link type's number
     #[arg(long, value_name = "LINK", value_parser = link, requires = "hex")]
     link: Option<LinkType>,
+    /// Draw how these bytes (hexadecimal digits) become base64: bit by bit, three bytes and four characters at a time
+    #[arg(long, value_name = "DIGITS", conflicts_with_all = ["file", "hex", "live", "packet", "layers"])]
+    base64: Option<String>,
+    /// Show how a text becomes quoted-printable
+    #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "hex", "live", "packet", "layers", "base64"])]
+    quoted_printable: Option<String>,
     /// Tell a whole TCP conversation step by step instead: who does what, and why
     #[arg(long, conflicts_with_all = ["hex", "live", "packet", "layers", "ascii"])]
     story: bool,
@@ -96,6 +103,9 @@ fn link(name: &str) -> Result<LinkType, String> {
 const MOST_BYTES: usize = 262_144;
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    if args.base64.is_some() || args.quoted_printable.is_some() {
+        return encode(&args);
+    }
     if args.live {
         return live(&args);
     }
@@ -114,6 +124,25 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         }
         (None, None) => bail!("name a capture file, give bytes with --hex, or wait for a packet with --live"),
     }
+}
+
+/// Draws how bytes or a text go through a letter.
+fn encode(args: &Args) -> anyhow::Result<Exit> {
+    let look = encoding::Look {
+        palette: Palette::new(args.color.on_stdout()),
+        width: args::width(),
+        ascii: args.ascii,
+        words: args.language.words(),
+    };
+    let mut text = Vec::new();
+    if let Some(digits) = &args.base64 {
+        encoding::draw_base64(&bytes(digits).context("--base64")?, &look, &mut text);
+    }
+    if let Some(plain) = &args.quoted_printable {
+        encoding::draw_quoted_printable(plain, &mut text);
+    }
+    output::stdout()?.write_all(&text)?;
+    Ok(Exit::Done)
 }
 
 impl Args {

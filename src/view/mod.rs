@@ -5,6 +5,7 @@ pub mod correlation;
 pub mod curves;
 pub mod datagrams;
 pub mod doctor;
+pub mod encoding;
 pub mod escape;
 pub mod explain;
 pub mod findings;
