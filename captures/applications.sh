@@ -2,7 +2,7 @@
 # Records the conversations of applications: real servers and clients of Debian on 10.0.5.2 and 10.0.5.1 (root).
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
-# redis-server mosquitto mosquitto-clients snmpd snmp tftpd-hpa tftp-hpa chrony ntpsec-ntpdate libcoap3-bin
+# redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
 # isc-dhcp-client dnsmasq-base openssl curl util-linux python3
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
@@ -249,7 +249,7 @@ ntp() {
     $S chronyd -x -d -U -f "$work/chrony.conf" -u root >/dev/null 2>&1 &
     sleep 2
     record ntp "udp port 123"
-    $C ntpdate -q -p 2 10.0.5.2 >/dev/null || true
+    $C ntpdate -q 10.0.5.2 >/dev/null || true
     stop
 }
 
@@ -294,58 +294,6 @@ syslog() {
     stop
 }
 
-ssdp() {
-    up
-    $S python3 - <<'P' &
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("", 1900))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, socket.inet_aton("239.255.255.250") + socket.inet_aton("10.0.5.2"))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.0.5.2"))
-while True:
-    data, peer = s.recvfrom(2000)
-    if data.startswith(b"M-SEARCH"):
-        s.sendto(b"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nLOCATION: http://10.0.5.2:8080/root.xml\r\nST: upnp:rootdevice\r\nUSN: uuid:netlab::upnp:rootdevice\r\n\r\n", peer)
-        s.sendto(b"NOTIFY * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nCACHE-CONTROL: max-age=1800\r\nLOCATION: http://10.0.5.2:8080/root.xml\r\nNT: upnp:rootdevice\r\nNTS: ssdp:alive\r\nUSN: uuid:netlab::upnp:rootdevice\r\n\r\n", ("239.255.255.250", 1900))
-P
-    sleep 0.5
-    record ssdp "udp"
-    $C python3 - <<'P'
-import socket
-s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-s.bind(("10.0.5.1", 0))
-s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton("10.0.5.1"))
-s.sendto(b'M-SEARCH * HTTP/1.1\r\nHOST: 239.255.255.250:1900\r\nMAN: "ssdp:discover"\r\nMX: 1\r\nST: upnp:rootdevice\r\n\r\n', ("239.255.255.250", 1900))
-s.settimeout(3)
-s.recv(2000)
-P
-    stop
-}
-
-snmp() {
-    up
-    printf 'agentAddress udp:10.0.5.2:161\nrocommunity tajna-rec 10.0.5.0/24\nsysLocation lab\nsysContact ana@lab.example\n' >"$work/snmpd.conf"
-    $S snmpd -f -C -c "$work/snmpd.conf" -Lf "$work/snmpd.log" -p "$work/snmpd.pid" &
-    sleep 1.5
-    record snmp "udp port 161"
-    $C snmpget -v 2c -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.6.0 1.3.6.1.2.1.1.3.0 >/dev/null
-    $C snmpget -v 1 -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.99.0 >/dev/null 2>&1 || true
-    $C snmpgetnext -v 2c -c tajna-rec 10.0.5.2 1.3.6.1.2.1.1.4 >/dev/null
-    $C snmpbulkget -v 2c -c tajna-rec -Cr3 10.0.5.2 1.3.6.1.2.1.2.2.1.2 >/dev/null
-    stop
-}
-
-coap() {
-    up
-    $S coap-server-notls -A 10.0.5.2 -p 5683 &
-    sleep 1
-    record coap "udp port 5683"
-    $C coap-client-notls -m get coap://10.0.5.2/.well-known/core >/dev/null 2>&1 || true
-    $C coap-client-notls -m get 'coap://10.0.5.2/time?ticks' >/dev/null 2>&1 || true
-    $C coap-client-notls -m get coap://10.0.5.2/nema >/dev/null 2>&1 || true
-    stop
-}
-
 mqtt() {
     up
     printf 'listener 1883 10.0.5.2\nallow_anonymous true\n' >"$work/mosquitto.conf"
@@ -369,5 +317,5 @@ tls() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis ntp dhcp tftp syslog ssdp snmp coap mqtt tls
+[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis ntp dhcp tftp syslog mqtt tls
 for name in "$@"; do echo "$name"; $name; done

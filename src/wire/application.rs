@@ -18,7 +18,9 @@
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use super::{At, Protocol, Stop, Value, Walk, ftp, imap, pop, resp, smtp, stun, telnet};
+use super::{
+    At, Protocol, Stop, Value, Walk, dhcp, ftp, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet, tftp, tls,
+};
 
 /// The transport below an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +134,60 @@ pub static ROWS: &[Row] = &[
         look: resp::look,
         decode: resp::decode,
         tell: resp::tell,
+    },
+    Row {
+        protocol: Protocol::Ntp,
+        over: Over::Udp,
+        ports: ntp::PORTS,
+        anywhere: &[],
+        look: ntp::look,
+        decode: ntp::decode,
+        tell: ntp::tell,
+    },
+    Row {
+        protocol: Protocol::Dhcp,
+        over: Over::Udp,
+        ports: dhcp::PORTS,
+        anywhere: &[],
+        look: dhcp::look,
+        decode: dhcp::decode,
+        tell: dhcp::tell,
+    },
+    Row {
+        protocol: Protocol::Tftp,
+        over: Over::Udp,
+        ports: tftp::PORTS,
+        anywhere: &[],
+        look: tftp::look,
+        decode: tftp::decode,
+        tell: tftp::tell,
+    },
+    Row {
+        protocol: Protocol::Syslog,
+        over: Over::Udp,
+        ports: syslog::PORTS,
+        anywhere: &[],
+        look: syslog::look,
+        decode: syslog::decode,
+        tell: syslog::tell,
+    },
+    Row {
+        protocol: Protocol::Mqtt,
+        over: Over::Tcp,
+        ports: mqtt::PORTS,
+        anywhere: &[],
+        look: mqtt::look,
+        decode: mqtt::decode,
+        tell: mqtt::tell,
+    },
+    Row {
+        protocol: Protocol::Tls,
+        over: Over::Tcp,
+        ports: tls::PORTS,
+        anywhere: &[(22, 22)],
+        look: tls::look,
+        decode: tls::decode,
+        tell: tls::tell,
     },
 ];
 

@@ -1,8 +1,8 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, ethernet, frame, ftp, gre, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls, ndp, nsh, pim, pop,
-    ppp, resp, sll, smtp, stun, tags, tcp, telnet, teredo, udp, vlan, vxlan,
+    Field, arp, dhcp, ethernet, frame, ftp, gre, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls, mqtt, ndp, nsh,
+    ntp, pim, pop, ppp, resp, sll, smtp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -98,5 +98,11 @@ protocols! {
     Imap "imap" "Internet Message Access Protocol" imap::FIELDS;
     Telnet "telnet" "Telnet" telnet::FIELDS;
     Resp "resp" "Redis Serialization Protocol" resp::FIELDS;
+    Ntp "ntp" "Network Time Protocol" ntp::FIELDS;
+    Dhcp "dhcp" "Dynamic Host Configuration Protocol" dhcp::FIELDS;
+    Tftp "tftp" "Trivial File Transfer Protocol" tftp::FIELDS;
+    Syslog "syslog" "Messages of logs" syslog::FIELDS;
+    Mqtt "mqtt" "MQTT" mqtt::FIELDS;
+    Tls "tls" "Transport Layer Security" tls::FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;
 }

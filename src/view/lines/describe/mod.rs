@@ -268,6 +268,12 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Imap => "IMAP",
         Protocol::Telnet => "TELNET",
         Protocol::Resp => "RESP",
+        Protocol::Ntp => "NTP",
+        Protocol::Dhcp => "DHCP",
+        Protocol::Tftp => "TFTP",
+        Protocol::Syslog => "SYSLOG",
+        Protocol::Mqtt => "MQTT",
+        Protocol::Tls => "TLS",
         Protocol::Frame | Protocol::Data => "?",
     }
 }
