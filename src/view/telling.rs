@@ -16,7 +16,7 @@ use crate::flow::state::State;
 use crate::flow::{Event, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
-use crate::wire::{At, Packet, Protocol};
+use crate::wire::{At, Packet, Protocol, application};
 
 /// Bytes of a segment's text that a sentence quotes.
 const QUOTED: usize = 48;
@@ -85,7 +85,8 @@ pub struct Telling {
 struct Segment<'s, 'a> {
     header: &'s Header<'a>,
     facts: &'s tcp::Facts,
-    content: &'a [u8],
+    /// Its data; of an application that is known, its messages as lines tell them: passwords are covered there.
+    content: &'s [u8],
     number: u64,
     /// 0: client, 1: server.
     side: usize,
@@ -100,7 +101,9 @@ impl Sink for Telling {
             let side = usize::from(!facts.from_client);
             self.name_ends(&at, &header, side);
             let number = packet.frame.number;
-            let segment = Segment { header: &header, facts: &facts, content: at.content(), number, side };
+            let told = told(packet, at.index);
+            let content = told.as_deref().unwrap_or(at.content());
+            let segment = Segment { header: &header, facts: &facts, content, number, side };
             self.segment(&segment, known.events);
         }
         Ok(Next::GoOn)
@@ -427,6 +430,21 @@ fn time(nanoseconds: i64) -> String {
     let mut out = Vec::new();
     span(nanoseconds, &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// What the messages behind the layer at `index` say, if an application is known there.
+fn told(packet: &Packet<'_>, index: usize) -> Option<Vec<u8>> {
+    let mut text = Vec::new();
+    for at in packet.each().skip(index + 1) {
+        if !text.is_empty() {
+            text.extend_from_slice(b"; ");
+        }
+        application::tell(&at, &mut text)?;
+        if text.len() > QUOTED {
+            break;
+        }
+    }
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// `: "text"` where the data is text, safe for a terminal; otherwise nothing.

@@ -112,9 +112,13 @@ fn no_view_of_packets_tells_a_password() {
         let bytes = std::fs::read(root().join(&capture)).expect("a capture of ours");
         let has = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
         assert!(has("tajna-rec") || has("AGFuYQB0YWpuYS1yZWM") || has("PASS ana@lab.example"), "{name} has a password");
-        for words in
-            [&["read", &capture][..], &["read", &capture, "-v"], &["read", &capture, "--json"], &["ladder", &capture]]
-        {
+        for words in [
+            &["read", &capture][..],
+            &["read", &capture, "-v"],
+            &["read", &capture, "--json"],
+            &["ladder", &capture],
+            &["explain", &capture, "--story", "--all"],
+        ] {
             let text = printed(NETLAB, words);
             for secret in secrets {
                 assert!(!text.contains(secret), "{words:?} tells {secret}");
