@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::decoding::Decoding;
 use super::output::{Counted, Limited, Output};
 use super::programs::{self, Looking};
 use super::save::{Failed, Interfaces, Save, Saved, Saving, Unseen};
@@ -35,6 +36,8 @@ pub struct Args {
     interface: Vec<String>,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    decoding: Decoding,
     #[command(flatten)]
     looking: Looking,
     /// Stop after this many packets
@@ -71,6 +74,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     let filter = args.output.filter()?;
     let opened = pcap::open(&pcap::Options {
         interfaces: args.interface.clone(),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail};
 
+use super::decoding::Decoding;
 use super::made::Made;
 use super::output::{self, Color, Language};
 use super::selection::Selection;
@@ -39,6 +40,8 @@ pub struct Args {
     interface: Vec<String>,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    decoding: Decoding,
     /// The packet's bytes as hexadecimal digits; spaces, colons and 0x are skipped
     #[arg(long, value_name = "DIGITS")]
     hex: Option<String>,
@@ -106,6 +109,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.base64.is_some() || args.quoted_printable.is_some() {
         return encode(&args);
     }
+    args.decoding.apply()?;
     if args.live {
         return live(&args);
     }

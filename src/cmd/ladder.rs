@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
+use super::decoding::Decoding;
 use super::output::{Color, Language, stdout};
 use super::progress::Progress;
 use super::selection::Selection;
@@ -46,6 +47,8 @@ pub struct Args {
     udp: bool,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    decoding: Decoding,
     /// Only the packets that this display filter wants (Wireshark's language)
     #[arg(short = 'Y', long = "where", value_name = "FILTER")]
     display_filter: Option<String>,
@@ -66,6 +69,7 @@ pub struct Args {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     let filter = args.display_filter.as_deref().map(Filter::parse).transpose()?;
     let mut ladder = Ladder::new(args.language.words());
     if args.outside.is_some() {

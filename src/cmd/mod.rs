@@ -11,6 +11,7 @@ pub mod compare;
 pub mod completions;
 pub mod consent;
 pub mod conversations;
+mod decoding;
 pub mod demo;
 pub mod doctor;
 pub mod exercises;

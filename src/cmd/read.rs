@@ -5,6 +5,7 @@ use std::io::IsTerminal;
 use anyhow::Context;
 
 use super::Exit;
+use super::decoding::Decoding;
 use super::input::Input;
 use super::output::{Counted, Limited, Output};
 use super::progress::Progress;
@@ -24,6 +25,8 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
+    decoding: Decoding,
+    #[command(flatten)]
     output: Output,
     #[command(flatten)]
     save: Save,
@@ -33,6 +36,7 @@ pub struct Args {
 const FEW: u64 = 10_000;
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     args.input.required()?;
     args.selection.check()?;
     let filter = args.output.filter()?;

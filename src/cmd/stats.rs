@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
+use super::decoding::Decoding;
 use super::input::Input;
 use super::output::{Color, stdout};
 use super::progress::Progress;
@@ -24,6 +25,8 @@ pub struct Args {
     input: Input,
     #[command(flatten)]
     selection: Selection,
+    #[command(flatten)]
+    decoding: Decoding,
     /// One JSON object with all figures
     #[arg(long)]
     json: bool,
@@ -48,6 +51,7 @@ impl Sink for Gather {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     args.input.required()?;
     let mut source = args.selection.before(args.input.open()?)?;
     let mut source = Progress::new(&mut source);
