@@ -87,7 +87,9 @@ fn asks_whether_protocols_and_fields_are_there() {
         ("tcp.options.mss_val", "s"),
         ("tcp.flags.syn", "sr"),
         ("!tcp.options.mss_val", "rmt"),
-        ("data", "rmt"),
+        ("data", "mt"),
+        ("http", "r"),
+        ("http.request.method == \"GET\"", "r"),
     ]);
 }
 

@@ -19,7 +19,8 @@ use std::str::FromStr;
 use std::sync::OnceLock;
 
 use super::{
-    At, Protocol, Stop, Value, Walk, dhcp, ftp, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet, tftp, tls,
+    At, Protocol, Stop, Value, Walk, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet,
+    tftp, tls,
 };
 
 /// The transport below an application.
@@ -188,6 +189,70 @@ pub static ROWS: &[Row] = &[
         look: tls::look,
         decode: tls::decode,
         tell: tls::tell,
+    },
+    Row {
+        protocol: Protocol::Dns,
+        over: Over::Tcp,
+        ports: &[53],
+        anywhere: &[],
+        look: dns::look_tcp,
+        decode: dns::decode_tcp,
+        tell: dns::tell,
+    },
+    Row {
+        protocol: Protocol::Mdns,
+        over: Over::Udp,
+        ports: &[5353],
+        anywhere: &[],
+        look: dns::look,
+        decode: dns::decode_mdns,
+        tell: dns::tell,
+    },
+    Row {
+        protocol: Protocol::Llmnr,
+        over: Over::Udp,
+        ports: &[5355],
+        anywhere: &[],
+        look: dns::look,
+        decode: dns::decode_llmnr,
+        tell: dns::tell,
+    },
+    Row {
+        protocol: Protocol::Netbios,
+        over: Over::Udp,
+        ports: &[137],
+        anywhere: &[],
+        look: dns::look_netbios,
+        decode: dns::decode_netbios,
+        tell: dns::tell,
+    },
+    Row {
+        protocol: Protocol::Http,
+        over: Over::Tcp,
+        ports: http::PORTS,
+        anywhere: &[(b'A', b'Z')],
+        look: http::look,
+        decode: http::decode,
+        tell: http::tell,
+    },
+    Row {
+        protocol: Protocol::Ssdp,
+        over: Over::Udp,
+        ports: &[http::SSDP],
+        anywhere: &[],
+        look: http::look,
+        decode: http::decode_ssdp,
+        tell: http::tell,
+    },
+    // Known on every port: behind those that have one of their own.
+    Row {
+        protocol: Protocol::Dns,
+        over: Over::Udp,
+        ports: &[53],
+        anywhere: &[(0, 255)],
+        look: dns::look,
+        decode: dns::decode,
+        tell: dns::tell,
     },
 ];
 

@@ -52,7 +52,7 @@ impl<'a> Made<'a> {
 
 impl std::fmt::Debug for Made<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Made({})", String::from_utf8_lossy(&self.text()).escape_debug())
+        write!(f, "{}", String::from_utf8_lossy(&self.text()).escape_debug())
     }
 }
 

@@ -12,12 +12,14 @@ pub mod build;
 pub mod checksum;
 pub mod dhcp;
 mod dispatch;
+pub mod dns;
 pub mod ethernet;
 pub mod field;
 pub mod fragment;
 pub mod frame;
 pub mod ftp;
 pub mod gre;
+pub mod http;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
@@ -304,9 +306,16 @@ impl<'a> Walk<'a, '_> {
 
     /// The next `length` bytes are the part of a message of `protocol` that lies here: text, which may go on in other
     /// segments.
-    #[allow(dead_code)] // The protocols of text are to come.
     fn text(&mut self, protocol: Protocol, length: usize) -> Result<(), Stop> {
         self.push(protocol, length.min(self.rest().len()))
+    }
+
+    /// What is left behind the messages of an application: data, or nothing.
+    fn payload_behind(&mut self) -> Stop {
+        match self.payload() {
+            Stop::End => Stop::Payload,
+            stop => stop,
+        }
     }
 
     /// The rest is an application's: one [`Protocol::Data`] layer, or nothing where there is none.

@@ -1,8 +1,9 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, dhcp, ethernet, frame, ftp, gre, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls, mqtt, ndp, nsh,
-    ntp, pim, pop, ppp, resp, sll, smtp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp, vlan, vxlan,
+    Field, arp, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls,
+    mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, sll, smtp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp, vlan,
+    vxlan,
 };
 
 macro_rules! protocols {
@@ -104,5 +105,11 @@ protocols! {
     Syslog "syslog" "Messages of logs" syslog::FIELDS;
     Mqtt "mqtt" "MQTT" mqtt::FIELDS;
     Tls "tls" "Transport Layer Security" tls::FIELDS;
+    Dns "dns" "Domain Name System" dns::FIELDS;
+    Mdns "mdns" "Multicast DNS" dns::FIELDS;
+    Llmnr "llmnr" "Link-local Multicast Name Resolution" dns::FIELDS;
+    Netbios "nbns" "NetBIOS Name Service" dns::NETBIOS_FIELDS;
+    Http "http" "Hypertext Transfer Protocol" http::FIELDS;
+    Ssdp "ssdp" "Simple Service Discovery Protocol" http::FIELDS;
     Data "data" "Data" frame::DATA_FIELDS;
 }

@@ -274,6 +274,12 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Syslog => "SYSLOG",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
+        Protocol::Dns => "DNS",
+        Protocol::Http => "HTTP",
+        Protocol::Ssdp => "SSDP",
+        Protocol::Mdns => "mDNS",
+        Protocol::Llmnr => "LLMNR",
+        Protocol::Netbios => "NBNS",
         Protocol::Frame | Protocol::Data => "?",
     }
 }

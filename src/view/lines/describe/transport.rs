@@ -145,7 +145,14 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) -> Option<(Prot
     let (mut role, mut count, mut told) = (Role::Data, 0, Vec::new());
     for at in packet.each().skip(first.index) {
         told.clear();
-        let Some(tone) = application::tell(&at, &mut told) else { continue };
+        let Some(tone) = application::tell(&at, &mut told) else {
+            // A body, behind the message that it belongs to.
+            if (1..=MESSAGES).contains(&count) && is_text(at.bytes()) {
+                out.push(b' ');
+                quote(at.bytes(), TEXT, out);
+            }
+            continue;
+        };
         if tone == Tone::Trouble {
             role = Role::Trouble;
         }
