@@ -58,7 +58,8 @@ fn decode<S: Source + ?Sized>(
         }
         number += 1;
         let frame = Frame { number, ..source.frame() };
-        let packet = wire::decode(frame, &mut layers);
+        // The table follows transports; who sees no packets sees no applications.
+        let packet = if all { wire::decode(frame, &mut layers) } else { wire::decode_transport(frame, &mut layers) };
         let hint = seeker.hint(&packet);
         if all || hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
             batch.add(&packet);

@@ -69,6 +69,7 @@ impl Walk<'_, '_> {
             Next::Protocol(numbers::TCP) => tcp::decode(self),
             Next::Protocol(numbers::UDP) => udp::decode(self),
             Next::Payload => Err(self.payload()),
+            Next::Application(..) if !self.applications => Err(self.payload()),
             Next::Application(over, ports) => Err(application::decode(self, over, ports)),
             Next::EtherType(number) => self.ether_type(number),
             Next::Protocol(number) => self.protocol(number),

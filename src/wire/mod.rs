@@ -190,11 +190,23 @@ impl From<Address> for std::net::IpAddr {
 /// Decodes a frame by its link type, never by guessing from the bytes.
 #[inline]
 pub fn decode<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Packet<'a> {
+    walk(frame, layers, true)
+}
+
+/// As [`decode`], for those who want nothing of applications: what they say stays [`Protocol::Data`].
+#[inline]
+pub fn decode_transport<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Packet<'a> {
+    walk(frame, layers, false)
+}
+
+#[inline]
+fn walk<'a>(frame: Frame<'a>, layers: &'a mut Layers, applications: bool) -> Packet<'a> {
     layers.0.clear();
-    let wire = (frame.length as usize).max(frame.data.len());
-    let mut walk = Walk { data: frame.data, at: 0, end: wire, quoted: false, fragment: false, layers: &mut layers.0 };
+    let end = (frame.length as usize).max(frame.data.len());
+    let (data, layers) = (frame.data, &mut layers.0);
+    let mut walk = Walk { data, at: 0, end, quoted: false, fragment: false, applications, layers };
     let stop = walk.run(frame.link);
-    Packet { frame, layers: &layers.0, stop }
+    Packet { frame, layers: walk.layers, stop }
 }
 
 /// Where the decoder stands in the frame, and what it has found so far.
@@ -209,6 +221,8 @@ pub(crate) struct Walk<'a, 'l> {
     quoted: bool,
     /// Behind an IP header that says more fragments follow.
     fragment: bool,
+    /// What applications say is to be decoded too.
+    applications: bool,
     layers: &'l mut ArrayVec<Layer, MAX_LAYERS>,
 }
 

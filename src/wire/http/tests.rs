@@ -34,6 +34,16 @@ fn reads_the_start_line_and_the_headers() {
 }
 
 #[test]
+fn who_wants_no_applications_gets_data() {
+    let bytes = over(80, REQUEST);
+    let frame = Frame { link: LinkType::ETHERNET, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
+    let mut layers = Layers::new();
+    let packet = crate::wire::decode_transport(frame, &mut layers);
+    let protocols: Vec<Protocol> = packet.layers.iter().skip(1).map(|layer| layer.protocol).collect();
+    assert_eq!(protocols, [Ipv4, Tcp, Data]);
+}
+
+#[test]
 fn a_secret_is_not_shown() {
     for name in ["http.authorization", "http.request.line"] {
         let all = values(LinkType::ETHERNET, &over(80, REQUEST), name).concat();
