@@ -62,7 +62,8 @@ fn short_connections_are_the_servers_though_nobody_saw_their_sockets() {
 fn a_port_that_changes_hands_under_load_is_never_said_to_be_the_others() {
     let Some(mut shell) = Shell::start(CAST) else { return };
     let fields = "tcp.stream,tcp.srcport,tcp.flags.syn,tcp.flags.reset,data.data,netlab.process.src.name,netlab.process.dst.name";
-    shell.capture(&format!("--port 8005 -e {fields} > hands.txt"));
+    // As plain data: both servers speak of HTTP, and all their bytes are wanted.
+    shell.capture(&format!("--port 8005 --decode-as tcp.port==8005,data -e {fields} > hands.txt"));
     // A client asks all the time, another one counts, while two servers take turns.
     shell.run("(while [[ ! -e done ]]; do ask 127.0.0.1; done 2>/dev/null) & turns=0");
     shell.run(

@@ -116,11 +116,11 @@ static LESSONS: &[(&str, &[&str])] = &[
         "http-hello",
         &[
             "== one client after another",
-            "\"GET / HTTP/1.0\\r\\n\\r\\n\"",
+            "GET / HTTP/1.0",
             "closing: client is done sending",
             "Hello world ▐",
             "== one thread and a selector",
-            "\"GET / HTTP/1.0\\r\\n\\r\\n\"",
+            "GET / HTTP/1.0",
             "Hello world ▐",
             "closing: client is done sending",
         ],
