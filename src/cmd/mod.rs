@@ -27,6 +27,7 @@ pub mod interfaces;
 pub mod lab;
 pub mod ladder;
 pub mod made;
+pub mod messages;
 pub mod multicast;
 pub mod nat;
 pub mod output;

@@ -15,6 +15,7 @@ pub mod heartbeat;
 mod icmp;
 pub mod key;
 pub mod matching;
+pub mod message;
 pub mod multicast;
 mod programs;
 pub mod state;

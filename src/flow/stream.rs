@@ -174,6 +174,8 @@ pub struct Assembler {
     client: Half,
     server: Half,
     limit: usize,
+    /// How much of what was handed out is kept, each way.
+    history: usize,
 }
 
 /// `--max-stream` where nobody says otherwise.
@@ -182,7 +184,19 @@ pub const LIMIT: usize = 64 << 20;
 impl Assembler {
     /// Keeps at most `limit` bytes: what waits behind holes, and a little of what was handed out, to compare copies.
     pub fn new(limit: usize) -> Self {
-        Self { client: Half::new(true), server: Half::new(false), limit }
+        Self { client: Half::new(true), server: Half::new(false), limit, history: limit / 8 }
+    }
+
+    /// As [`new`](Self::new), without comparing copies: nothing of what was handed out is kept.
+    pub fn without_copies(limit: usize) -> Self {
+        Self { history: 0, ..Self::new(limit) }
+    }
+
+    /// Gives up all holes: nothing is kept any more.
+    pub fn relieve(&mut self, take: &mut Take<'_>) {
+        while self.client.give_up(Why::Limit, take) || self.server.give_up(Why::Limit, take) {}
+        self.client.forget(0);
+        self.server.forget(0);
     }
 
     /// Bytes kept, with what it costs to keep them.
@@ -231,7 +245,7 @@ impl Assembler {
 
     /// Gives up holes until what is kept fits; the side that keeps more goes first.
     fn bound(&mut self, take: &mut Take<'_>) {
-        let history = self.limit / 8;
+        let history = self.history;
         while self.client.gives_up_for_number(take) || self.server.gives_up_for_number(take) {}
         self.client.forget(history);
         self.server.forget(history);

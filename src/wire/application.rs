@@ -403,6 +403,20 @@ impl Choice {
     }
 }
 
+/// The application whose message begins with `data`, as [`decode`] chooses it for a packet that begins so.
+///
+/// For streams, where a message may begin in one segment and go on in others. Ports are source and destination.
+pub fn of(over: Over, data: &[u8], ports: [u16; 2]) -> Option<Protocol> {
+    let [source, destination] = ports;
+    let choice = choice();
+    let gate = match over {
+        Over::Udp => &choice.udp,
+        Over::Tcp => &choice.tcp,
+    };
+    let let_in = gate.lets_in(source, destination, *data.first()?);
+    let_in.then(|| choice.row(over, data, data.len(), ports)).flatten().map(|row| row.protocol)
+}
+
 /// Decodes what a datagram or a segment carries; bytes of no application that is known are [`Protocol::Data`].
 #[inline]
 pub(super) fn decode(walk: &mut Walk<'_, '_>, over: Over, ports: [u16; 2]) -> Stop {

@@ -20,20 +20,20 @@ pub use fields::FIELDS;
 pub const PORTS: &[u16] = &[80, 3128, 8000, 8008, 8080, 8088];
 pub const SSDP: u16 = 1900;
 /// Bytes of a start line, and lines of a head, that are looked at.
-const LONGEST_LINE: usize = 8192;
+pub const LONGEST_LINE: usize = 8192;
 const MOST_LINES: usize = 128;
 /// Letters of a method.
 const LONGEST_METHOD: usize = 20;
 
 /// The line that a message begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Start<'a> {
+pub enum Start<'a> {
     Request { method: &'a [u8], uri: &'a [u8], version: &'a [u8] },
     Response { version: &'a [u8], code: u16, phrase: &'a [u8] },
 }
 
 /// The first line without its end, and whether it has one.
-fn line(data: &[u8]) -> (&[u8], bool) {
+pub fn line(data: &[u8]) -> (&[u8], bool) {
     let seen = data.get(..LONGEST_LINE).unwrap_or(data);
     match memchr::memchr(b'\n', seen) {
         Some(end) => {
@@ -59,7 +59,7 @@ fn is_version(text: &[u8]) -> bool {
 
 impl<'a> Start<'a> {
     /// Reads a line that is one; `None` where it is not. A line that is not whole may lack what comes last.
-    fn read(line: &'a [u8]) -> Option<Self> {
+    pub fn read(line: &'a [u8]) -> Option<Self> {
         if line.starts_with(b"HTTP/") {
             let (version, rest) = split(line);
             let (code, phrase) = split(rest);
@@ -118,7 +118,7 @@ fn is_known(method: &[u8]) -> bool {
 }
 
 /// Whether a message begins here: on a port of HTTP by a method's name, anywhere by the version in its first line.
-fn begins(data: &[u8], on_port: bool) -> bool {
+pub fn begins(data: &[u8], on_port: bool) -> bool {
     if data.starts_with(b"HTTP/1.") {
         return data.get(8).is_none_or(|byte| *byte == b' ');
     }
@@ -148,7 +148,7 @@ fn head(data: &[u8]) -> usize {
 }
 
 /// The header lines of a head: name and value, blanks around it left out.
-fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+pub fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let lines = head.split(|byte| *byte == b'\n').skip(1).take(MOST_LINES);
     lines.filter_map(|line| {
         let colon = memchr::memchr(b':', line)?;
@@ -157,7 +157,7 @@ fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// The value of the first header with this name.
-fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
+pub fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
     headers(head).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
 }
 

@@ -18,6 +18,11 @@ const COMMANDS: &[&str] = &[
     "ETRN", "AUTH", "STARTTLS", "XCLIENT", "XFORWARD", "BURL",
 ];
 
+/// Whether a word is a command of the protocol.
+pub fn is_command(word: &[u8]) -> bool {
+    line::is_one_of(word, COMMANDS)
+}
+
 pub(super) fn look(look: &Look<'_>) -> bool {
     line::is_text(look)
 }

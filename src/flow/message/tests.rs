@@ -1,0 +1,403 @@
+//! Messages are the same however TCP cuts them, and what is missing is told.
+
+use proptest::prelude::*;
+
+use super::collect::Collector;
+use super::*;
+use crate::flow::key::{Direction, Key};
+use crate::flow::stream::Segment;
+use crate::wire::tcp::Flags;
+
+/// What one side says next.
+#[derive(Clone, Debug)]
+struct Say {
+    from_client: bool,
+    bytes: Vec<u8>,
+}
+
+fn client(bytes: impl AsRef<[u8]>) -> Say {
+    Say { from_client: true, bytes: bytes.as_ref().to_vec() }
+}
+
+fn server(bytes: impl AsRef<[u8]>) -> Say {
+    Say { from_client: false, bytes: bytes.as_ref().to_vec() }
+}
+
+/// A connection to a port, fed segment by segment.
+struct Wire {
+    collector: Collector,
+    frame: u64,
+    sent: [u32; 2],
+}
+
+impl Wire {
+    fn to(port: u16) -> Self {
+        let mut collector = Collector::new(Limits::default());
+        collector.connection(0, Key::of_ports(port), Direction::Up, true);
+        let mut wire = Self { collector, frame: 0, sent: [1, 1] };
+        for from_client in [true, false] {
+            wire.frame += 1;
+            wire.segment(from_client, Flags::SYN, 0, &[]);
+        }
+        wire
+    }
+
+    fn segment(&mut self, from_client: bool, flag: u16, sequence: u32, data: &[u8]) {
+        let acknowledgment = self.sent[usize::from(from_client)];
+        self.collector.segment(
+            0,
+            &Segment {
+                from_client,
+                frame: self.frame,
+                time: None,
+                flags: Flags(flag | Flags::ACK),
+                sequence,
+                acknowledgment,
+                length: data.len() as u32,
+                data,
+            },
+        );
+    }
+
+    /// Sends bytes in one segment; a lost one is not captured.
+    fn send(&mut self, from_client: bool, data: &[u8], captured: bool) {
+        self.frame += 1;
+        let sequence = self.sent[usize::from(!from_client)];
+        if captured {
+            self.segment(from_client, Flags::PSH, sequence, data);
+        }
+        self.sent[usize::from(!from_client)] += data.len() as u32;
+    }
+
+    fn close(mut self) -> Vec<Message> {
+        for from_client in [true, false] {
+            self.frame += 1;
+            let sequence = self.sent[usize::from(!from_client)];
+            self.segment(from_client, Flags::FIN, sequence, &[]);
+        }
+        self.collector.finish().messages
+    }
+}
+
+/// An exchange in segments of the sizes given, over and over.
+fn exchange(port: u16, said: &[Say], sizes: &[usize]) -> Vec<Message> {
+    let mut wire = Wire::to(port);
+    let mut sizes = sizes.iter().copied().cycle();
+    for Say { from_client, bytes } in said {
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(sizes.next().unwrap_or(usize::MAX).clamp(1, rest.len()));
+            wire.send(*from_client, now, true);
+            rest = later;
+        }
+    }
+    wire.close()
+}
+
+/// What does not depend on how it was cut.
+fn essence(messages: &[Message]) -> Vec<(u32, bool, u64, What, Body)> {
+    let of = |message: &Message| {
+        (message.number, message.from_client, message.place.offset, message.what.clone(), message.body.clone())
+    };
+    messages.iter().map(of).collect()
+}
+
+fn told(messages: &[Message]) -> Vec<String> {
+    let tell = |message: &Message| {
+        let mut out = Vec::new();
+        message.tell(&mut out);
+        String::from_utf8_lossy(&out).into_owned()
+    };
+    messages.iter().map(tell).collect()
+}
+
+const ALL: &[usize] = &[usize::MAX];
+
+#[test]
+fn pairs_responses_with_requests_and_finds_their_bodies() {
+    let said = [
+        client(
+            "GET /a HTTP/1.1\r\nHost: x\r\n\r\nHEAD /b HTTP/1.1\r\n\r\nPOST /c HTTP/1.1\r\nContent-Length: 3\r\n\r\nxyz",
+        ),
+        server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"),
+        server("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n"),
+        server("HTTP/1.1 100 Continue\r\n\r\n"),
+        server("HTTP/1.1 201 Created\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n0\r\nTrailer: t\r\n\r\n"),
+        client("GET /d HTTP/1.0\r\n\r\n"),
+        server("HTTP/1.0 200 OK\r\n\r\nuntil the close"),
+    ];
+    let messages = exchange(80, &said, ALL);
+    assert_eq!(
+        told(&messages),
+        [
+            "GET /a",
+            "HEAD /b",
+            "POST /c, 3 bytes",
+            "200 OK to GET /a, 5 bytes",
+            "200 OK to HEAD /b",
+            "100 Continue to POST /c",
+            "201 Created to POST /c, 3 bytes",
+            "GET /d",
+            "200 OK to GET /d, 15 bytes",
+        ]
+    );
+    let What::Request { answer, .. } = &messages[2].what else { panic!("{:?}", messages[2]) };
+    assert_eq!(*answer, Some(7));
+    assert_eq!(messages[6].body.data, b"abc");
+    assert!(messages.iter().all(|message| message.body.is_complete()), "{messages:#?}");
+    let What::Response { asked: Some(asked), code: 200, .. } = &messages[3].what else { panic!("{:?}", messages[3]) };
+    assert_eq!((asked.number, asked.host.as_slice()), (1, &b"x"[..]));
+}
+
+#[test]
+fn http_is_found_on_any_port_and_ends_where_another_protocol_begins() {
+    let said = [
+        client("GET /chat HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+        server("HTTP/1.1 101 Switching Protocols\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+        client("GET / HTTP/1.1\r\n\r\n"),
+    ];
+    for sizes in [ALL, &[1], &[7]] {
+        let messages = exchange(9999, &said, sizes);
+        assert_eq!(told(&messages), ["GET /chat", "101 Switching Protocols to GET /chat"]);
+    }
+    let tunnel = [
+        client("CONNECT x:443 HTTP/1.1\r\n\r\n"),
+        server("HTTP/1.1 200 Connection established\r\n\r\n"),
+        client("GET / HTTP/1.1\r\n\r\n"),
+    ];
+    assert_eq!(exchange(8080, &tunnel, ALL).len(), 2);
+    assert_eq!(exchange(9999, &[client("what is this"), server("nothing known")], ALL), []);
+}
+
+#[test]
+fn a_gap_is_told_and_what_lies_behind_it_is_found_again() {
+    let mut wire = Wire::to(80);
+    wire.send(true, b"GET /a HTTP/1.1\r\n\r\n", true);
+    wire.send(false, b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc", true);
+    wire.send(false, b"def", false);
+    wire.send(false, b"ghi", true);
+    wire.send(true, b"GET /b HTTP/1.1\r\n\r\n", true);
+    wire.send(false, b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nabc", true);
+    wire.send(false, b"defHTTP/1.1 404 Not Found\r\n\r\n", false);
+    wire.send(true, b"GET /c HTTP/1.1\r\n\r\n", true);
+    wire.send(false, b"no start line", true);
+    wire.send(false, b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx", true);
+    let messages = wire.close();
+    let responses: Vec<_> = messages.iter().filter(|message| !message.from_client).collect();
+    assert_eq!(responses[0].body.data, b"abc\0\0\0ghi");
+    assert_eq!(responses[0].body.gaps, [Gap { at: 3, length: 3 }]);
+    assert_eq!((responses[1].body.data.as_slice(), responses[1].body.missing()), (&b"abc\0\0\0"[..], 3));
+    assert_eq!(told(&messages)[5], "200 OK to GET /c, 1 byte");
+    assert!(responses[2].body.is_complete() && responses.len() == 3);
+}
+
+#[test]
+fn what_the_capture_ends_in_is_incomplete() {
+    let cases = [
+        ("Content-Length: 10\r\n\r\nabc", End::Cut { missing: Some(7) }),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", End::Cut { missing: None }),
+        ("Content-Len", End::Head),
+        ("Transfer-Encoding: chunked\r\n\r\n3\r\nabcxyz", End::Broken("a chunk is longer than its size")),
+    ];
+    for (rest, end) in cases {
+        let said = [client("GET / HTTP/1.1\r\n\r\n"), server(format!("HTTP/1.1 200 OK\r\n{rest}"))];
+        assert_eq!(exchange(80, &said, ALL)[1].body.end, end, "{rest}");
+    }
+    // Until the close, and nobody saw one.
+    let mut wire = Wire::to(80);
+    wire.send(false, b"HTTP/1.1 200 OK\r\n\r\nabc", true);
+    assert_eq!(wire.collector.finish().messages[0].body.end, End::Cut { missing: None });
+}
+
+const LETTER: &str = "From: a\r\nSubject: x\r\nContent-Type: text/plain\r\n\r\nHi\r\n.\r\n..\r\n";
+
+/// As it is sent.
+fn dotted(letter: &str) -> String {
+    let lines = letter.split_inclusive("\r\n");
+    lines.map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() }).collect::<String>()
+        + ".\r\n"
+}
+
+fn smtp() -> Vec<Say> {
+    vec![
+        server("220 mail\r\n"),
+        client("EHLO x\r\n"),
+        server("250-mail\r\n250-AUTH PLAIN\r\n250 PIPELINING\r\n"),
+        client("AUTH PLAIN\r\n"),
+        server("334 \r\n"),
+        client("REFUQQ==\r\n"),
+        server("235 good\r\n"),
+        client("MAIL FROM:<a@x> SIZE=3\r\nRCPT TO:<b@y>\r\nRCPT TO:<no@y>\r\nRCPT TO:<c@y>\r\nDATA\r\n"),
+        server("250 ok\r\n250 ok\r\n550 no\r\n251 ok\r\n354 go\r\n"),
+        client(dotted(LETTER)),
+        server("250 taken\r\n"),
+        client("MAIL FROM:<>\r\nRCPT TO:<b@y>\r\nBDAT 4\r\nDATABDAT 3 LAST\r\n.\r\nMAIL FROM:<q@x>\r\nDATA\r\n"),
+        server("250 ok\r\n250 ok\r\n250 ok\r\n250 taken too\r\n250 ok\r\n503 no recipient\r\n"),
+        client("QUIT\r\n"),
+        server("221 bye\r\n"),
+    ]
+}
+
+#[test]
+fn reads_letters_with_their_envelopes() {
+    let messages = exchange(25, &smtp(), ALL);
+    assert_eq!(told(&messages), ["mail from a@x to b@y, c@y, 60 bytes", "mail to b@y, 7 bytes"]);
+    assert_eq!(messages[0].body.data, LETTER.as_bytes());
+    assert_eq!(messages[0].content_type(), Some(&b"text/plain"[..]));
+    assert_eq!(messages[1].body.data, b"DATA.\r\n");
+    let What::Mail(envelope) = &messages[0].what else { panic!("{:?}", messages[0]) };
+    assert_eq!(envelope.reply, b"250 taken");
+    assert!(messages.iter().all(|message| message.body.is_complete() && message.is_mail() && message.from_client));
+}
+
+#[test]
+fn a_letter_is_read_where_no_reply_was_captured() {
+    let said: Vec<Say> = smtp().into_iter().filter(|say| say.from_client).take(5).collect();
+    let messages = exchange(25, &said, ALL);
+    assert_eq!(messages[0].body.data, LETTER.as_bytes());
+    assert_eq!(told(&messages)[0], "mail from a@x to b@y, no@y, c@y, 60 bytes");
+}
+
+#[test]
+fn starttls_ends_the_reading() {
+    let said = [
+        server("220 mail\r\n"),
+        client("EHLO x\r\n"),
+        server("250 mail\r\n"),
+        client("STARTTLS\r\n"),
+        server("220 go\r\n"),
+        client("DATA\r\nthis is no letter\r\n.\r\n"),
+    ];
+    assert_eq!(exchange(25, &said, ALL), []);
+}
+
+#[test]
+fn a_letter_whose_end_lies_in_a_gap_ends_with_the_reply() {
+    let mut wire = Wire::to(25);
+    wire.send(false, b"220 mail\r\n", true);
+    wire.send(true, b"MAIL FROM:<a@x>\r\nDATA\r\n", true);
+    wire.send(false, b"250 ok\r\n354 go\r\n", true);
+    wire.send(true, b"Hi\r\n", true);
+    wire.send(true, b"there\r\n.\r\n", false);
+    wire.send(false, b"250 taken\r\n", true);
+    wire.send(true, b"MAIL FROM:<b@x>\r\nDATA\r\n", true);
+    wire.send(false, b"250 ok\r\n354 go\r\n", true);
+    wire.send(true, b"Ho\r\n.\r\n", true);
+    wire.send(false, b"250 taken\r\n", true);
+    let messages = wire.close();
+    assert_eq!(told(&messages), ["mail from a@x, 14 bytes, incomplete", "mail from b@x, 4 bytes"]);
+    assert_eq!(messages[0].body.gaps, [Gap { at: 4, length: 10 }]);
+}
+
+#[test]
+fn keeps_no_more_than_it_may() {
+    let said = [
+        client("GET / HTTP/1.1\r\n\r\n"),
+        server(format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000))),
+    ];
+    let mut wire = Wire::to(80);
+    wire.collector = {
+        let mut collector = Collector::new(Limits { kept: 10_000, body: 100, ..Limits::default() });
+        collector.connection(0, Key::of_ports(80), Direction::Up, true);
+        collector
+    };
+    for from_client in [true, false] {
+        wire.segment(from_client, Flags::SYN, 0, &[]);
+    }
+    for _ in 0..100 {
+        for Say { from_client, bytes } in &said {
+            wire.send(*from_client, bytes, true);
+        }
+    }
+    let found = wire.collector.finish();
+    assert!(found.messages.len() < 40 && found.left_out.messages > 160, "{:?}", found.left_out);
+    assert_eq!((found.messages[1].body.data.len(), found.messages[1].body.length), (100, 1000));
+}
+
+fn text() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(
+        prop_oneof![3 => any::<u8>(), 1 => Just(b'.'), 1 => Just(b'\r'), 1 => Just(b'\n'), 1 => b'0'..=b'f'],
+        0..200,
+    )
+}
+
+/// A request with its response: as they are sent, and the two bodies.
+fn asked() -> impl Strategy<Value = ([Vec<u8>; 2], [Vec<u8>; 2])> {
+    (text(), text(), 0..3u8, 1..60usize).prop_map(|(up, down, coding, size)| {
+        let request = format!("POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", up.len());
+        let mut response = b"HTTP/1.1 200 OK\r\n".to_vec();
+        match coding {
+            0 => response.extend_from_slice(format!("Content-Length: {}\r\n\r\n", down.len()).as_bytes()),
+            _ => {
+                response.extend_from_slice(b"Transfer-Encoding: chunked\r\n\r\n");
+                for chunk in down.chunks(size) {
+                    response.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+                    response.extend_from_slice(chunk);
+                    response.extend_from_slice(b"\r\n");
+                }
+                response.extend_from_slice(if coding == 1 { b"0\r\n\r\n" } else { b"0;e\r\nA: b\r\nC: d\r\n\r\n" });
+            }
+        }
+        if coding == 0 {
+            response.extend_from_slice(&down);
+        }
+        ([[request.into_bytes(), up.clone()].concat(), response], [up, down])
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn http_is_the_same_however_it_is_cut(
+        asked in proptest::collection::vec(asked(), 1..5),
+        pipelined: bool,
+        sizes in proptest::collection::vec(1..80usize, 1..6),
+    ) {
+        let mut said = Vec::new();
+        for ([request, response], _) in &asked {
+            said.push(client(request));
+            said.push(server(response));
+        }
+        if pipelined {
+            said.sort_by_key(|say| !say.from_client);
+        }
+        let whole = exchange(80, &said, ALL);
+        let cut = exchange(80, &said, &sizes);
+        prop_assert_eq!(essence(&cut), essence(&whole));
+        let mut bodies: Vec<_> = asked.iter().map(|(_, [up, _])| up.clone()).collect();
+        bodies.extend(asked.iter().map(|(_, [_, down])| down.clone()));
+        let of = |from_client| cut.iter().filter(move |message| message.from_client == from_client);
+        let read: Vec<_> = of(true).chain(of(false)).map(|message| message.body.data.clone()).collect();
+        prop_assert_eq!(read, bodies);
+        prop_assert!(cut.iter().all(|message| message.body.is_complete()));
+    }
+
+    #[test]
+    fn smtp_is_the_same_however_it_is_cut(sizes in proptest::collection::vec(1..30usize, 1..6)) {
+        let whole = exchange(25, &smtp(), ALL);
+        prop_assert_eq!(essence(&exchange(25, &smtp(), &sizes)), essence(&whole));
+    }
+
+    #[test]
+    fn nothing_hostile_panics(
+        said in proptest::collection::vec((any::<bool>(), text(), any::<bool>()), 0..20),
+        port in prop_oneof![Just(25u16), Just(80), Just(21), Just(110), Just(143), Just(9999)],
+        begun in 0..3usize,
+    ) {
+        let mut wire = Wire::to(port);
+        if port == 80 {
+            let heads = ["GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"];
+            wire.send(begun == 0, heads[begun].as_bytes(), true);
+        }
+        for (from_client, bytes, captured) in &said {
+            wire.send(*from_client, bytes, *captured);
+        }
+        for message in wire.close() {
+            let mut out = Vec::new();
+            message.tell(&mut out);
+            message.content(100);
+        }
+    }
+}
