@@ -2,6 +2,8 @@
 //! proptest in `cargo test` (tests/fuzz.rs), so that every machine runs them.
 #![allow(dead_code)]
 
+#[path = "applications.rs"]
+mod applications;
 #[path = "rendezvous.rs"]
 mod rendezvous;
 #[path = "streams.rs"]
@@ -12,6 +14,7 @@ mod stun;
 use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
 
+pub use applications::{applications, as_messages, prepare};
 use netlab::field::{self, Resolved};
 use netlab::filter::Filter;
 use netlab::flow::multicast::{Lans, message};
@@ -54,6 +57,7 @@ pub fn decode(input: &[u8]) {
 ///
 /// What a filter takes, its negation does not.
 pub fn filter(input: &[u8]) {
+    prepare();
     let end = input.iter().position(|byte| *byte == b'\n').unwrap_or(input.len());
     let (expression, frames) = input.split_at(end);
     let expression = String::from_utf8_lossy(expression);
@@ -186,6 +190,7 @@ impl Read for Drips {
 
 /// Shows every packet in one of the views, which `view` chooses; one at a time is what makes fuzzing fast.
 fn show(source: &mut dyn Source, view: u8) {
+    prepare();
     let colored = view >= 128;
     let palette = Palette::new(colored);
     let page = |width| Page { colored, width, json: false, text: Vec::new() };

@@ -22,6 +22,7 @@ const HEADERS: usize = 40;
 /// number and the acknowledgment, two bytes each (from their ISN on, the upper quarter reaches far away); the length;
 /// and what is odd: the low three bits change the bytes, the high five cut the frame.
 pub fn streams(input: &[u8]) {
+    super::prepare();
     for form in [Form::Text, Form::Hex, Form::Boundaries] {
         let page = Page { colored: false, width: None, json: false, text: Vec::new() };
         let mut checked = Checked {

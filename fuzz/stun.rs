@@ -16,6 +16,7 @@ const MOST_STEPS: usize = 20_000;
 /// `input` is taken three times: as a message and the attributes of one, as attributes of answers (one byte of length
 /// before each), and as packets (two bytes: side and length).
 pub fn stun(input: &[u8]) {
+    super::prepare();
     message(input);
     let draft = Draft::new(Class::Request, stun::BINDING, *b"netlab-fuzz!");
     let whole =

@@ -5,6 +5,7 @@
 mod bodies;
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use proptest::prelude::*;
 
@@ -20,6 +21,16 @@ fn captures() -> Vec<PathBuf> {
 
 fn frames_of(view: u8, path: &Path) -> Vec<u8> {
     bodies::as_frames(view, &mut netlab::io::file::open(path).expect("a capture of ours"))
+}
+
+fn messages_of(path: &Path) -> Vec<Vec<u8>> {
+    bodies::as_messages(&mut netlab::io::file::open(path).expect("a capture of ours"))
+}
+
+/// What applications say in all captures.
+fn messages() -> &'static [Vec<u8>] {
+    static MESSAGES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    MESSAGES.get_or_init(|| captures().iter().flat_map(|path| messages_of(path)).collect())
 }
 
 /// The input of `filter`: an expression, and the frames of a capture.
@@ -116,6 +127,28 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_bytes_are_read_as_what_applications_say(
+        row in any::<u8>(),
+        how in any::<u8>(),
+        said in prop::collection::vec(any::<u8>(), 0..1024),
+    ) {
+        bodies::applications(&[&[row, how], &said[..]].concat());
+    }
+
+    #[test]
+    fn changed_messages_of_applications_are_read(
+        which in any::<prop::sample::Index>(),
+        how in any::<u8>(),
+        changes in prop::collection::vec(change(), 0..8),
+    ) {
+        let mut message = messages()[which.index(messages().len())].clone();
+        message[1] = how;
+        // The row stays: what it reads is nearly what it knows.
+        let said = changed(message.split_off(2), &changes);
+        bodies::applications(&[message, said].concat());
+    }
+
+    #[test]
     fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
         bodies::files(&input);
     }
@@ -142,6 +175,17 @@ proptest! {
 }
 
 #[test]
+fn what_applications_say_is_read_whole_and_cut_anywhere() {
+    let messages = messages();
+    assert!(messages.len() > 200, "{} messages", messages.len());
+    for message in messages {
+        let step = 1 + message.len() / 24;
+        (2..=message.len()).step_by(step).for_each(|cut| bodies::applications(&message[..cut]));
+        bodies::applications(message);
+    }
+}
+
+#[test]
 fn every_capture_is_shown_whole_and_cut_anywhere() {
     for path in captures() {
         for view in (0..bodies::VIEWS).flat_map(|view| [view, 128 + view]) {
@@ -162,12 +206,16 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["decode", "files", "filter", "rendezvous", "streams", "stun"] {
+    for target in ["applications", "decode", "files", "filter", "rendezvous", "streams", "stun"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
     std::fs::write(corpus.join("rendezvous").join("meeting"), bodies::MEETING).expect("a seed");
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");
+        for (number, seed) in messages_of(&path).into_iter().enumerate() {
+            let name = format!("{}-{number}", name.to_string_lossy());
+            std::fs::write(corpus.join("applications").join(name), seed).expect("a seed");
+        }
         std::fs::copy(&path, corpus.join("files").join(name)).expect("a seed");
         for (number, expression) in bodies::EXPRESSIONS.iter().enumerate() {
             let seed = format!("{}-{number}", name.to_string_lossy());
