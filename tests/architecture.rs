@@ -48,6 +48,7 @@ const WRAPPED: &[(&str, &str)] = &[
     ("comfy_table", "view/"),
     ("hmac", "engine/rendezvous/"),
     ("sha2", "engine/rendezvous/"),
+    ("mail_parser", "flow/mime/"),
 ];
 
 /// Modules that read hostile bytes: nothing in them may panic, so clippy refuses what could.

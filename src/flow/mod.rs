@@ -16,6 +16,7 @@ mod icmp;
 pub mod key;
 pub mod matching;
 pub mod message;
+pub mod mime;
 pub mod multicast;
 mod programs;
 pub mod state;

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod doctor;
 mod error_queue;
 pub mod file;
+pub mod folder;
 pub mod groups;
 pub mod heartbeat;
 pub mod holder;

@@ -17,6 +17,7 @@ pub mod hex;
 pub mod json;
 pub mod lab;
 pub mod ladder;
+pub mod letter;
 pub mod lines;
 pub mod markdown;
 pub mod models;
