@@ -4,6 +4,8 @@
 
 #[path = "applications.rs"]
 mod applications;
+#[path = "letters.rs"]
+mod letters;
 #[path = "rendezvous.rs"]
 mod rendezvous;
 #[path = "streams.rs"]
@@ -15,6 +17,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
 
 pub use applications::{applications, as_messages, prepare};
+pub use letters::{LETTER, letters};
 use netlab::field::{self, Resolved};
 use netlab::filter::Filter;
 use netlab::flow::multicast::{Lans, message};

@@ -149,6 +149,16 @@ proptest! {
     }
 
     #[test]
+    fn arbitrary_and_changed_letters_are_taken_apart(
+        how in any::<u8>(),
+        input in prop::collection::vec(any::<u8>(), 0..512),
+        changes in prop::collection::vec(change(), 0..12),
+    ) {
+        bodies::letters(&[&[how], &input[..]].concat());
+        bodies::letters(&[&[how], &changed(bodies::LETTER.to_vec(), &changes)[..]].concat());
+    }
+
+    #[test]
     fn files_of_arbitrary_bytes_are_read(input in prop::collection::vec(any::<u8>(), 0..512)) {
         bodies::files(&input);
     }
@@ -206,9 +216,10 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["applications", "decode", "files", "filter", "rendezvous", "streams", "stun"] {
+    for target in ["applications", "decode", "files", "filter", "letters", "rendezvous", "streams", "stun"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
+    std::fs::write(corpus.join("letters").join("letter"), [b"0", bodies::LETTER].concat()).expect("a seed");
     std::fs::write(corpus.join("rendezvous").join("meeting"), bodies::MEETING).expect("a seed");
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");

@@ -1,5 +1,7 @@
 //! `netlab explain`: one packet, its headers drawn as their RFCs draw them, every field in words, checksums worked out.
 
+mod message;
+
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -27,7 +29,7 @@ use crate::wire::Protocol;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Capture file (pcap, pcapng, gzip of either); - is standard input
-    #[arg(value_name = "FILE", required_unless_present_any = ["hex", "live", "base64", "quoted_printable"], conflicts_with_all = ["hex", "live"])]
+    #[arg(value_name = "FILE", required_unless_present_any = ["hex", "live", "base64", "quoted_printable", "mail"], conflicts_with_all = ["hex", "live"])]
     file: Option<PathBuf>,
     /// Number of the packet in the file, from 1; with --port and the like, the first from there on that they take
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
@@ -54,14 +56,24 @@ pub struct Args {
     /// Show how a text becomes quoted-printable
     #[arg(long, value_name = "TEXT", conflicts_with_all = ["file", "hex", "live", "packet", "layers", "base64"])]
     quoted_printable: Option<String>,
+    /// Take apart the message with this number as the tree of its parts: a letter, what HTTP carries, a file; with
+    /// --stream, of the messages of that conversation
+    #[arg(long, value_name = "N", group = "letter", conflicts_with_all = ["hex", "live", "packet", "layers", "base64", "quoted_printable"], value_parser = clap::value_parser!(u32).range(1..))]
+    message: Option<u32>,
+    /// Take apart a letter that lies in a file (.eml) as the tree of its parts; - is standard input
+    #[arg(long, value_name = "FILE", group = "letter", conflicts_with_all = ["file", "hex", "live", "packet", "layers", "base64", "quoted_printable"])]
+    mail: Option<PathBuf>,
+    /// Keep what is attached to the letter in this directory, under names that are safe and not taken
+    #[arg(long, value_name = "DIR", requires = "letter")]
+    save: Option<PathBuf>,
     /// Tell a whole TCP conversation step by step instead: who does what, and why
-    #[arg(long, conflicts_with_all = ["hex", "live", "packet", "layers", "ascii"])]
+    #[arg(long, conflicts_with_all = ["hex", "live", "packet", "layers", "ascii", "letter"])]
     story: bool,
-    /// The conversation that --story tells (tcp.stream)
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "story")]
-    stream: u32,
-    /// Tell every step of it, however many there are
-    #[arg(long, requires = "story")]
+    /// The conversation that --story tells (tcp.stream; 0 otherwise), or that --message looks at (all otherwise)
+    #[arg(long, value_name = "N", conflicts_with_all = ["hex", "live", "packet", "mail"])]
+    stream: Option<u32>,
+    /// Tell every step of a story, show every line of a letter, however many there are
+    #[arg(long)]
     all: bool,
     #[command(flatten)]
     language: Language,
@@ -109,6 +121,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.base64.is_some() || args.quoted_printable.is_some() {
         return encode(&args);
     }
+    if let Some(path) = &args.mail {
+        return message::of_file(&args, path);
+    }
     args.decoding.apply()?;
     if args.live {
         return live(&args);
@@ -123,6 +138,12 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
             let mut source = if path.as_os_str() == "-" { file::open_stdin()? } else { file::open(path)? };
             if args.story {
                 return tell(&args, &mut source, &path.display().to_string());
+            }
+            if let Some(number) = args.message {
+                return message::of_capture(&args, &mut source, &path.display().to_string(), number);
+            }
+            if args.stream.is_some() {
+                bail!("--stream goes with --story or --message");
             }
             explain(&args, &mut source, &path.display().to_string())
         }
@@ -164,7 +185,8 @@ impl Args {
 
 /// Tells one conversation; which packets belong to it, only the whole file says.
 fn tell(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit> {
-    let mut telling = Telling::new(args.stream, args.language.words());
+    let stream = args.stream.unwrap_or_default();
+    let mut telling = Telling::new(stream, args.language.words());
     let summary = pipeline::run(source, &mut FlowTable::new(), &mut args.selection.before(&mut telling)?)?;
     if telling.found() {
         let look = Look { width: args::width(), palette: Palette::new(args.color.on_stdout()), all: args.all };
@@ -174,7 +196,7 @@ fn tell(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit
         return Err(failure.into());
     }
     if !telling.found() {
-        eprintln!("netlab: {name} has no TCP conversation {}; `netlab conversations` lists them", args.stream);
+        eprintln!("netlab: {name} has no TCP conversation {stream}; `netlab conversations` lists them");
         return Ok(Exit::No);
     }
     Ok(Exit::Done)

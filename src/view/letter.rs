@@ -5,7 +5,6 @@
 
 use super::encoding;
 use super::escape;
-use super::hex;
 use super::style::{Palette, Role};
 use super::tree::plural;
 use super::words::Words;
@@ -23,6 +22,8 @@ const MARKS: usize = 8;
 const MARK: usize = 24;
 /// Bytes that are shown of what is no text.
 const BEGINNING: usize = 16;
+/// Columns of base64 drawn.
+const DRAWING: usize = 54;
 /// Columns of text at least, however deep it lies.
 const NARROWEST: usize = 24;
 
@@ -40,8 +41,11 @@ pub struct Look {
 
 /// Writes the tree of a letter.
 pub fn write(letter: &Letter<'_>, look: &Look, out: &mut Vec<u8>) {
+    let is_encoded = |part: &Part<'_>| part.is_leaf() && part.encoding == Encoding::Base64 && !part.body.is_empty();
+    let drawn = letter.parts.iter().position(is_encoded);
     for (index, part) in letter.parts.iter().enumerate() {
-        let mut page = Page { look, margins: margins(letter, index, look), out };
+        let is_drawn = look.all || drawn == Some(index);
+        let mut page = Page { look, margins: margins(letter, index, look), is_drawn, out };
         page.part(part);
     }
 }
@@ -72,6 +76,8 @@ fn margins(letter: &Letter<'_>, index: usize, look: &Look) -> [String; 2] {
 struct Page<'p> {
     look: &'p Look,
     margins: [String; 2],
+    /// Its base64 is drawn: the first of a letter is enough to see how it is done.
+    is_drawn: bool,
     out: &'p mut Vec<u8>,
 }
 
@@ -124,9 +130,8 @@ impl Page<'_> {
                         self.words(Role::Faint, &said, 1);
                     }
                 }
-                self.line(Role::Plain, "");
             }
-            Content::Letter => self.line(Role::Plain, ""),
+            Content::Letter => {}
         }
     }
 
@@ -174,9 +179,9 @@ impl Page<'_> {
         for field in part.head.fields.iter().take(shown) {
             let name = shortened(field.name);
             let value = shortened(&unfolded(field.value));
-            self.words(Role::Plain, &format!("{name}: {value}"), name.chars().count() + 2);
+            self.words(Role::Plain, &format!("{name}: {value}"), 4);
             if let Some(decoded) = field.decoded() {
-                self.words(Role::Data, &format!("  that is: {}", shortened(decoded.as_bytes())), 11);
+                self.words(Role::Data, &format!("  that is: {}", shortened(decoded.as_bytes())), 6);
             }
         }
         let left = part.head.fields.len().saturating_sub(shown);
@@ -206,13 +211,14 @@ impl Page<'_> {
         if part.kind.is_text() || !part.kind.is_said && text.is_ascii() && !text.contains(&0) {
             return self.text(&text);
         }
-        let mut line = Vec::new();
-        let beginning = decoded.get(..BEGINNING).unwrap_or(decoded);
-        let style = self.look.palette.style(Role::Data);
-        hex::plain_line(0, beginning, style, self.look.palette, &mut line);
-        self.line(Role::Plain, &String::from_utf8_lossy(&line));
-        if decoded.len() > BEGINNING {
-            self.line(Role::Faint, &format!("[{} more: --save DIR keeps them]", amount(decoded.len() - BEGINNING)));
+        let most = BEGINNING.min(self.room().saturating_sub(2) / 4);
+        let beginning = decoded.get(..most).unwrap_or(decoded);
+        let letter = |byte: &u8| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' };
+        let letters: String = beginning.iter().map(letter).collect();
+        self.line(Role::Data, &format!("{}  {letters}", digits(beginning)));
+        let left = decoded.len() - beginning.len();
+        if left > 0 {
+            self.line(Role::Faint, &format!("[{left} more {}: --save DIR keeps all]", plural(left, "byte")));
         }
         self.line(Role::Plain, "");
     }
@@ -221,10 +227,14 @@ impl Page<'_> {
     fn drawn(&mut self, decoded: &[u8]) {
         let Look { palette, ascii, words, .. } = *self.look;
         let look = encoding::Look { palette, width: self.room(), ascii, words };
-        let mut drawing = Vec::new();
         let group = decoded.get(..3).unwrap_or(decoded);
-        encoding::draw_base64(group, &look, &mut drawing);
-        String::from_utf8_lossy(&drawing).lines().for_each(|line| self.line(Role::Plain, line));
+        if self.is_drawn && self.room() >= DRAWING {
+            let mut drawing = Vec::new();
+            encoding::draw_base64(group, &look, &mut drawing);
+            String::from_utf8_lossy(&drawing).lines().for_each(|line| self.line(Role::Plain, line));
+        } else {
+            self.line(Role::Plain, &format!("{} stands for {}", encoding::base64(group), digits(group)));
+        }
         if decoded.len() > 3 {
             let left = (decoded.len() - 3).div_ceil(3);
             self.line(Role::Faint, &format!("[and {left} more {} of four characters]", plural(left, "group")));
@@ -247,13 +257,14 @@ impl Page<'_> {
             }
             rest = rest.get(length.max(1)..).unwrap_or_default();
         }
+        let width = seen.iter().map(|mark| mark.len()).max().unwrap_or_default();
         for mark in &seen {
             let bytes = crate::flow::mime::coding::quoted_printable(mark).0;
-            let digits = bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ");
+            let digits = digits(&bytes);
             let mut meant = Vec::new();
             escape::write(&part.text(&bytes).0, &mut meant);
             let (mark, meant) = (String::from_utf8_lossy(mark), String::from_utf8_lossy(&meant));
-            self.line(Role::Plain, &format!("{mark:<MARK$}  {digits:<MARK$}  {meant}"));
+            self.line(Role::Plain, &format!("{mark:<width$}  {digits:<width$}  {meant}"));
         }
         if !seen.is_empty() {
             self.line(Role::Plain, "");
@@ -278,7 +289,8 @@ impl Page<'_> {
                 shown += 1;
                 self.line(Role::Data, &row);
             }
-            if shown >= most.max(LINES) * 2 {
+            // Rows of a screen or two, however long the lines are.
+            if !self.look.all && shown >= LINES * 2 {
                 break;
             }
         }
@@ -292,6 +304,11 @@ impl Page<'_> {
 
 fn is_mark(bytes: &[u8]) -> bool {
     matches!(bytes, [b'=', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit())
+}
+
+/// `01 02 ce`.
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(" ")
 }
 
 fn amount(bytes: usize) -> String {
