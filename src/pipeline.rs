@@ -8,7 +8,7 @@ pub use ahead::run_ahead;
 pub use beside::Beside;
 
 use crate::filter::Filter;
-use crate::flow::{FlowTable, Known};
+use crate::flow::{FlowTable, Known, Summary as Conversation};
 use crate::frame::{Counts, Error, Frame, Interface, Source, Timestamp};
 use crate::process::Programs;
 use crate::wire::{self, Layers, Packet};
@@ -26,13 +26,13 @@ pub trait Sink {
     /// Takes a packet and what is known of it.
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next>;
 
-    /// Whether packets matter to it, or only what is known of them ([`Self::known`]). Constant.
+    /// Whether packets and what they mean matter to it, or only what the flow table counts. Constant.
     fn takes_packets(&self) -> bool {
         true
     }
 
-    /// Takes what is known of a packet, where packets do not matter.
-    fn known(&mut self, _known: &Known<'_>) -> std::io::Result<Next> {
+    /// Takes the conversations that had to leave with a packet, where packets do not matter.
+    fn departed(&mut self, _departed: &[Conversation]) -> std::io::Result<Next> {
         Ok(Next::GoOn)
     }
 
@@ -56,8 +56,8 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
         (**self).takes_packets()
     }
 
-    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
-        (**self).known(known)
+    fn departed(&mut self, departed: &[Conversation]) -> std::io::Result<Next> {
+        (**self).departed(departed)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -74,8 +74,8 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).takes_packets()
     }
 
-    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
-        (**self).known(known)
+    fn departed(&mut self, departed: &[Conversation]) -> std::io::Result<Next> {
+        (**self).departed(departed)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

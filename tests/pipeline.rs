@@ -4,37 +4,43 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use netlab::flow::{FlowTable, Known};
+use netlab::flow::{FlowTable, Known, Summary};
 use netlab::io::file;
 use netlab::pipeline::{self, Next, Sink};
 use netlab::wire::Packet;
 
-/// Writes down what is known of each packet; `packets`: whether it asks for the packets too.
+/// Writes down what is known of each packet, and the conversations that left.
+#[derive(Default)]
 struct Written {
-    packets: bool,
     lines: Vec<String>,
-}
-
-impl Written {
-    fn new(packets: bool) -> Self {
-        Self { packets, lines: Vec::new() }
-    }
+    departed: Vec<String>,
 }
 
 impl Sink for Written {
     fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        assert!(self.packets, "packets come only to those who take them");
         self.lines.push(format!("{:?} {:?} {:?}", known.facts, known.events, known.departed));
+        self.departed.extend(known.departed.iter().map(|left| format!("{left:?}")));
         Ok(Next::GoOn)
+    }
+}
+
+/// Wants no packets, only the conversations that left.
+#[derive(Default)]
+struct Counted {
+    departed: Vec<String>,
+}
+
+impl Sink for Counted {
+    fn packet(&mut self, _: &Packet<'_>, _: &Known<'_>) -> io::Result<Next> {
+        panic!("packets come only to those who take them");
     }
 
     fn takes_packets(&self) -> bool {
-        self.packets
+        false
     }
 
-    fn known(&mut self, known: &Known<'_>) -> io::Result<Next> {
-        assert!(!self.packets, "who takes packets gets packets");
-        self.lines.push(format!("{:?} {:?} {:?}", known.facts, known.events, known.departed));
+    fn departed(&mut self, departed: &[Summary]) -> io::Result<Next> {
+        self.departed.extend(departed.iter().map(|left| format!("{left:?}")));
         Ok(Next::GoOn)
     }
 }
@@ -55,18 +61,28 @@ fn table() -> FlowTable {
     table
 }
 
+/// The conversations that are still there.
+fn present(table: &FlowTable) -> Vec<String> {
+    table.conversations().map(|conversation| format!("{conversation:?}")).collect()
+}
+
 #[test]
-fn reading_ahead_knows_what_reading_knows_with_and_without_the_packets() {
+fn reading_ahead_knows_what_reading_knows_and_counting_counts_the_same() {
     for path in captures() {
-        let mut plain = Written::new(true);
-        let one = pipeline::run(&mut file::open(&path).expect("a capture"), &mut table(), &mut plain).expect("a run");
-        assert_eq!(one.frames, plain.lines.len() as u64, "{}", path.display());
-        for packets in [true, false] {
-            let mut ahead = Written::new(packets);
-            let mut source = file::open(&path).expect("a capture");
-            let other = pipeline::run_ahead(&mut source, &mut table(), &mut ahead).expect("a run");
-            assert!(plain.lines == ahead.lines, "{} differs, packets: {packets}", path.display());
-            assert_eq!(one.frames, other.frames);
-        }
+        let (mut plain, mut ahead, mut counted) = (Written::default(), Written::default(), Counted::default());
+        let mut tables = [table(), table(), table()];
+        let [first, second, third] = &mut tables;
+        let open = || file::open(&path).expect("a capture");
+        let one = pipeline::run(&mut open(), first, &mut plain).expect("a run");
+        let two = pipeline::run_ahead(&mut open(), second, &mut ahead).expect("a run");
+        let three = pipeline::run_ahead(&mut open(), third, &mut counted).expect("a run");
+        let name = path.display();
+        assert_eq!(one.frames, plain.lines.len() as u64, "{name}");
+        assert_eq!([one.frames, one.frames], [two.frames, three.frames], "{name}");
+        assert!(plain.lines == ahead.lines, "{name}: read ahead, packets mean something else");
+        assert_eq!(plain.departed, counted.departed, "{name}");
+        let [first, second, third] = tables.each_ref().map(present);
+        assert_eq!(first, second, "{name}");
+        assert_eq!(first, third, "{name}");
     }
 }

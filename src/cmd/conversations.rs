@@ -318,16 +318,16 @@ impl<'a> Watching<'a> {
 
 impl Sink for Watching<'_> {
     fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        self.known(known)
+        self.departed(known.departed)
     }
 
     fn takes_packets(&self) -> bool {
         false
     }
 
-    fn known(&mut self, known: &Known<'_>) -> std::io::Result<Next> {
+    fn departed(&mut self, departed: &[Summary]) -> std::io::Result<Next> {
         let wanted = |summary: &&Summary| summary.packets() > 0 && self.show.programs.takes_either(&summary.programs);
-        for summary in known.departed.iter().filter(wanted) {
+        for summary in departed.iter().filter(wanted) {
             self.show.line(summary, &mut self.buffer);
         }
         if self.buffer.len() >= BUFFER {

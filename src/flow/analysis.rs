@@ -159,7 +159,9 @@ pub fn before(a: u32, b: u32) -> bool {
 }
 
 /// Takes in the next segment of `sender` and says in `found`, empty until then, what it is.
-#[inline]
+///
+/// Always inlined, with what it calls: what nobody asks for is not worked out.
+#[inline(always)]
 pub fn analyse(
     sender: &mut Side,
     receiver: &mut Side,
@@ -210,7 +212,7 @@ pub fn analyse(
 
 impl Side {
     /// Marks what depends on the newest data and the window; whether it is an answer that ends the search.
-    #[inline]
+    #[inline(always)]
     fn answers(&mut self, receiver: &mut Side, segment: &Segment<'_>, marked: bool, found: &mut Analysis) -> bool {
         let marks = &mut found.marks.0;
         let (sequence, length) = (segment.sequence, segment.length);
@@ -267,7 +269,7 @@ impl Side {
     }
 
     /// Marks an acknowledgment that only repeats the one before.
-    #[inline]
+    #[inline(always)]
     fn duplicate(&mut self, segment: &Segment<'_>, marked: bool, found: &mut Analysis) {
         if segment.length == 0
             && !marked
@@ -283,7 +285,7 @@ impl Side {
     }
 
     /// Marks data that does not advance the sequence number: retransmissions of three kinds, or out of order.
-    #[inline]
+    #[inline(always)]
     fn repeats(
         &self,
         receiver: &Side,
@@ -352,7 +354,7 @@ impl Side {
     }
 
     /// Moves the highest numbers on. The byte of a window probe is not data yet.
-    #[inline]
+    #[inline(always)]
     fn advance(&mut self, segment: &Segment<'_>, next: u32, marks: Marks) {
         if marks.any(Marks::ZERO_WINDOW_PROBE) {
             return;
@@ -373,24 +375,31 @@ impl Side {
     }
 
     /// The other side acknowledges: forgets what it has, and says which frame that was.
-    #[inline]
+    #[inline(always)]
     fn acknowledge(&mut self, segment: &Segment<'_>, found: &mut Analysis) {
         let acknowledgment = segment.acknowledgment;
         self.uncountable = false;
+        if self.unacknowledged.is_empty() {
+            return;
+        }
+        let mut last = None;
         self.unacknowledged.retain(|sent| {
-            if sent.next == acknowledgment && found.acks_frame.is_none() {
-                found.acks_frame = Some(sent.frame);
-                found.ack_rtt = Some(segment.time.since(sent.time)).filter(|rtt| *rtt != 0);
+            if sent.next == acknowledgment && last.is_none() {
+                last = Some((sent.frame, sent.time));
             }
             if before(sent.sequence, acknowledgment) && before(acknowledgment, sent.next) {
                 sent.sequence = acknowledgment;
             }
             before(acknowledgment, sent.next)
         });
+        if let Some((frame, time)) = last {
+            found.acks_frame = Some(frame);
+            found.ack_rtt = Some(segment.time.since(time)).filter(|rtt| *rtt != 0);
+        }
     }
 
     /// Counts bytes in flight and since the last PSH, both of segments whose flight is known (Wireshark counts so too).
-    #[inline]
+    #[inline(always)]
     fn count(&mut self, receiver: &Side, segment: &Segment<'_>, found: &mut Analysis) {
         if !self.uncountable
             && let [first, rest @ ..] = self.unacknowledged.as_slice()

@@ -27,7 +27,7 @@ pub mod tcp;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{At, Layer, Layers, Packet, Protocol, decode, udp};
+use crate::wire::{At, Layer, Layers, Packet, Protocol, decode, udp, usual};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
@@ -62,7 +62,7 @@ pub struct Hint {
 }
 
 impl Hint {
-    /// Whether this is all that the table needs of the packet ([`FlowTable::ingest_segment`]).
+    /// Whether this is all that the table needs of the packet ([`FlowTable::count_segment`]).
     #[inline]
     pub fn is_whole(&self) -> bool {
         self.whole
@@ -74,6 +74,18 @@ impl Hint {
 pub struct Seeker(RandomState);
 
 impl Seeker {
+    /// The hint of a usual frame, which needs no decoding ([`usual`]) and is whole; `None` of any other.
+    #[inline(always)]
+    pub fn glance(&self, frame: &Frame<'_>) -> Option<Hint> {
+        // A comment may say whose the packet is.
+        if !frame.comment.is_empty() {
+            return None;
+        }
+        let (source, destination, header) = usual::segment(frame)?;
+        let segment = tcp::Arrived::of((source, destination), &header, false, frame, &self.0)?;
+        Some(Hint { layer: usual::LAYER, segment, whole: true })
+    }
+
     /// `None` where the packet has no TCP layer, or its header is cut short.
     #[inline(always)]
     pub fn hint(&self, packet: &Packet<'_>) -> Option<Hint> {
@@ -198,12 +210,18 @@ impl FlowTable {
         };
     }
 
-    /// As [`ingest`](Self::ingest), for a packet of which the table needs no more than its hint.
-    pub fn ingest_segment(&mut self, hint: &Hint) -> Known<'_> {
-        let now = self.begin(hint.segment.time);
-        tcp::segment(&mut self.tcp, &hint.segment, now, &mut self.facts.tcp, &mut self.events);
+    /// Takes in the next packet, of which the table needs no more than its hint, where nobody asks what it means; the
+    /// conversations that had to leave, as [`Known::departed`].
+    #[inline]
+    pub fn count_segment(&mut self, hint: &Hint) -> &[Summary] {
+        self.departed.clear();
+        if let Some(time) = hint.segment.time {
+            self.first.get_or_insert(time);
+            self.previous = Some(time);
+        }
+        tcp::count(&mut self.tcp, &hint.segment, self.previous.unwrap_or_default());
         self.end();
-        self.known()
+        &self.departed
     }
 
     fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {

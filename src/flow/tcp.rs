@@ -159,7 +159,6 @@ enum Break {
 /// Takes in a segment and says in `facts` what it means.
 ///
 /// They are many: they are written to where they stay, not handed from call to call.
-#[inline]
 pub(super) fn segment(
     table: &mut Table<Connection>,
     segment: &Arrived,
@@ -167,19 +166,40 @@ pub(super) fn segment(
     facts: &mut Option<Facts>,
     events: &mut Vec<Event>,
 ) {
+    let told = facts.insert(Facts::default());
+    if take_in(table, segment, now, told, &mut |event| events.push(event)).is_none() {
+        *facts = None;
+    }
+}
+
+/// Takes in a segment where nobody asks what it means.
+pub(super) fn count(table: &mut Table<Connection>, segment: &Arrived, now: Timestamp) {
+    let _ = take_in(table, segment, now, &mut Facts::default(), &mut |_| {});
+}
+
+/// Always inlined, with all that says what a segment means: where nobody asks for that, it is not worked out.
+#[inline(always)]
+fn take_in(
+    table: &mut Table<Connection>,
+    segment: &Arrived,
+    now: Timestamp,
+    facts: &mut Facts,
+    tell: &mut impl FnMut(Event),
+) -> Option<()> {
     let Arrived { direction, header, quoted, .. } = segment;
     let over = |connection: &Connection| !quoted && connection.is_over_for(header, *direction);
-    let Some((conversation, reused)) = table.at_sought(&segment.sought, now, over) else { return };
+    let (conversation, reused) = table.at_sought(&segment.sought, now, over)?;
     conversation.state.again |= reused;
     if !quoted {
         conversation.count(*direction, now, Traffic::packet(segment.bytes, header.length));
     }
-    let facts = facts.insert(Facts { stream: conversation.index, ..Facts::default() });
-    conversation.state.segment(segment, facts, events);
+    facts.stream = conversation.index;
+    conversation.state.segment(segment, facts, tell);
     // A header that does not fit into its packet is no segment.
     if reused && !header.unmeasured {
         facts.analysis.marks.0 |= Marks::REUSED_PORTS;
     }
+    Some(())
 }
 
 impl Connection {
@@ -191,7 +211,8 @@ impl Connection {
         flags.any(Flags::SYN) && !flags.any(Flags::ACK) && end.base.is_some_and(|base| base != header.sequence)
     }
 
-    fn segment(&mut self, segment: &Arrived, facts: &mut Facts, events: &mut Vec<Event>) {
+    #[inline(always)]
+    fn segment(&mut self, segment: &Arrived, facts: &mut Facts, tell: &mut impl FnMut(Event)) {
         let Arrived { direction, ref header, frame, time, .. } = *segment;
         let flags = header.flags;
         let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
@@ -291,7 +312,7 @@ impl Connection {
         facts.oversized = receiver.largest.is_some_and(|largest| header.length > u32::from(largest));
         self.completeness |= seen(flags, header.length, self.begun);
         self.begun = true;
-        self.tell(header, direction, client, time, events);
+        self.step(header, direction, client, time, tell);
         if syn && ack && self.crossing.is_some() {
             facts.analysis.marks.0 |= Marks::CROSSING;
         }

@@ -58,13 +58,19 @@ fn decode<S: Source + ?Sized>(
         }
         number += 1;
         let frame = Frame { number, ..source.frame() };
-        // The table follows transports; who sees no packets sees no applications.
-        let packet = if all { wire::decode(frame, &mut layers) } else { wire::decode_transport(frame, &mut layers) };
-        let hint = seeker.hint(&packet);
-        if all || hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
-            batch.add(&packet);
+        // Who sees no packets sees no applications, and the table follows transports: mostly a glance is enough.
+        let glance = if all { None } else { seeker.glance(&frame) };
+        if glance.is_some() {
+            batch.hints.push(glance);
+        } else {
+            let packet =
+                if all { wire::decode(frame, &mut layers) } else { wire::decode_transport(frame, &mut layers) };
+            let hint = seeker.hint(&packet);
+            if all || hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
+                batch.add(&packet);
+            }
+            batch.hints.push(hint);
         }
-        batch.hints.push(hint);
         if batch.is_full() {
             let next = empty.try_recv().unwrap_or_default();
             if full.send(std::mem::replace(&mut batch, next)).is_err() {
@@ -98,11 +104,11 @@ fn follow(
             moment(frames, table, sink)?;
             let hint = hints.get(place).and_then(Option::as_ref);
             let next = match hint.filter(|hint| !all && hint.is_whole()) {
-                Some(hint) => sink.known(&table.ingest_segment(hint))?,
+                Some(hint) => sink.departed(table.count_segment(hint))?,
                 None => {
                     let Some(packet) = packets.next() else { break };
                     let known = table.ingest_hinted(&packet, hint);
-                    if all { sink.packet(&packet, &known)? } else { sink.known(&known)? }
+                    if all { sink.packet(&packet, &known)? } else { sink.departed(known.departed)? }
                 }
             };
             if next == Next::Stop {

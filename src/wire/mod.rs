@@ -55,6 +55,7 @@ pub mod teredo;
 pub mod tftp;
 pub mod tls;
 pub mod udp;
+pub mod usual;
 pub mod vlan;
 pub mod vxlan;
 

@@ -92,11 +92,17 @@ impl<'a> Header<'a> {
     /// The header of a TCP layer; `None` where it is cut before the end of the window.
     #[inline]
     pub fn new(at: &At<'a>) -> Option<Self> {
-        let bytes = at.header();
+        Self::read(at.header(), at.layer.end.saturating_sub(at.layer.start), at.layer.quoted || at.layer.fragment)
+    }
+
+    /// The header in `bytes`, of a segment of `whole` bytes by the length fields around it; `part`: it is not all of the
+    /// segment that was sent.
+    #[inline]
+    pub(super) fn read(bytes: &'a [u8], whole: u32, part: bool) -> Option<Self> {
         let fixed = bytes.first_chunk::<UP_TO_WINDOW>()?;
         let options = bytes.get(HEADER..).unwrap_or_default();
-        let (header, whole) = (u32::from(fixed[12] >> 4) * 4, at.layer.end.saturating_sub(at.layer.start));
-        let unmeasured = at.layer.quoted || at.layer.fragment || header > whole;
+        let header = u32::from(fixed[12] >> 4) * 4;
+        let unmeasured = part || header > whole;
         let length = if unmeasured { 0 } else { whole - header };
         Some(Self { fixed, options, length, unmeasured })
     }

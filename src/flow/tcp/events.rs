@@ -22,13 +22,14 @@ pub(super) enum Crossing {
 
 impl Connection {
     /// Moves handshake and close on, and says what happened.
-    pub(super) fn tell(
+    #[inline(always)]
+    pub(super) fn step(
         &mut self,
         header: &Numbers,
         direction: Direction,
         client: Direction,
         time: Option<Timestamp>,
-        events: &mut Vec<Event>,
+        tell: &mut impl FnMut(Event),
     ) {
         let flags = header.flags;
         let (syn, ack) = (flags.any(Flags::SYN), flags.any(Flags::ACK));
@@ -36,11 +37,11 @@ impl Connection {
 
         if flags.any(Flags::RST) {
             if !from_client && self.step == 1 && self.crossing.is_none() {
-                events.push(Event::Refused);
+                tell(Event::Refused);
                 self.broken.get_or_insert(Break::Refused);
             } else {
                 let why = self.why(header, direction, from_client);
-                events.push(Event::Reset { by_client: from_client, why });
+                tell(Event::Reset { by_client: from_client, why });
                 if !self.closed {
                     self.broken.get_or_insert(Break::Reset { by: direction, why });
                 }
@@ -48,7 +49,7 @@ impl Connection {
             self.closed = true;
             return;
         }
-        if syn && self.crosses(ack, direction, from_client, time, events) {
+        if syn && self.crosses(ack, direction, from_client, time, tell) {
             return;
         }
         let [low, high] = &mut self.ends;
@@ -71,7 +72,7 @@ impl Connection {
                 3 => self.rtt[1] = after,
                 _ => {}
             }
-            events.push(Event::Opening { step, after });
+            tell(Event::Opening { step, after });
             (self.step, self.stepped) = (step, time);
         } else if step == Some(1) && self.step == 1 && from_client {
             // The question again: the answer is taken for this one's.
@@ -81,10 +82,10 @@ impl Connection {
             sender.fin = Some(header.sequence.wrapping_add(header.length).wrapping_add(1));
             self.closer.get_or_insert(direction);
             self.closed_together = receiver.fin.is_some() && !receiver.fin_acknowledged;
-            events.push(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
+            tell(Event::Closing { by_client: from_client, second: receiver.fin.is_some() });
         } else if !self.closed && sender.fin_acknowledged && receiver.fin_acknowledged {
             self.closed = true;
-            events.push(Event::Closed);
+            tell(Event::Closed);
         }
     }
 
@@ -95,7 +96,7 @@ impl Connection {
         direction: Direction,
         from_client: bool,
         time: Option<Timestamp>,
-        events: &mut Vec<Event>,
+        tell: &mut impl FnMut(Event),
     ) -> bool {
         let (crossing, step) = match (self.crossing, ack) {
             (None, false) if !from_client && self.step == 1 => (Crossing::Asked, 1),
@@ -110,7 +111,7 @@ impl Connection {
         if crossing == Crossing::Open {
             self.step = 3;
         }
-        events.push(Event::Crossing { step });
+        tell(Event::Crossing { step });
         true
     }
 

@@ -5,9 +5,9 @@ use foldhash::fast::RandomState;
 
 use crate::flow::key::{Direction, Key};
 use crate::flow::table::Sought;
-use crate::frame::Timestamp;
-use crate::wire::At;
+use crate::frame::{Frame, Timestamp};
 use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, SACK_PERMITTED, TIMESTAMPS, WINDOW_SCALE, options};
+use crate::wire::{Address, At};
 
 /// A segment, the packet that brought it, and the conversation that it belongs to.
 #[derive(Clone, Debug)]
@@ -29,12 +29,22 @@ impl Arrived {
     /// Always inlined, with what it calls: it is read into where it stays, not copied from call to call.
     #[inline(always)]
     pub fn new(at: &At<'_>, hasher: &RandomState) -> Option<Self> {
-        let (key, direction) = Key::new(at)?;
-        let header = Numbers::of(&Header::new(at)?);
-        let sought = Sought::new(key, hasher);
-        let frame = &at.packet.frame;
-        let (number, time, bytes) = (frame.number, frame.time, frame.length);
-        Some(Self { direction, sought, header, quoted: at.layer.quoted, frame: number, time, bytes })
+        let ends = at.packet.addresses(at.index)?;
+        Self::of(ends, &Header::new(at)?, at.layer.quoted, &at.packet.frame, hasher)
+    }
+
+    /// The segment with this header, from the first address to the second.
+    #[inline(always)]
+    pub fn of(
+        (source, destination): (Address, Address),
+        header: &Header<'_>,
+        quoted: bool,
+        frame: &Frame<'_>,
+        hasher: &RandomState,
+    ) -> Option<Self> {
+        let (key, direction) = Key::between((source, header.source_port()), (destination, header.destination_port()))?;
+        let (header, sought) = (Numbers::of(header), Sought::new(key, hasher));
+        Some(Self { direction, sought, header, quoted, frame: frame.number, time: frame.time, bytes: frame.length })
     }
 }
 
