@@ -136,6 +136,19 @@ impl Entry {
     }
 }
 
+/// Whether fields leave a layer of this protocol out: a message of an application in data that have been here before is
+/// no second message.
+#[inline]
+pub fn is_repeated(protocol: Protocol, facts: &Facts) -> bool {
+    protocol.is_application() && protocol != Protocol::Data && facts.repeats()
+}
+
+/// The layers whose fields are shown: the frame itself, then those of the packet that are not repeated.
+pub fn layers<'a>(packet: &'a Packet<'a>, facts: &Facts) -> impl Iterator<Item = wire::At<'a>> {
+    let shown = packet.each().filter(|at| !is_repeated(at.layer.protocol, facts));
+    std::iter::once(frame(packet)).chain(shown)
+}
+
 /// Every field, protocol by protocol from the outside in; a protocol's own fields before what flow adds.
 pub fn all() -> impl Iterator<Item = Entry> {
     Protocol::ALL.iter().flat_map(|protocol| declared(*protocol))
@@ -263,6 +276,7 @@ impl Resolved {
                         first
                     }
                 },
+                Declared::Wire(_) if is_repeated(*protocol, facts) => None,
                 Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
                 Declared::Wire(field) => {
                     packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at))
@@ -280,7 +294,7 @@ impl Resolved {
     /// Hands every value in the packet to `each`, layer by layer, until that says `false`.
     pub fn each<'a>(&self, packet: &'a Packet<'a>, facts: &'a Facts, each: &mut dyn FnMut(Value<'a>) -> bool) {
         let mut go_on = true;
-        for at in std::iter::once(frame(packet)).chain(packet.each()) {
+        for at in layers(packet, facts) {
             for entry in self.entries.iter().filter(|entry| entry.protocol == at.layer.protocol) {
                 entry.each_in_layer(&at, facts, &mut |value| {
                     go_on = each(value);

@@ -184,7 +184,7 @@ impl Test {
             Self::And(tests) => tests.iter().all(|test| test.holds(packet, facts)),
             Self::Or(tests) => tests.iter().any(|test| test.holds(packet, facts)),
             Self::Xor(tests) => tests.iter().fold(false, |odd, test| odd ^ test.holds(packet, facts)),
-            Self::Layer(protocols) => protocols.are_in(packet),
+            Self::Layer(protocols) => protocols.are_in(packet, facts),
             Self::There(source) => source.is_there(packet, facts),
             Self::NotZero(source) => {
                 let not_zero = |value: &Value<'_>| rank(value).is_some_and(|rank| rank != ZERO);

@@ -1,8 +1,8 @@
 //! Where a test gets its values from: a field, a protocol's bytes, or something made of them.
 
-use crate::field::Resolved;
+use crate::field::{self, Resolved};
 use crate::flow::Facts;
-use crate::wire::{Packet, Protocol, Value};
+use crate::wire::{At, Layer, Packet, Protocol, Value};
 
 use super::parse::Piece;
 
@@ -37,8 +37,9 @@ impl Protocols {
 
     /// Every packet is a frame, though the frame is not in its list of layers.
     #[inline]
-    pub fn are_in(self, packet: &Packet<'_>) -> bool {
-        self.contains(Protocol::Frame) || packet.layers.iter().any(|layer| self.contains(layer.protocol))
+    pub fn are_in(self, packet: &Packet<'_>, facts: &Facts) -> bool {
+        let shown = |layer: &Layer| self.contains(layer.protocol) && !field::is_repeated(layer.protocol, facts);
+        self.contains(Protocol::Frame) || packet.layers.iter().any(shown)
     }
 }
 
@@ -83,7 +84,11 @@ impl Source {
                 if protocols.contains(Protocol::Frame) && !each(Value::Bytes(packet.frame.data)) {
                     return;
                 }
-                for at in packet.each().filter(|at| protocols.contains(at.layer.protocol)) {
+                let shown = |at: &At<'_>| {
+                    let protocol = at.layer.protocol;
+                    protocols.contains(protocol) && !field::is_repeated(protocol, facts)
+                };
+                for at in packet.each().filter(shown) {
                     if !each(Value::Bytes(at.bytes())) {
                         return;
                     }
@@ -137,7 +142,7 @@ impl Source {
     /// Whether there is a value at all.
     pub fn is_there(&self, packet: &Packet<'_>, facts: &Facts) -> bool {
         match self {
-            Self::Layer(protocols) => protocols.are_in(packet),
+            Self::Layer(protocols) => protocols.are_in(packet, facts),
             _ => {
                 let mut there = false;
                 self.each(packet, facts, &mut |_| {

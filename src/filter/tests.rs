@@ -61,6 +61,21 @@ fn holds(filter: &Filter, data: &[u8]) -> bool {
     filter.matches(&packet, known.facts)
 }
 
+#[test]
+fn a_message_in_data_that_come_again_is_no_second_message() {
+    let filters = ["http", "http.request.method == \"GET\"", "frame contains \"GET\"", "tcp.analysis.retransmission"];
+    let filters = filters.map(|expression| Filter::parse(expression).unwrap());
+    let (data, mut table, mut layers) = (request(), FlowTable::new(), Layers::new());
+    let taken = [0, 300_000_000].map(|nanoseconds| {
+        let (time, length) = (Some(Timestamp(nanoseconds)), data.len() as u32);
+        let frame = Frame { number: 1, time, link: LinkType::ETHERNET, length, data: &data, ..Frame::empty() };
+        let packet = wire::decode(frame, &mut layers);
+        let known = table.ingest(&packet);
+        filters.each_ref().map(|filter| filter.matches(&packet, known.facts))
+    });
+    assert_eq!(taken, [[true, true, true, false], [false, false, true, true]]);
+}
+
 /// Checks each expression on each packet: `expected` has a letter for every packet it takes: s(yn), r(equest),
 /// m(ulticast), t(unnelled).
 #[track_caller]

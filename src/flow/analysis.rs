@@ -97,6 +97,13 @@ pub struct Analysis {
 }
 
 impl Analysis {
+    /// Whether all of its data have been here before, or had been acknowledged.
+    #[inline]
+    pub fn repeats(&self) -> bool {
+        self.marks.any(Marks::REPEATED)
+            && (self.seen_before.is_some() || self.marks.any(Marks::SPURIOUS_RETRANSMISSION))
+    }
+
     /// Whether there is anything but numbers that belong to the whole conversation.
     pub fn says_something(&self) -> bool {
         self.marks.0 != 0 || self.acks_frame.is_some() || self.bytes_in_flight.is_some()

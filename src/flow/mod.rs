@@ -50,6 +50,15 @@ pub struct Facts {
     pub ends: Ends,
 }
 
+impl Facts {
+    /// Whether the data of the first TCP segment have been here before: what an application says in them is no second
+    /// message.
+    #[inline]
+    pub fn repeats(&self) -> bool {
+        self.tcp.is_some_and(|tcp| tcp.analysis.repeats())
+    }
+}
+
 /// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
 /// meets the table, on another thread.
 #[derive(Clone, Debug)]

@@ -97,8 +97,7 @@ impl<W: Write> Json<W> {
     }
 
     fn plain(&mut self, packet: &Packet<'_>, facts: &Facts) {
-        let frame = field::frame(packet);
-        for at in std::iter::once(frame).chain(packet.each()) {
+        for at in field::layers(packet, facts) {
             for column in Self::plan(&self.plans, &at.layer) {
                 if column.repeats {
                     let mut values = Values::new(&mut self.buffer, &column.key);
@@ -122,7 +121,7 @@ impl<W: Write> Json<W> {
     /// A packet in which names repeat: all values of a name are gathered where it is first met.
     fn merged(&mut self, packet: &Packet<'_>, facts: &Facts) {
         self.done.fill(false);
-        let layers: Vec<At<'_>> = std::iter::once(field::frame(packet)).chain(packet.each()).collect();
+        let layers: Vec<At<'_>> = field::layers(packet, facts).collect();
         for (place, at) in layers.iter().enumerate() {
             for column in Self::plan(&self.plans, &at.layer) {
                 let Some(done) = self.done.get_mut(column.name) else { continue };

@@ -228,8 +228,12 @@ impl View<'_> {
         if at.layer.quoted {
             self.styled(Role::Faint, &format!(", {}", self.words.quoted));
         }
+        let repeated = field::is_repeated(protocol, facts);
+        if repeated {
+            self.styled(Role::Faint, &format!(", {}", self.words.again));
+        }
         self.out.push(b'\n');
-        for entry in field::of(protocol) {
+        for entry in field::of(protocol).filter(|_| !repeated) {
             self.field(&entry, at, facts);
         }
     }
