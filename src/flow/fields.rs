@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::analysis::Marks;
+use super::exchange::{Join, Link};
 use super::tcp::Scale;
 use crate::process::End;
 use crate::wire::tcp::{Flags, drawing, sack_edges};
@@ -73,6 +74,45 @@ const fn of_ends(
 const SURE: &str =
     "exact: holds the socket of this conversation; by listener: listens on that port, and nobody else does; unknown";
 const SOCKETS: &str = "sock_diag(7), proc_pid_fd(5)";
+
+/// What the past says of the message of one of these protocols.
+fn join<'f>(facts: &'f Facts, protocols: &[Protocol]) -> Option<&'f Join> {
+    facts.join.as_ref().filter(|join| protocols.contains(&join.protocol))
+}
+
+fn question(join: &Join) -> Option<Value<'static>> {
+    join.answers().map(|(question, _)| Value::Uint(question))
+}
+
+fn took(join: &Join) -> Option<Value<'static>> {
+    join.answers().map(|(_, after)| Value::Nanoseconds(after))
+}
+
+const JOINED: &str = "Wireshark";
+
+/// Of DNS and who speaks its language under the names of its fields.
+const NAMES: &[Protocol] = &[Protocol::Dns, Protocol::Mdns, Protocol::Llmnr];
+
+static OF_NAMES: &[Field<Read>] = &[
+    field("dns.response_to", "Answers", Kind::Dec, |facts| question(join(facts, NAMES)?))
+        .about("The frame that asked", JOINED),
+    field("dns.time", "Answered after", Kind::Seconds, |facts| took(join(facts, NAMES)?))
+        .about("Seconds since that frame", JOINED),
+    field("dns.retransmission", "Again", Kind::Bool, |facts| {
+        join(facts, NAMES)?.answers().is_none().then_some(Value::Bool(true))
+    })
+    .about("The same has been asked or answered before", JOINED),
+    field("dns.retransmit_request_in", "Asked first", Kind::Dec, |facts| match join(facts, NAMES)?.link {
+        Link::AskedBefore(first) => Some(Value::Uint(first)),
+        _ => None,
+    })
+    .about("The frame that asked the same before", JOINED),
+    field("dns.retransmit_response_in", "Answered first", Kind::Dec, |facts| match join(facts, NAMES)?.link {
+        Link::AnsweredBefore(first) => Some(Value::Uint(first)),
+        _ => None,
+    })
+    .about("The frame that answered the same before", JOINED),
+];
 
 fn name(end: &End) -> Option<Value<'_>> {
     end.name().map(Value::Text)
@@ -324,5 +364,35 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
         Protocol::Udp,
         &[field("udp.stream", "Stream", Kind::Dec, |facts| Some(Value::Uint(facts.udp_stream?.into())))
             .about("Number of the conversation, from 0", "Wireshark")],
+    ),
+    (
+        Protocol::Stun,
+        &[
+            field("stun.response-to", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Stun])?))
+                .about("The frame of the request", JOINED),
+            field("stun.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Stun])?))
+                .about("Seconds since that frame", JOINED),
+        ],
+    ),
+    (
+        Protocol::Ntp,
+        &[
+            field("ntp.request_in", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Ntp])?))
+                .about("The frame of the request", JOINED),
+            field("ntp.delta_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Ntp])?))
+                .about("Seconds since that frame", JOINED),
+        ],
+    ),
+    (Protocol::Dns, OF_NAMES),
+    (Protocol::Mdns, OF_NAMES),
+    (Protocol::Llmnr, OF_NAMES),
+    (
+        Protocol::Http,
+        &[
+            field("http.request_in", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Http])?))
+                .about("The frame of the request", JOINED),
+            field("http.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Http])?))
+                .about("Seconds since that frame", JOINED),
+        ],
     ),
 ];

@@ -10,6 +10,7 @@ pub mod conversation;
 pub mod correlation;
 pub mod datagram;
 pub mod event;
+pub mod exchange;
 pub mod fields;
 pub mod heartbeat;
 mod icmp;
@@ -46,6 +47,8 @@ pub struct Facts {
     pub tcp: Option<tcp::Facts>,
     /// Index of the conversation of the first UDP layer, from 0.
     pub udp_stream: Option<u32>,
+    /// What an earlier message has to do with the first message of an application.
+    pub join: Option<exchange::Join>,
     /// The programs at both ends: as who knows the sockets told, or as a comment of netlab's in the file says.
     pub ends: Ends,
 }
@@ -131,6 +134,7 @@ pub struct FlowTable {
     udp: Table<()>,
     echo: Table<icmp::Echo>,
     datagrams: datagram::Datagrams,
+    exchanges: exchange::Exchanges,
     first: Option<Timestamp>,
     previous: Option<Timestamp>,
     facts: Facts,
@@ -162,6 +166,7 @@ impl FlowTable {
             udp: Table::new(conversations),
             echo: Table::new(conversations),
             datagrams: datagram::Datagrams::default(),
+            exchanges: exchange::Exchanges::default(),
             first: None,
             previous: None,
             facts: Facts::default(),
@@ -300,8 +305,28 @@ impl FlowTable {
                         self.events.push(Event::Datagram(Box::new(whole)));
                     }
                 }
+                protocol if protocol.is_application() && protocol != Protocol::Data && !at.layer.quoted => {
+                    self.message(&at, now);
+                }
                 _ => {}
             }
+        }
+    }
+
+    /// The message of an application, which may answer an earlier one.
+    #[cold]
+    fn message(&mut self, at: &At<'_>, now: Timestamp) {
+        if self.facts.repeats() {
+            return;
+        }
+        let stream = self.facts.tcp.map(|tcp| tcp.stream).or(self.facts.udp_stream);
+        let join = self.exchanges.ingest(at, stream, now);
+        let is_first = |at: &At<'_>| {
+            let before = at.index.checked_sub(1).and_then(|before| at.packet.layers.get(before));
+            before.is_some_and(|before| !before.protocol.is_application())
+        };
+        if is_first(at) {
+            self.facts.join = join;
         }
     }
 

@@ -12,6 +12,7 @@ use super::escape;
 use super::style::Role;
 use super::words::{Words, filled, span};
 use crate::flow::analysis::{Marks, before};
+use crate::flow::exchange::Join;
 use crate::flow::state::State;
 use crate::flow::{Event, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
@@ -87,6 +88,7 @@ struct Segment<'s, 'a> {
     facts: &'s tcp::Facts,
     /// Its data; of an application that is known, its messages as lines tell them: passwords are covered there.
     content: &'s [u8],
+    join: Option<&'s Join>,
     number: u64,
     /// 0: client, 1: server.
     side: usize,
@@ -103,7 +105,8 @@ impl Sink for Telling {
             let number = packet.frame.number;
             let told = told(packet, at.index);
             let content = told.as_deref().unwrap_or(at.content());
-            let segment = Segment { header: &header, facts: &facts, content, number, side };
+            let join = known.facts.join.as_ref();
+            let segment = Segment { header: &header, facts: &facts, content, join, number, side };
             self.segment(&segment, known.events);
         }
         Ok(Next::GoOn)
@@ -285,6 +288,9 @@ impl Telling {
             let values = [who, &length.to_string(), &first.to_string(), &last.to_string(), &quoted(segment.content)];
             text = filled(template, &values);
             role = Role::Data;
+            if let Some((question, after)) = segment.join.and_then(Join::answers) {
+                text.push_str(&filled(telling.answers, &[&question.to_string(), &time(after)]));
+            }
             if facts.oversized {
                 text.push_str(telling.oversized);
             }

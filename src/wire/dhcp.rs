@@ -1,6 +1,7 @@
 //! The Dynamic Host Configuration Protocol (RFC 2131, RFC 2132): the form of BOOTP, and options behind a cookie.
 
 use super::application::{Look, Tone};
+use super::exchange::{Among, Exchange, Part};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
 /// Of the server and of the client.
@@ -83,6 +84,22 @@ fn kinds(number: u64) -> Option<&'static str> {
         8 => "inform",
         _ => return None,
     })
+}
+
+/// Servers have ten seconds and more to answer (RFC 2131 §4.1). 60 s.
+const PATIENCE: i64 = 60_000_000_000;
+
+/// Discovering is answered by offers, asking by an ack or a nak, all with the number that the client chose.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let (part, step) = match option(at, 53)?.first()? {
+        1 => (Part::Question, 0),
+        2 => (Part::Answer { last: true }, 0),
+        3 | 8 => (Part::Question, 1),
+        5 | 6 => (Part::Answer { last: true }, 1),
+        _ => return None,
+    };
+    let tag = u64::from(at.u32(4)?) << 1 | step;
+    Some(Exchange { part, among: Among::Anybody { within: PATIENCE }, tag })
 }
 
 fn operations(number: u64) -> Option<&'static str> {

@@ -14,6 +14,7 @@ mod tests;
 mod words;
 
 use super::application::Look;
+use super::exchange::{Among, Exchange, Part};
 use super::reader::Reader;
 use super::{At, Made, Protocol, Stop, Value, Walk};
 pub use fields::FIELDS;
@@ -240,6 +241,42 @@ fn measured(message: &[u8], at: usize) -> (u64, u64) {
         count += 1;
     }
     (count, length)
+}
+
+/// Multicast DNS: an answer may take half a second (RFC 6762 §6); what comes later than this was not asked for. 2 s.
+const MULTICAST: i64 = 2_000_000_000;
+
+/// A response has its query's number. Multicast DNS has none (RFC 6762 §18.1): there, what it is about tells.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let message = Message::new(at);
+    if message.bytes.len() < HEADER {
+        return None;
+    }
+    let part = if message.is_response() { Part::Answer { last: true } } else { Part::Question };
+    let number = u64::from(message.word(0));
+    let (among, tag) = match at.layer.protocol {
+        Protocol::Dns => (Among::Conversation, number),
+        Protocol::Mdns => {
+            let (name, kind) = match part {
+                Part::Question => message.questions().next().map(|asked| (asked.name, asked.kind)),
+                Part::Answer { .. } => message.answers().next().map(|told| (told.name, told.kind)),
+            }?;
+            (Among::Anybody { within: MULTICAST }, subject(message.bytes, name, kind))
+        }
+        _ => (Among::Asker, number),
+    };
+    Some(Exchange { part, among, tag })
+}
+
+/// A name, its letters whether large or small, and a type, as one number (FNV-1a).
+fn subject(message: &[u8], name: usize, kind: u16) -> u64 {
+    let mix = |sum: u64, byte: u8| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let mut sum = kind.to_be_bytes().into_iter().fold(0xcbf2_9ce4_8422_2325, mix);
+    let mut labels = Labels::new(message, name);
+    while let Step::Label(label) = labels.next() {
+        sum = label.iter().map(u8::to_ascii_lowercase).fold(mix(sum, label.len() as u8), mix);
+    }
+    sum
 }
 
 /// Whether a header says something that a server or a client says.

@@ -13,6 +13,7 @@ mod tests;
 use std::io::Write;
 
 use super::application::{Look, Tone};
+use super::exchange::{Among, Exchange, Part};
 use super::{At, Protocol, Stop, Walk};
 pub use fields::FIELDS;
 
@@ -203,6 +204,18 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
 
 pub(super) fn decode_ssdp(walk: &mut Walk<'_, '_>) -> Stop {
     messages(walk, Protocol::Ssdp)
+}
+
+/// A response belongs to the request that has waited longest; of SSDP, to the one search of whom it goes to.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let ssdp = at.layer.protocol == Protocol::Ssdp;
+    let part = match Start::read(line(at.header()).0)? {
+        Start::Request { method: b"NOTIFY", .. } if ssdp => return None,
+        Start::Request { .. } => Part::Question,
+        // 100 and the like come before the response proper.
+        Start::Response { code, .. } => Part::Answer { last: code >= 200 || code == 101 },
+    };
+    Some(Exchange { part, among: if ssdp { Among::Asker } else { Among::Turns }, tag: 0 })
 }
 
 /// The start line, then what of the headers says most.

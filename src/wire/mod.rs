@@ -14,6 +14,7 @@ pub mod dhcp;
 mod dispatch;
 pub mod dns;
 pub mod ethernet;
+pub mod exchange;
 pub mod field;
 pub mod fragment;
 pub mod frame;

@@ -3,6 +3,7 @@
 //! Trap: a time counts from 1900 in 32 bits of seconds; one that has its first bit clear is of after February 2036.
 
 use super::application::{Look, Tone};
+use super::exchange::{Among, Exchange, Part};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
 pub const PORTS: &[u16] = &[123];
@@ -56,6 +57,17 @@ fn leaps(number: u64) -> Option<&'static str> {
         3 => "not synchronized",
         _ => return None,
     })
+}
+
+/// A server tells in its answer the time that the client gave as its own.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let (part, place) = match at.u8(0)? & 7 {
+        3 => (Part::Question, 40),
+        4 => (Part::Answer { last: true }, 24),
+        _ => return None,
+    };
+    let tag = u64::from(at.u32(place)?) << 32 | u64::from(at.u32(place + 4)?);
+    (tag != 0).then_some(Exchange { part, among: Among::Conversation, tag })
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {

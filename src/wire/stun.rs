@@ -13,8 +13,9 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::application::Look;
+use super::exchange::{Among, Exchange, Part};
 use super::reader::Reader;
-use super::{Protocol, Stop, Walk};
+use super::{At, Protocol, Stop, Walk};
 pub use fields::{FIELDS, is_address, kinds, names};
 pub(super) use tell::tell;
 
@@ -49,6 +50,9 @@ pub const OTHER_ADDRESS: u16 = 0x802c;
 
 /// From here on an attribute that is not known may be passed over (RFC 8489 §14).
 pub const OPTIONAL: u16 = 0x8000;
+
+/// A client gives up on a request after 39.5 s (RFC 8489 §6.2.1); it asks seven times meanwhile. 60 s.
+const PATIENCE: i64 = 60_000_000_000;
 
 /// What a FINGERPRINT is turned by (RFC 8489 §14.7).
 const FINGERPRINT_XOR: u32 = 0x5354_554e;
@@ -324,6 +328,18 @@ pub fn fingerprint(bytes: &[u8]) -> u32 {
         (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 & (sum & 1).wrapping_neg()))
     });
     !sum ^ FINGERPRINT_XOR
+}
+
+/// An answer has its request's transaction, from whichever address it comes (RFC 5780 §7.2).
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let part = match class(at.u16(0)?) {
+        Class::Request => Part::Question,
+        Class::Success | Class::Error => Part::Answer { last: true },
+        Class::Indication => return None,
+    };
+    let [one, two, three] = [at.u32(8)?, at.u32(12)?, at.u32(16)?].map(u64::from);
+    let tag = (one << 32 | two) ^ three.rotate_left(16);
+    Some(Exchange { part, among: Among::Anybody { within: PATIENCE }, tag })
 }
 
 /// Whether what a datagram carries says that it is a message, and is one as far as its length says.

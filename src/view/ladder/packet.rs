@@ -90,7 +90,7 @@ impl Reader {
         self.count(packet, known);
         if let Some((at, header, facts)) = segment {
             let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
-            let (role, words) = self.segment(at, &header, &facts, known.events, ends.place);
+            let (role, words) = self.segment(at, &header, &facts, known, ends.place);
             let states = Some(facts.states);
             let header = drawn(&header, &facts);
             let number = packet.frame.number;
@@ -149,13 +149,15 @@ impl Reader {
         at: &At<'_>,
         header: &Header<'_>,
         facts: &tcp::Facts,
-        events: &[Event],
+        known: &Known<'_>,
         place: u32,
     ) -> (Role, String) {
         let newly = self.acknowledged(header, facts, place);
         let mut said: Vec<String> = Vec::new();
         let mut role = if header.length > 0 { Role::Data } else { Role::Faint };
-        if let Some((event, (found, words))) = events.iter().find_map(|event| Some((event, self.words.event(event)?))) {
+        if let Some((event, (found, words))) =
+            known.events.iter().find_map(|event| Some((event, self.words.event(event)?)))
+        {
             role = found;
             let reason = self.words.reason(event).map(|reason| format!(": {reason}")).unwrap_or_default();
             said.push(format!("{words}{reason}"));
@@ -175,6 +177,11 @@ impl Reader {
         }
         if header.length > 0 {
             said.push(lines::said(at.packet, at));
+        }
+        if let Some(join) = &known.facts.join {
+            let mut told = Vec::new();
+            lines::joined(join, self.words, &mut told);
+            said.push(String::from_utf8(told).unwrap_or_default());
         }
         if said.is_empty() && !newly.is_empty() {
             said.push(newly);

@@ -11,6 +11,8 @@ pub enum Keep {
     Detail,
     /// Sequence numbers and lengths.
     Number,
+    /// Which message it answers.
+    Answer,
     /// Whose it is.
     Program,
     /// Flags, message types, application text.
@@ -102,7 +104,7 @@ impl Parts {
     pub fn split(&self) -> [String; 2] {
         let side = |words: bool, gap: &[u8]| {
             let pieces = self.parts.iter().filter(|part| part.keep != Keep::Program);
-            let pieces = pieces.filter(|part| (part.keep == Keep::Words) == words);
+            let pieces = pieces.filter(|part| matches!(part.keep, Keep::Words | Keep::Answer) == words);
             let pieces: Vec<&[u8]> = pieces.map(|part| &self.text[part.start..part.end]).collect();
             String::from_utf8_lossy(&pieces.join(gap)).into_owned()
         };
@@ -129,7 +131,7 @@ impl Parts {
 fn gap(keep: Keep, first: bool) -> usize {
     match (first, keep) {
         (true, _) => 0,
-        (false, Keep::Words | Keep::Program) => 2,
+        (false, Keep::Words | Keep::Program | Keep::Answer) => 2,
         (false, _) => 1,
     }
 }

@@ -75,6 +75,9 @@ pub static ENGLISH: Words = Words {
     unknown: "{} {}",
     unknown_link: "not decoded: {}",
     more_groups: "and {} more",
+    answers: "answer to #{} after {}",
+    asked_before: "asked before in #{}",
+    answered_before: "answered before in #{}",
     again_after: "sent again after {}: no answer",
     again: "sent again",
     again_unseen: "sent again: no earlier copy was seen here",
@@ -148,6 +151,7 @@ pub static ENGLISH: Words = Words {
             few: "{} sends {} bytes, numbers {} to {}{}.",
             many: "{} sends {} bytes, numbers {} to {}{}.",
         },
+        answers: " It answers packet {}, {} after it.",
         also_confirms: Counted {
             one: " The same segment confirms {} byte of the other side.",
             few: " The same segment confirms {} bytes of the other side.",

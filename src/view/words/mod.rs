@@ -115,6 +115,10 @@ pub struct Words {
     pub unknown: &'static str,
     pub unknown_link: &'static str,
     pub more_groups: &'static str,
+    // What an application's message has to do with an earlier one.
+    pub answers: &'static str,
+    pub asked_before: &'static str,
+    pub answered_before: &'static str,
     // What the analysis of TCP found.
     pub again_after: &'static str,
     pub again: &'static str,

@@ -75,6 +75,9 @@ pub static PORTUGUESE: Words = Words {
     unknown: "{} {}",
     unknown_link: "não decodificado: {}",
     more_groups: "e mais {}",
+    answers: "resposta a #{} após {}",
+    asked_before: "já perguntado em #{}",
+    answered_before: "já respondido em #{}",
     again_after: "reenviado após {}: sem resposta",
     again: "reenviado",
     again_unseen: "reenviado: nenhuma cópia anterior foi vista aqui",
@@ -148,6 +151,7 @@ pub static PORTUGUESE: Words = Words {
             few: "{} envia {} bytes, números {} a {}{}.",
             many: "{} envia {} bytes, números {} a {}{}.",
         },
+        answers: " É a resposta ao pacote {}, {} depois.",
         also_confirms: Counted {
             one: " O mesmo segmento confirma {} byte do outro lado.",
             few: " O mesmo segmento confirma {} bytes do outro lado.",

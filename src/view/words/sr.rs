@@ -79,6 +79,9 @@ pub static SERBIAN: Words = Words {
     unknown: "{} {}",
     unknown_link: "nije dekodirano: {}",
     more_groups: "i još {}",
+    answers: "odgovor na #{} posle {}",
+    asked_before: "već pitano u #{}",
+    answered_before: "već odgovoreno u #{}",
     again_after: "ponovo poslato posle {}: bez odgovora",
     again: "ponovo poslato",
     again_unseen: "ponovo poslato: raniji primerak ovde nije viđen",
@@ -152,6 +155,7 @@ pub static SERBIAN: Words = Words {
             few: "{} šalje {} bajta, brojeve {} do {}{}.",
             many: "{} šalje {} bajtova, brojeve {} do {}{}.",
         },
+        answers: " To je odgovor na paket {}, posle {}.",
         also_confirms: Counted {
             one: " Isti segment potvrđuje {} bajt druge strane.",
             few: " Isti segment potvrđuje {} bajta druge strane.",

@@ -24,6 +24,7 @@ pub struct Telling {
     pub confirms: &'static str,
     pub confirms_after: &'static str,
     pub sends: Counted,
+    pub answers: &'static str,
     pub also_confirms: Counted,
     pub receives: Counted,
     pub gap_before: &'static str,

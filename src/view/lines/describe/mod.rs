@@ -8,11 +8,12 @@ pub use transport::{beginning, told};
 
 use super::parts::{Keep, Parts};
 use crate::field::text;
+use crate::flow::exchange::{Join, Link};
 use crate::flow::{Event, Known};
 use crate::process::{Certainty, End, Ends};
 use crate::view::escape;
 use crate::view::style::Role;
-use crate::view::words::{Words, fill};
+use crate::view::words::{Words, fill, span};
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
 
@@ -90,6 +91,15 @@ impl<'a> Line<'a> {
             out.push(b' ');
             text::decimal(number, out);
         });
+    }
+
+    /// Which message it answers, and how long that took.
+    #[inline]
+    fn answers(&mut self) {
+        if let Some(join) = &self.known.facts.join {
+            let words = self.words;
+            self.parts.add(Keep::Answer, Role::Faint, |out| joined(join, words, out));
+        }
     }
 
     /// Which programs are at the ends: `nc[1234] > ~nginx[99]`, with a tilde where that is known by the listener alone.
@@ -185,6 +195,20 @@ impl<'a> Line<'a> {
                 self.text(at.content());
             }
         }
+    }
+}
+
+/// What a message has to do with an earlier one: `answer to #12 after 3.1 ms`.
+#[cold]
+pub fn joined(join: &Join, words: &Words, out: &mut Vec<u8>) {
+    match join.link {
+        Link::Answers { question, after } => {
+            let mut time = Vec::new();
+            span(after, &mut time);
+            fill(words.answers, &[&decimal(question), &time], out);
+        }
+        Link::AskedBefore(first) => fill(words.asked_before, &[&decimal(first)], out),
+        Link::AnsweredBefore(first) => fill(words.answered_before, &[&decimal(first)], out),
     }
 }
 

@@ -127,6 +127,7 @@ impl<'a> Line<'a> {
             return None;
         };
         self.parts.add(Keep::Matter, role, |out| out.extend_from_slice(&said));
+        self.answers();
         Some(short(protocol))
     }
 

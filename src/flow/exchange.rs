@@ -1,0 +1,192 @@
+//! Questions of applications and their answers: which belong together, and how long the answer took.
+//!
+//! What a message is, `wire::exchange` says; here is what came before. Only what has been seen is known: which packet
+//! will answer a question cannot be said with the question.
+//!
+//! Guarantee: at most [`QUESTIONS`] of each kind of question are remembered, the oldest leave; packets without an
+//! application cost nothing.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, Hash};
+
+use foldhash::fast::RandomState;
+
+use super::key::Key;
+use crate::frame::Timestamp;
+use crate::wire::exchange::{self, Among, Exchange, Part};
+use crate::wire::{At, Protocol};
+
+/// Questions that are remembered, and conversations that answer in turn.
+const QUESTIONS: usize = 1 << 14;
+/// Who asks the same after so long a time asks anew: 5 s.
+const AGAIN: i64 = 5_000_000_000;
+
+/// What an earlier message has to do with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Join {
+    /// Of the message.
+    pub protocol: Protocol,
+    pub link: Link,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// It answers what this frame has asked, so many nanoseconds later.
+    Answers { question: u64, after: i64 },
+    /// It asks what this frame has asked and nobody has answered.
+    AskedBefore(u64),
+    /// It answers what this frame has answered.
+    AnsweredBefore(u64),
+}
+
+impl Join {
+    /// Of an answer: the frame of its question, and the nanoseconds since then.
+    pub fn answers(&self) -> Option<(u64, i64)> {
+        match self.link {
+            Link::Answers { question, after } => Some((question, after)),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    frame: u64,
+    time: Timestamp,
+    /// Where it was captured: what two interfaces see is said once.
+    interface: u32,
+    answered: Option<u64>,
+}
+
+/// A map whose oldest keys leave.
+#[derive(Debug)]
+struct Bounded<T> {
+    map: HashMap<u64, T, RandomState>,
+    /// Keys in the order in which they came; some have left since.
+    order: VecDeque<u64>,
+}
+
+impl<T> Default for Bounded<T> {
+    fn default() -> Self {
+        Self { map: HashMap::default(), order: VecDeque::new() }
+    }
+}
+
+impl<T> Bounded<T> {
+    fn insert(&mut self, key: u64, value: T) {
+        if self.map.insert(key, value).is_none() {
+            self.order.push_back(key);
+            if self.order.len() > QUESTIONS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.map.remove(&oldest);
+            }
+        }
+    }
+}
+
+/// How many questions of a conversation there have been, and how many have been answered.
+#[derive(Clone, Copy, Debug, Default)]
+struct Turns {
+    asked: u32,
+    answered: u32,
+}
+
+/// The questions of a capture that may still be answered.
+#[derive(Debug, Default)]
+pub struct Exchanges {
+    questions: Bounded<Asked>,
+    turns: Bounded<Turns>,
+    hasher: RandomState,
+}
+
+impl Exchanges {
+    /// Takes in the message of an application; `stream` is the number of its conversation where that is known.
+    #[cold]
+    pub fn ingest(&mut self, at: &At<'_>, stream: Option<u32>, now: Timestamp) -> Option<Join> {
+        let said = exchange::of(at)?;
+        let key = self.key(at, stream, &said)?;
+        let frame = at.packet.frame.number;
+        let here = Asked { frame, time: now, interface: at.packet.frame.interface, answered: None };
+        let join = |link| Some(Join { protocol: at.layer.protocol, link });
+        match (said.among, said.part) {
+            (Among::Turns, Part::Question) => {
+                let mut turns = self.turns.map.get(&key).copied().unwrap_or_default();
+                self.questions.insert(self.hasher.hash_one((key, turns.asked)), here);
+                turns.asked = turns.asked.wrapping_add(1);
+                self.turns.insert(key, turns);
+                None
+            }
+            (Among::Turns, Part::Answer { last }) => {
+                let turns = self.turns.map.get_mut(&key).filter(|turns| turns.answered != turns.asked)?;
+                let question = self.hasher.hash_one((key, turns.answered));
+                turns.answered = turns.answered.wrapping_add(u32::from(last));
+                let asked = self.questions.map.get(&question)?;
+                join(Link::Answers { question: asked.frame, after: now.since(asked.time) })
+            }
+            (among, Part::Question) => {
+                let known = self.questions.map.get(&key);
+                // Multicast DNS asks the same again and again: each time whoever knows may answer.
+                let again = known.filter(|asked| {
+                    !matches!(among, Among::Anybody { within } if within < AGAIN)
+                        && asked.answered.is_none()
+                        && asked.interface == here.interface
+                        && now.since(asked.time) < AGAIN
+                });
+                if let Some(first) = again {
+                    return join(Link::AskedBefore(first.frame));
+                }
+                // The same packet at another place.
+                if known.is_none_or(|asked| asked.interface == here.interface || asked.answered.is_some()) {
+                    self.questions.insert(key, here);
+                }
+                None
+            }
+            (among, Part::Answer { .. }) => {
+                let asked = self.questions.map.get_mut(&key)?;
+                let after = now.since(asked.time);
+                if matches!(among, Among::Anybody { within } if after > within) {
+                    return None;
+                }
+                let is_one = among == Among::Conversation && asked.interface == here.interface;
+                match asked.answered.filter(|_| is_one) {
+                    Some(first) => join(Link::AnsweredBefore(first)),
+                    None => {
+                        asked.answered.get_or_insert(frame);
+                        join(Link::Answers { question: asked.frame, after })
+                    }
+                }
+            }
+        }
+    }
+
+    /// What the questions are kept by that a message may belong to.
+    fn key(&self, at: &At<'_>, stream: Option<u32>, said: &Exchange) -> Option<u64> {
+        let below = at.packet.layers.get(..at.index)?;
+        let carrier = below.iter().rposition(|layer| matches!(layer.protocol, Protocol::Tcp | Protocol::Udp))?;
+        let carrier = at.packet.at(carrier)?;
+        let key = match said.among {
+            Among::Conversation | Among::Turns => {
+                let (key, _) = Key::new(&carrier)?;
+                self.hash(at, said, (key, carrier.layer.protocol as u8, stream))
+            }
+            Among::Asker => {
+                let (source, destination) = at.packet.addresses(carrier.index)?;
+                let asker = match said.part {
+                    Part::Question => (source, carrier.u16(0)?),
+                    Part::Answer { .. } => (destination, carrier.u16(2)?),
+                };
+                self.hash(at, said, asker)
+            }
+            Among::Anybody { .. } => self.hash(at, said, ()),
+        };
+        Some(key)
+    }
+
+    fn hash(&self, at: &At<'_>, said: &Exchange, among: impl Hash) -> u64 {
+        self.hasher.hash_one((at.layer.protocol as u8, said.tag, among))
+    }
+}
+
+#[cfg(test)]
+mod tests;
