@@ -3,7 +3,7 @@
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
-# isc-dhcp-client dnsmasq-base openssl curl util-linux python3
+# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl util-linux python3
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -268,6 +268,36 @@ dhcp() {
     stop
 }
 
+dns() {
+    up
+    $S dnsmasq --no-daemon --conf-file=/dev/null --no-resolv --no-hosts --listen-address=10.0.5.2 --bind-interfaces --port=53 \
+        --local=/lab.example/ --local=/5.0.10.in-addr.arpa/ --local-ttl=300 \
+        --host-record=www.lab.example,10.0.5.2,fd00:5::2 --host-record=a1.lab.example,10.0.5.1 \
+        --cname=knjiga.lab.example,www.lab.example --mx-host=lab.example,mail.lab.example,10 --txt-record=lab.example,"tri bajta" \
+        $(seq -f '--txt-record=puno.lab.example,%040.0f' 14) --log-facility=/dev/null >/dev/null 2>&1 &
+    mkdir "$work/web"
+    echo 'Tri bajta.' >"$work/web/index.html"
+    $S python3 -m http.server -b 10.0.5.2 -d "$work/web" 80 >/dev/null 2>&1 &
+    sleep 1
+    record dns "port 53 or tcp port 80"
+    dig="$C dig @10.0.5.2 +timeout=1 +tries=3"
+    for question in "www.lab.example A" "www.lab.example AAAA" "lab.example MX" "lab.example TXT" "knjiga.lab.example A" \
+        "nema.lab.example A" "-x 10.0.5.1"; do
+        $dig $question >/dev/null
+    done
+    # Too long for a datagram: asked again over TCP.
+    $dig +noedns puno.lab.example TXT >/dev/null
+    # A server that answers late is asked twice, by the C library's resolver with the same number.
+    for pid in $(ip netns pids ca-s); do
+        if [ "$(cat /proc/$pid/comm)" = dnsmasq ]; then server=$pid; fi
+    done
+    kill -STOP $server
+    (sleep 1.5; kill -CONT $server) &
+    printf 'nameserver 10.0.5.2\noptions timeout:1\n' >"$work/resolv.conf"
+    $C sh -c "mount --bind $work/resolv.conf /etc/resolv.conf && curl -s http://knjiga.lab.example/" >/dev/null
+    stop
+}
+
 tftp() {
     up
     mkdir -p "$work/tftp"
@@ -317,5 +347,5 @@ tls() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis ntp dhcp tftp syslog mqtt tls
+[ $# -gt 0 ] || set -- smtp pop imap ftp telnet redis ntp dhcp dns tftp syslog mqtt tls
 for name in "$@"; do echo "$name"; $name; done

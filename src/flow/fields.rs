@@ -94,7 +94,7 @@ const JOINED: &str = "Wireshark";
 const NAMES: &[Protocol] = &[Protocol::Dns, Protocol::Mdns, Protocol::Llmnr];
 
 static OF_NAMES: &[Field<Read>] = &[
-    field("dns.response_to", "Answers", Kind::Dec, |facts| question(join(facts, NAMES)?))
+    field("dns.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, NAMES)?))
         .about("The frame that asked", JOINED),
     field("dns.time", "Answered after", Kind::Seconds, |facts| took(join(facts, NAMES)?))
         .about("Seconds since that frame", JOINED),
@@ -368,7 +368,7 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
     (
         Protocol::Stun,
         &[
-            field("stun.response-to", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Stun])?))
+            field("stun.response-to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Stun])?))
                 .about("The frame of the request", JOINED),
             field("stun.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Stun])?))
                 .about("Seconds since that frame", JOINED),
@@ -377,7 +377,7 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
     (
         Protocol::Ntp,
         &[
-            field("ntp.request_in", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Ntp])?))
+            field("ntp.request_in", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Ntp])?))
                 .about("The frame of the request", JOINED),
             field("ntp.delta_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Ntp])?))
                 .about("Seconds since that frame", JOINED),
@@ -389,7 +389,7 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
     (
         Protocol::Http,
         &[
-            field("http.request_in", "Answers", Kind::Dec, |facts| question(join(facts, &[Protocol::Http])?))
+            field("http.request_in", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Http])?))
                 .about("The frame of the request", JOINED),
             field("http.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Http])?))
                 .about("Seconds since that frame", JOINED),

@@ -100,8 +100,13 @@ pub static FIELDS: &[Field] = &[
         .at(24, 1)
         .about("The server asks others", HEAD),
     Field::flag("dns.flags.z", "Reserved", 25).about("Must be 0", HEAD),
-    Field::flag("dns.flags.authenticated", "Authentic data", 26)
-        .about("The server has checked the signatures", SECURITY),
+    Field::one("dns.flags.authenticated", "Authentic data", Kind::Bool, |at| {
+        let wanted = at.fixed(Kind::Bool, Bits { at: 26, length: 1 }).filter(|bit| *bit == Value::Bool(true));
+        // Who asks may say that it would like to know (RFC 6840 §5.7).
+        wanted.or_else(|| of_response(at, Kind::Bool, 26, 1))
+    })
+    .at(26, 1)
+    .about("The server has checked the signatures", SECURITY),
     Field::flag("dns.flags.checkdisable", "Checking disabled", 27)
         .about("What is not signed well is wanted too", SECURITY),
     Field::one("dns.flags.rcode", "Reply code", Kind::Dec, |at| of_response(at, Kind::Dec, 28, 4))
