@@ -15,7 +15,7 @@ use std::io::Write;
 use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
 use super::{At, Protocol, Stop, Walk};
-pub use fields::FIELDS;
+pub use fields::{FIELDS, covered};
 
 /// Where servers listen, by custom too.
 pub const PORTS: &[u16] = &[80, 3128, 8000, 8008, 8080, 8088];

@@ -1,8 +1,8 @@
 //! The fields of a head, under the names that Wireshark gives them.
 
 use super::{Start, header, headers, line};
-use crate::wire::application::secret;
-use crate::wire::{At, Field, Kind, Value};
+use crate::wire::application::{secret, secrets_are_shown};
+use crate::wire::{At, Field, Kind, Made, Value};
 
 const LINE: &str = "RFC 9112 §3";
 const STATUS: &str = "RFC 9112 §4";
@@ -28,9 +28,30 @@ fn response<'a>(at: &At<'a>, take: fn(&'a [u8], u16, &'a [u8]) -> Value<'a>) -> 
     }
 }
 
-fn each<'a>(at: &At<'a>, name: &str, give: &mut dyn FnMut(Value<'a>) -> bool) {
-    let found = headers(at.header()).filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-    let _ = found.map(|(_, value)| Value::Text(value)).all(give);
+/// The target as one would type it: behind the site, unless it names that itself; none where no site is named.
+fn full_uri<'a>(at: &At<'a>) -> Option<Value<'a>> {
+    let head = at.header();
+    let Some(Start::Request { method, uri, .. }) = start(at) else { return None };
+    if method == b"CONNECT" || uri.windows(3).any(|part| part == b"://") {
+        return Some(Value::Text(uri));
+    }
+    header(head, "host")?;
+    Some(Value::Made(Made::new(head, 0, |head, _, out| {
+        let Some(Start::Request { uri, .. }) = Start::read(line(head).0) else { return };
+        out.extend_from_slice(b"http://");
+        out.extend_from_slice(header(head, "host").unwrap_or_default());
+        out.extend_from_slice(uri);
+    })))
+}
+
+/// The values of the headers with this name.
+fn named<'a>(at: &At<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let found = headers(at.header()).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+    found.map(|(_, value)| value)
+}
+
+fn each<'a>(at: &At<'a>, name: &'static str, give: &mut dyn FnMut(Value<'a>) -> bool) {
+    let _ = named(at, name).map(Value::Text).all(give);
 }
 
 /// The values of the headers of one name, as they stand.
@@ -46,11 +67,57 @@ fn lines<'a>(at: &At<'a>, request: bool, give: &mut dyn FnMut(Value<'a>) -> bool
     }
     let lines = at.header().split(|byte| *byte == b'\n').skip(1).take(super::MOST_LINES);
     let told = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
-    let is_secret = |line: &[u8]| {
-        let name = line.split(|byte| *byte == b':').next().unwrap_or_default();
-        name.eq_ignore_ascii_case(b"authorization") || name.eq_ignore_ascii_case(b"proxy-authorization")
-    };
-    let _ = told.map(|line| if is_secret(line) { secret(line) } else { Value::Text(line) }).all(give);
+    let _ = told.map(covered).all(give);
+}
+
+/// A header line as it may be shown: without the secrets in it, unless they are asked for.
+pub fn covered(line: &[u8]) -> Value<'_> {
+    let behind = line.iter().position(|byte| *byte == b':').map_or(line.len(), |colon| colon + 1);
+    let name = line.get(..behind.saturating_sub(1)).unwrap_or_default();
+    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+    if is("authorization") || is("proxy-authorization") {
+        secret(line)
+    } else if is("cookie") {
+        cookies(line, behind, cover_all)
+    } else if is("set-cookie") {
+        cookies(line, behind, cover_first)
+    } else {
+        Value::Text(line)
+    }
+}
+
+/// Who has a cookie is let in: their values are as secret as passwords. What they are called is shown.
+fn cookies(text: &[u8], from: usize, cover: fn(&[u8], usize, &mut Vec<u8>)) -> Value<'_> {
+    if secrets_are_shown() { Value::Text(text) } else { Value::Made(Made::new(text, from, cover)) }
+}
+
+/// Every pair of a name and a value.
+fn cover_all(text: &[u8], from: usize, out: &mut Vec<u8>) {
+    cover(text, from, usize::MAX, out);
+}
+
+/// The first pair; the others say for how long and for whom it is (RFC 6265 §4.1).
+fn cover_first(text: &[u8], from: usize, out: &mut Vec<u8>) {
+    cover(text, from, 1, out);
+}
+
+fn cover(text: &[u8], from: usize, pairs: usize, out: &mut Vec<u8>) {
+    let (head, rest) = text.split_at_checked(from).unwrap_or((text, &[]));
+    out.extend_from_slice(head);
+    for (place, pair) in rest.split(|byte| *byte == b';').enumerate() {
+        if place > 0 {
+            out.push(b';');
+        }
+        match memchr::memchr(b'=', pair).filter(|_| place < pairs) {
+            Some(sign) => {
+                out.extend_from_slice(pair.get(..=sign).unwrap_or_default());
+                out.extend_from_slice(b"***");
+            }
+            // A value without a name is a secret too.
+            None if place < pairs && !pair.trim_ascii().is_empty() => out.extend_from_slice(b" ***"),
+            None => out.extend_from_slice(pair),
+        }
+    }
 }
 
 #[rustfmt::skip]
@@ -61,6 +128,9 @@ pub static FIELDS: &[Field] = &[
     Field::one("http.request.method", "Method", Kind::Text, |at| request(at, |[method, ..]| method))
         .about("What is to be done", LINE),
     Field::one("http.request.uri", "Target", Kind::Text, |at| request(at, |[_, uri, _]| uri)).about("With what", LINE),
+    Field::one("http.request.full_uri", "Full target", Kind::Text, full_uri)
+        .computed()
+        .about("Where the target is to be found", "RFC 9110 §7.1"),
     Field::one("http.request.version", "Version", Kind::Text, |at| request(at, |[.., version]| version))
         .about("Version of HTTP that the client speaks", LINE),
     Field::one("http.response", "Response", Kind::Bool, |at| response(at, |_, _, _| Value::Bool(true)))
@@ -97,8 +167,14 @@ pub static FIELDS: &[Field] = &[
     header!("http.accept_encoding" "Accept-Encoding" "accept-encoding" "Compressions that the client can undo"),
     header!("http.connection" "Connection" "connection" "Whether the connection stays open"),
     header!("http.referer" "Referer" "referer" "The page that led here"),
-    header!("http.cookie" "Cookie" "cookie" "What the server asked the client to remember"),
-    header!("http.set_cookie" "Set-Cookie" "set-cookie" "What the client is asked to remember"),
+    Field::many("http.cookie", "Cookie", Kind::Text, |at, give| {
+        let _ = named(at, "cookie").map(|value| cookies(value, 0, cover_all)).all(give);
+    })
+    .about("What the server asked the client to remember", RFC),
+    Field::many("http.set_cookie", "Set-Cookie", Kind::Text, |at, give| {
+        let _ = named(at, "set-cookie").map(|value| cookies(value, 0, cover_first)).all(give);
+    })
+    .about("What the client is asked to remember", RFC),
     header!("http.content_type" "Content type" "content-type" "What the body is"),
     header!("http.content_length_header" "Content-Length" "content-length" "Bytes of the body, as the header says it"),
     header!("http.content_encoding" "Content encoding" "content-encoding" "How the body is compressed"),

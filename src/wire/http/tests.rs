@@ -52,6 +52,26 @@ fn a_secret_is_not_shown() {
 }
 
 #[test]
+fn of_a_cookie_only_its_name_is_shown() {
+    let asks = b"GET / HTTP/1.1\r\nHost: lab\r\nCookie: session=c2VjcmV0; theme=dark; alone\r\n\r\n";
+    let sets = b"HTTP/1.1 200 OK\r\nSet-Cookie: session=c2VjcmV0=; Path=/; HttpOnly\r\n\r\n";
+    let of = |data: &[u8], name: &str| values(LinkType::ETHERNET, &over(80, data), name);
+    assert_eq!(of(asks, "http.cookie"), ["Made(session=***; theme=***; ***)"]);
+    assert_eq!(of(asks, "http.request.line")[1..], ["Made(Cookie: session=***; theme=***; ***)"]);
+    assert_eq!(of(sets, "http.set_cookie"), ["Made(session=***; Path=/; HttpOnly)"]);
+    assert_eq!(of(sets, "http.response.line"), ["Made(Set-Cookie: session=***; Path=/; HttpOnly)"]);
+}
+
+#[test]
+fn the_whole_target_has_the_site_in_front_of_it() {
+    let of = |data: &[u8]| values(LinkType::ETHERNET, &over(80, data), "http.request.full_uri");
+    assert_eq!(of(REQUEST), ["Made(http://lab/a?b)"]);
+    assert_eq!(of(b"GET http://lab/a HTTP/1.1\r\nHost: proxy\r\n\r\n"), [format!("Text({:?})", b"http://lab/a")]);
+    assert_eq!(of(b"GET /a HTTP/1.0\r\n\r\n"), [""; 0]);
+    assert_eq!(of(RESPONSE), [""; 0]);
+}
+
+#[test]
 fn messages_behind_one_another_are_layers_of_their_own() {
     assert_eq!(found(80, &REQUEST.repeat(3)), [Http, Http, Http]);
     assert_eq!(found(80, &RESPONSE.repeat(2)), [Http, Data, Http, Data]);
