@@ -5,19 +5,21 @@ mod raw;
 
 use std::io::{IsTerminal, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::ops::Range;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
 use ending::Ending;
 use raw::Raw;
 
+use super::decoding::Decoding;
 use super::output::{Color, stdout};
 use super::progress::Progress;
 use super::{Exit, selection};
 use crate::flow::analysis::Analysis;
 use crate::flow::key::{Direction, Key};
 use crate::flow::stream::{Assembler, Item, Segment, is_fragment};
-use crate::flow::{Event, FlowTable, Known};
+use crate::flow::{Event, FlowTable, Known, secret};
 use crate::frame::Source;
 use crate::io::file;
 use crate::pipeline::{self, Next, Sink};
@@ -52,7 +54,7 @@ pub struct Args {
     /// Show the bytes in hexadecimal; each segment begins a row
     #[arg(long, conflicts_with_all = ["raw", "boundaries"])]
     hex: bool,
-    /// Write nothing but the bytes of one side
+    /// Write nothing but the bytes of one side, as they are: passwords too
     #[arg(long, value_enum, value_name = "SIDE", conflicts_with = "boundaries")]
     raw: Option<Side>,
     /// Let --raw write to a terminal
@@ -64,6 +66,8 @@ pub struct Args {
     /// Memory for bytes that wait for others to come before them
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::size)]
     max_stream: u64,
+    #[command(flatten)]
+    decoding: Decoding,
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
@@ -76,6 +80,7 @@ enum Side {
 }
 
 pub fn run(args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     if args.raw.is_some() && !args.force && std::io::stdout().is_terminal() {
         anyhow::bail!("--raw writes bytes that may act on a terminal: send them to a file (> FILE), or add --force");
     }
@@ -187,7 +192,7 @@ impl Sink for Follower {
                 chosen.over = chosen.stream != stream;
                 if !chosen.over && !is_fragment(packet, at.index) {
                     let analysis = known.facts.tcp.map(|facts| facts.analysis).unwrap_or_default();
-                    self.takes(&at, direction, &analysis);
+                    self.takes(&at, direction, &analysis, &secret::places(packet, known.facts));
                 }
             }
         }
@@ -236,12 +241,12 @@ impl Follower {
             && let Some((key, direction)) = Key::new(&at)
             && self.chosen.as_ref().is_some_and(|chosen| chosen.key == key && !chosen.over)
         {
-            self.takes(&at, direction, &Analysis::default());
+            self.takes(&at, direction, &Analysis::default(), &[]);
         }
     }
 
     /// A segment or datagram of the conversation.
-    fn takes(&mut self, at: &At<'_>, direction: Direction, analysis: &Analysis) {
+    fn takes(&mut self, at: &At<'_>, direction: Direction, analysis: &Analysis, secrets: &[Range<usize>]) {
         let from_client = self.chosen.as_ref().is_some_and(|chosen| chosen.client == direction);
         let (view, raw) = (&mut self.view, &mut self.raw);
         if self.protocol == Protocol::Udp {
@@ -258,6 +263,15 @@ impl Follower {
         }
         let Some(segment) = Segment::new(at, from_client) else { return };
         self.ending.segment(&segment);
+        if !secrets.is_empty() {
+            // Of a conversation that began before the capture, this may be the first segment.
+            let first = self.assembler.place(&segment).offset.unwrap_or_default();
+            let data = (at.layer.start + at.layer.header) as usize;
+            for place in secrets {
+                let [from, to] = [place.start, place.end].map(|place| first + place.saturating_sub(data) as i64);
+                view.cover(from_client, from.max(0) as u64..to.max(0) as u64);
+            }
+        }
         self.assembler.segment(&segment, &mut |item| hand_on(view, raw, item));
         let place = self.assembler.place(&segment);
         if let Some(raw) = raw.as_mut().filter(|_| segment.flags.any(Flags::RST)) {

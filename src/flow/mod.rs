@@ -20,6 +20,7 @@ pub mod message;
 pub mod mime;
 pub mod multicast;
 mod programs;
+pub mod secret;
 pub mod state;
 pub mod stats;
 pub mod stream;
@@ -51,6 +52,8 @@ pub struct Facts {
     pub join: Option<exchange::Join>,
     /// The programs at both ends: as who knows the sockets told, or as a comment of netlab's in the file says.
     pub ends: Ends,
+    /// Passwords in the data of the first TCP layer.
+    pub secrets: secret::Found,
 }
 
 impl Facts {
@@ -133,6 +136,7 @@ pub struct FlowTable {
     tcp: Table<tcp::Connection>,
     udp: Table<()>,
     echo: Table<icmp::Echo>,
+    secrets: secret::Watch,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
     first: Option<Timestamp>,
@@ -165,6 +169,7 @@ impl FlowTable {
             tcp: Table::new(conversations),
             udp: Table::new(conversations),
             echo: Table::new(conversations),
+            secrets: secret::Watch::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
             first: None,
@@ -241,6 +246,9 @@ impl FlowTable {
     fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {
         let now = self.begin(packet.frame.time);
         self.layers(packet, now, hint);
+        if let Some(tcp) = &self.facts.tcp {
+            self.facts.secrets = self.secrets.look(packet, tcp);
+        }
         self.end();
     }
 

@@ -12,7 +12,7 @@ use super::words::{Words, filled};
 use super::{escape, hex, stop, tree};
 use crate::field::{self, Entry};
 use crate::flow::datagram::Datagram;
-use crate::flow::{Event, Facts, Known};
+use crate::flow::{Event, Facts, Known, secret};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Layers, Packet, Protocol, Stop, Value};
@@ -205,12 +205,12 @@ impl View<'_> {
     fn layer(&mut self, at: &At<'_>, facts: &Facts) {
         self.heading(at, Some(at.index));
         if tree::is_data(at.layer.protocol) {
-            return self.data(at);
+            return self.data(at, facts);
         }
         let parts = cells::parts(at);
         if at.layer.protocol.is_application() && parts.is_empty() && !has_places(at.layer.protocol) {
             // Text has no places that a grid could draw.
-            self.data(at);
+            self.data(at, facts);
             self.out.push(b'\n');
             return self.fields(at, facts, &[]);
         }
@@ -226,7 +226,7 @@ impl View<'_> {
         self.out.push(b'\n');
         self.fields(at, facts, &parts);
         self.parts(&parts);
-        sum::write(at, &cells, self.options, self.out);
+        sum::write(at, &cells, facts.secrets.any, self.options, self.out);
     }
 
     /// The cells of a grid in the language that was chosen: names, and what stands behind numbers.
@@ -257,11 +257,13 @@ impl View<'_> {
         }
     }
 
-    fn data(&mut self, at: &At<'_>) {
+    fn data(&mut self, at: &At<'_>, facts: &Facts) {
         let bytes = at.header();
         let kept = bytes.get(..MOST_DATA).unwrap_or(bytes);
+        let (start, secrets) = (at.layer.start as usize, secret::places(at.packet, facts));
+        let is_secret = |place: usize| secret::is_in(&secrets, start + place);
         let mut text = Vec::new();
-        escape::write(kept, &mut text);
+        escape::write(&secret::covered(kept, start, &secrets), &mut text);
         if is_text(kept) {
             // Before it is measured: an escaped letter is longer.
             let text = if self.options.ascii { ascii(&text) } else { text };
@@ -272,7 +274,9 @@ impl View<'_> {
             }
         }
         for (line, row) in kept.chunks(16).enumerate() {
-            hex::plain_line(line * 16, row, self.options.palette.layer(at.index), self.options.palette, self.out);
+            let style = self.options.palette.layer(at.index);
+            let is_secret = |place: usize| is_secret(line * 16 + place);
+            hex::plain_line(line * 16, row, is_secret, style, self.options.palette, self.out);
         }
         let left = bytes.len() - kept.len();
         if left > 0 {
@@ -294,7 +298,7 @@ impl View<'_> {
             entry.each_in_layer(at, facts, &mut |value| {
                 count += 1;
                 if count <= MOST_VALUES {
-                    self.field(&entry, at, value);
+                    self.field(&entry, at, secret::shown(value, at.packet, facts));
                 }
                 true
             });

@@ -4,7 +4,9 @@
 //! Guarantee: what the sides sent acts on no terminal, and cannot pass for one of our marks, labels or notes: lines of
 //! data bear a label or a colour, notes neither.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
+use std::ops::Range;
 
 use super::escape;
 use super::style::{Palette, Role};
@@ -16,6 +18,8 @@ use crate::wire::tcp::Flags;
 const BUFFER: usize = 64 << 10;
 /// Stands where a segment ends and the same side goes on in another.
 const MARK: char = '┊';
+/// Passwords of a side that are known at a time.
+const MOST_SECRETS: usize = 1000;
 /// Bytes a row in hexadecimal.
 const ROW: usize = 16;
 /// Columns of `client ▸ `.
@@ -52,6 +56,9 @@ pub struct Follow<W> {
     line: Line,
     /// Bytes are shown that were said to be missing.
     late: bool,
+    /// Places of passwords in what client and server say, and how many bytes of them were covered.
+    secrets: [Vec<Range<u64>>; 2],
+    covered: u64,
     /// Bytes shown and bytes missing, of client and server.
     bytes: [u64; 2],
     missing: [u64; 2],
@@ -84,6 +91,8 @@ impl<W: Write> Follow<W> {
             frame: None,
             line: Line::Empty,
             late: false,
+            secrets: Default::default(),
+            covered: 0,
             bytes: [0; 2],
             missing: [0; 2],
         }
@@ -110,6 +119,36 @@ impl<W: Write> Follow<W> {
         let _ = writeln!(self.buffer, "{text}");
     }
 
+    /// What a side says at these places of its stream is a password: told before it is said.
+    pub fn cover(&mut self, from_client: bool, places: Range<u64>) {
+        let known = &mut self.secrets[usize::from(!from_client)];
+        if known.len() >= MOST_SECRETS {
+            known.remove(0);
+        }
+        known.push(places);
+    }
+
+    fn is_secret(&self, from_client: bool, offset: u64) -> bool {
+        self.secrets[usize::from(!from_client)].iter().any(|places| places.contains(&offset))
+    }
+
+    /// The data of a chunk, its passwords covered.
+    fn open<'a>(&mut self, chunk: &Chunk<'a>) -> Cow<'a, [u8]> {
+        let end = chunk.offset + chunk.data.len() as u64;
+        let known = &self.secrets[usize::from(!chunk.from_client)];
+        if !known.iter().any(|places| places.start < end && chunk.offset < places.end) {
+            return Cow::Borrowed(chunk.data);
+        }
+        let mut data = chunk.data.to_vec();
+        for (byte, offset) in data.iter_mut().zip(chunk.offset..) {
+            if self.is_secret(chunk.from_client, offset) {
+                *byte = b'*';
+                self.covered += 1;
+            }
+        }
+        Cow::Owned(data)
+    }
+
     /// Writes out what is gathered, if that is much.
     pub fn drain(&mut self) -> io::Result<()> {
         if self.buffer.len() >= BUFFER { self.flush() } else { Ok(()) }
@@ -128,7 +167,10 @@ impl<W: Write> Follow<W> {
             Item::Bytes(chunk) => self.chunk(chunk),
             Item::Missing(missing) => self.hole(missing),
             Item::Differs(differs) => {
-                let (kept, other) = (quoted(differs.kept), quoted(differs.other));
+                let mut offsets = (differs.offset..).take(differs.kept.len());
+                let is_secret = offsets.any(|offset| self.is_secret(differs.from_client, offset));
+                let said = |bytes: &[u8]| if is_secret { "***".to_owned() } else { quoted(bytes) };
+                let (kept, other) = (said(differs.kept), said(differs.other));
                 let (whose, offset) = (side(differs.from_client), differs.offset);
                 let (first, frame) = (differs.first, differs.frame);
                 self.note(&format!(
@@ -207,6 +249,10 @@ impl<W: Write> Follow<W> {
     /// The last line: what was said in all, and `ending`.
     pub fn close(&mut self, ending: &str) {
         self.end_turn();
+        if self.covered > 0 {
+            let text = format!("[{} of passwords covered with *: --show-secrets shows them]", bytes(self.covered));
+            self.note(&text);
+        }
         let part = |place: usize, whose: &str| {
             let lost = match self.missing[place] {
                 0 => String::new(),
@@ -247,7 +293,8 @@ impl<W: Write> Follow<W> {
 
     fn text(&mut self, chunk: &Chunk<'_>) {
         let role = if chunk.from_client { Role::Client } else { Role::Server };
-        for line in chunk.data.split_inclusive(|byte| *byte == b'\n') {
+        let data = self.open(chunk);
+        for line in data.split_inclusive(|byte| *byte == b'\n') {
             self.begin_line(chunk.from_client);
             let (text, ending) = split_ending(line);
             self.palette.begin(role, &mut self.buffer);
@@ -265,14 +312,19 @@ impl<W: Write> Follow<W> {
     /// Rows of offset, bytes and their characters; a segment begins a row.
     fn rows(&mut self, chunk: &Chunk<'_>) {
         let style = self.palette.style(if chunk.from_client { Role::Client } else { Role::Server });
-        for (place, row) in chunk.data.chunks(ROW).enumerate() {
+        let data = self.open(chunk);
+        for (place, row) in data.chunks(ROW).enumerate() {
             self.end_line();
             self.begin_line(chunk.from_client);
             let offset = chunk.offset + (place * ROW) as u64;
             let mut hex = String::with_capacity(3 * ROW + 1);
+            let offset_of = |place: usize| offset + place as u64;
             for (place, byte) in row.iter().enumerate() {
                 hex.push_str(if place == ROW / 2 { "  " } else { " " });
-                hex.push_str(&format!("{byte:02x}"));
+                match self.is_secret(chunk.from_client, offset_of(place)) {
+                    true => hex.push_str("**"),
+                    false => hex.push_str(&format!("{byte:02x}")),
+                }
             }
             let shown = |byte: &u8| if (0x20..0x7f).contains(byte) { char::from(*byte) } else { '·' };
             let characters: String = row.iter().map(shown).collect();

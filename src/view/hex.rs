@@ -3,12 +3,13 @@
 //! A `|` stands before the first byte of each layer, so that the view can be read without colour.
 
 use std::io::{self, Write};
+use std::ops::Range;
 
 use anstyle::Style;
 
 use super::style::{Palette, Role};
 use super::words::{ENGLISH, Words};
-use crate::flow::Known;
+use crate::flow::{Known, secret};
 use crate::pipeline::{Next, Sink};
 use crate::wire::Packet;
 
@@ -48,7 +49,7 @@ impl<W: Write> Hex<W> {
 impl<W: Write> Sink for Hex<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         super::tree::headline(packet, known, self.palette, self.words, &mut self.buffer);
-        write(packet, self.palette, &mut self.buffer);
+        write(packet, &secret::places(packet, known.facts), self.palette, &mut self.buffer);
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
             self.write_out()?;
@@ -63,11 +64,19 @@ impl<W: Write> Sink for Hex<W> {
 }
 
 /// Appends legend and bytes of one packet.
-pub fn write(packet: &Packet<'_>, palette: Palette, out: &mut Vec<u8>) {
+///
+/// Those at the places of `secrets` stand as `**`, and a line says so.
+pub fn write(packet: &Packet<'_>, secrets: &[Range<usize>], palette: Palette, out: &mut Vec<u8>) {
     legend(packet, palette, out);
-    let mut marks = Marks { packet, next: 0, current: None };
+    let mut marks = Marks { packet, secrets, next: 0, current: None };
     for (line, bytes) in packet.frame.data.chunks(LINE).enumerate() {
         write_line(line * LINE, bytes, &mut marks, palette, out);
+    }
+    if !secrets.is_empty() {
+        let faint = palette.style(Role::Faint);
+        out.extend_from_slice(
+            format!("  {faint}** are bytes of a password: --show-secrets shows them{faint:#}\n").as_bytes(),
+        );
     }
 }
 
@@ -95,6 +104,7 @@ fn legend(packet: &Packet<'_>, palette: Palette, out: &mut Vec<u8>) {
 /// Walks over the layers as the offset goes on.
 struct Marks<'p> {
     packet: &'p Packet<'p>,
+    secrets: &'p [Range<usize>],
     /// The layer that begins next.
     next: usize,
     current: Option<usize>,
@@ -136,8 +146,9 @@ fn write_line(offset: usize, bytes: &[u8], marks: &mut Marks<'_>, palette: Palet
         } else {
             digits.same(b" ");
         }
-        digits.push(layer, format!("{byte:02x}").as_bytes());
-        letters.push(layer, &[letter(*byte)]);
+        let is_secret = secret::is_in(marks.secrets, offset + place);
+        digits.push(layer, if is_secret { "**".to_owned() } else { format!("{byte:02x}") }.as_bytes());
+        letters.push(layer, &[if is_secret { b'*' } else { letter(*byte) }]);
     }
     out.extend_from_slice(&digits.finish());
     let missing = LINE - bytes.len();
@@ -147,15 +158,23 @@ fn write_line(offset: usize, bytes: &[u8], marks: &mut Marks<'_>, palette: Palet
     out.push(b'\n');
 }
 
-/// One line in one colour, for bytes without layers.
-pub fn plain_line(offset: usize, bytes: &[u8], style: Style, palette: Palette, out: &mut Vec<u8>) {
+/// One line in one colour, for bytes without layers; those at places that are secret stand as `**`.
+pub fn plain_line(
+    offset: usize,
+    bytes: &[u8],
+    is_secret: impl Fn(usize) -> bool,
+    style: Style,
+    palette: Palette,
+    out: &mut Vec<u8>,
+) {
     let faint = palette.style(Role::Faint);
     let mut digits = String::new();
     for (place, byte) in bytes.iter().enumerate() {
         digits.push_str(if place == LINE / 2 { "  " } else { " " });
-        digits.push_str(&format!("{byte:02x}"));
+        digits.push_str(&if is_secret(place) { "**".to_owned() } else { format!("{byte:02x}") });
     }
-    let text: String = bytes.iter().map(|byte| char::from(letter(*byte))).collect();
+    let shown = |(place, byte): (usize, &u8)| char::from(if is_secret(place) { b'*' } else { letter(*byte) });
+    let text: String = bytes.iter().enumerate().map(shown).collect();
     let width = LINE * 3 + 1;
     let line = format!("  {faint}{offset:04x}{faint:#} {style}{digits:width$}  {text}{style:#}\n");
     out.extend_from_slice(line.as_bytes());

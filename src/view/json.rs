@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use super::words::ENGLISH;
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
-use crate::flow::{Event, Facts, Known};
+use crate::flow::{Event, Facts, Known, secret};
 use crate::pipeline::{Next, Sink};
 use crate::wire::{At, Kind, Layer, Packet, Protocol, Value};
 
@@ -101,11 +101,13 @@ impl<W: Write> Json<W> {
             for column in Self::plan(&self.plans, &at.layer) {
                 if column.repeats {
                     let mut values = Values::new(&mut self.buffer, &column.key);
-                    column.entry.each_in_layer(&at, facts, &mut |value| values.push(value));
+                    column
+                        .entry
+                        .each_in_layer(&at, facts, &mut |value| values.push(secret::shown(value, packet, facts)));
                     values.end();
                     continue;
                 }
-                match column.entry.first_in_layer(&at, facts) {
+                match column.entry.first_in_layer(&at, facts).map(|value| secret::shown(value, packet, facts)) {
                     None => {}
                     Some(Value::Bool(true)) => self.buffer.extend_from_slice(&column.yes),
                     Some(Value::Bool(false)) => self.buffer.extend_from_slice(&column.no),
@@ -132,7 +134,9 @@ impl<W: Write> Json<W> {
                 for later in layers.iter().skip(place) {
                     let same = Self::plan(&self.plans, &later.layer).iter().filter(|other| other.name == column.name);
                     for other in same {
-                        other.entry.each_in_layer(later, facts, &mut |value| values.push(value));
+                        other
+                            .entry
+                            .each_in_layer(later, facts, &mut |value| values.push(secret::shown(value, packet, facts)));
                     }
                 }
                 values.end();

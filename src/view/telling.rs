@@ -13,6 +13,7 @@ use super::style::Role;
 use super::words::{Words, filled, span};
 use crate::flow::analysis::{Marks, before};
 use crate::flow::exchange::Join;
+use crate::flow::secret::Found;
 use crate::flow::state::State;
 use crate::flow::{Event, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
@@ -103,8 +104,9 @@ impl Sink for Telling {
             let side = usize::from(!facts.from_client);
             self.name_ends(&at, &header, side);
             let number = packet.frame.number;
-            let told = told(packet, at.index);
-            let content = told.as_deref().unwrap_or(at.content());
+            let told = told(packet, at.index, known.facts.secrets);
+            let whole = if known.facts.secrets.any { b"***" } else { at.content() };
+            let content = told.as_deref().unwrap_or(whole);
             let join = known.facts.join.as_ref();
             let segment = Segment { header: &header, facts: &facts, content, join, number, side };
             self.segment(&segment, known.events);
@@ -439,7 +441,10 @@ fn time(nanoseconds: i64) -> String {
 }
 
 /// What the messages behind the layer at `index` say, if an application is known there.
-fn told(packet: &Packet<'_>, index: usize) -> Option<Vec<u8>> {
+fn told(packet: &Packet<'_>, index: usize, secrets: Found) -> Option<Vec<u8>> {
+    if secrets.typed > 0 {
+        return Some(b"***".to_vec());
+    }
     let mut text = Vec::new();
     for at in packet.each().skip(index + 1) {
         if !text.is_empty() {

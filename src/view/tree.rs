@@ -12,7 +12,7 @@ use super::words::{ENGLISH, Words, filled};
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::datagram::Datagram;
-use crate::flow::{Event, Facts, Known};
+use crate::flow::{Event, Facts, Known, secret};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value};
@@ -72,7 +72,7 @@ impl<W: Write> Sink for Tree<W> {
         write(packet, known, self.palette, self.words, self.width, &mut self.buffer);
         if self.hex {
             self.buffer.push(b'\n');
-            super::hex::write(packet, self.palette, &mut self.buffer);
+            super::hex::write(packet, &secret::places(packet, known.facts), self.palette, &mut self.buffer);
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
@@ -244,7 +244,7 @@ impl View<'_> {
         let out = &mut *self.out;
         entry.each_in_layer(at, facts, &mut |value| {
             let mut line = Line { palette, words, out, columns: 0 };
-            line.field(entry, at, value, indent * 2 + 2, width);
+            line.field(entry, at, secret::shown(value, at.packet, facts), indent * 2 + 2, width);
             true
         });
     }

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::escape;
 use crate::field::{Resolved, text};
-use crate::flow::Known;
+use crate::flow::{Known, secret};
 use crate::pipeline::{Next, Sink};
 use crate::wire::{Packet, Value};
 
@@ -36,7 +36,7 @@ impl<W: Write> Sink for Values<W> {
             if place > 0 {
                 self.buffer.push(b'\t');
             }
-            match field.first(packet, known.facts) {
+            match field.first(packet, known.facts).map(|value| secret::shown(value, packet, known.facts)) {
                 // Tabs and line ends would break the table; the rest could act on a terminal.
                 Some(Value::Text(bytes)) => escape::write(bytes, &mut self.buffer),
                 Some(Value::Made(made)) => escape::write(&made.text(), &mut self.buffer),

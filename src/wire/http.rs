@@ -15,6 +15,7 @@ use std::io::Write;
 use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
 use super::{At, Protocol, Stop, Walk};
+pub(super) use fields::secrets;
 pub use fields::{FIELDS, covered};
 
 /// Where servers listen, by custom too.

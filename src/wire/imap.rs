@@ -85,7 +85,7 @@ fn length(data: &[u8], side: Side) -> usize {
 }
 
 /// Bytes of the literal that a line announces at its end; with `+` the client does not wait (RFC 7888).
-pub fn literal(line: &[u8]) -> Option<usize> {
+fn literal(line: &[u8]) -> Option<usize> {
     let inside = line::bare(line).strip_suffix(b"}")?;
     let open = inside.iter().rposition(|byte| *byte == b'{')?;
     let digits = inside.get(open + 1..)?;
@@ -153,6 +153,24 @@ fn arguments<'a>(at: &At<'a>) -> Option<Value<'a>> {
         [] => None,
         _ if line::is_one_of(command, &["LOGIN", "AUTHENTICATE"]) => Some(line::secret_behind(rest, 1)),
         _ => Some(Value::Text(rest)),
+    }
+}
+
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    match by_uid(at) {
+        Some((_, command, rest)) if line::is_one_of(command, &["LOGIN", "AUTHENTICATE"]) => {
+            let behind = line::behind(rest, 1);
+            // The name as a literal announces what follows too.
+            give(if behind.is_empty() && rest.ends_with(b"}") { rest } else { behind });
+            // A literal's bytes are lines of their own.
+            let literal = at.header().get(line::first(at.header()).len()..).unwrap_or_default();
+            if !literal.is_empty() {
+                give(literal);
+            }
+        }
+        Some(_) => {}
+        None if credential(at).is_some() => give(line::bare(at.header())),
+        None => {}
     }
 }
 

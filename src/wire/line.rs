@@ -164,6 +164,11 @@ pub fn tell_command(word: &[u8], behind: Option<Value<'_>>, out: &mut Vec<u8>) -
     Tone::Plain
 }
 
+/// What stands behind the first `open` words.
+pub fn behind(text: &[u8], open: usize) -> &[u8] {
+    (0..open).fold(text, |rest, _| word(rest).1)
+}
+
 /// Text of which all behind the first `open` words is secret.
 pub fn secret_behind(text: &[u8], open: usize) -> Value<'_> {
     if application::secrets_are_shown() { Value::Text(text) } else { Value::Made(Made::new(text, open, covered)) }

@@ -45,6 +45,7 @@ pub mod resp;
 pub mod rewrite;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod secret;
 pub mod sll;
 pub mod smtp;
 pub mod stun;

@@ -75,6 +75,10 @@ fn string<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
     reader.take(length.into())
 }
 
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    connect(at).and_then(|connect| connect.password).into_iter().for_each(give);
+}
+
 /// What a client says of itself.
 struct Connect<'a> {
     protocol: &'a [u8],

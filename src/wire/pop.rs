@@ -49,7 +49,7 @@ fn is_request(message: &[u8], side: Side) -> bool {
 }
 
 /// `+OK` or `-ERR`, and the `+` that asks for more.
-pub fn indicator(line: &[u8]) -> Option<(&[u8], &[u8])> {
+fn indicator(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (word, rest) = line::word(line::bare(line));
     matches!(word, b"+OK" | b"-ERR" | b"+").then_some((word, rest))
 }
@@ -68,6 +68,16 @@ fn parameter<'a>(at: &At<'a>) -> Option<Value<'a>> {
         _ if line::is_one_of(command, &["PASS"]) => Some(application::secret(parameter)),
         _ if line::is_one_of(command, &["APOP", "AUTH"]) => Some(line::secret_behind(parameter, 1)),
         _ => Some(Value::Text(parameter)),
+    }
+}
+
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    match request(at) {
+        Some((command, parameter)) if line::is_one_of(command, &["PASS"]) => give(parameter),
+        Some((command, parameter)) if line::is_one_of(command, &["APOP", "AUTH"]) => give(line::behind(parameter, 1)),
+        Some(_) => {}
+        None if is_request(at.header(), Side::of_layer(at, PORTS)) => give(line::bare(at.header())),
+        None => {}
     }
 }
 

@@ -17,7 +17,62 @@ const MOST_MESSAGES: usize = 12;
 const TOLD: usize = 8;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    element(look.data).is_some()
+    element(look.data).is_some() || !look.is_from(PORTS) && inline(look.data).is_some()
+}
+
+/// Commands that a person types as they are, without lengths.
+const INLINE: &[&str] = &[
+    "AUTH",
+    "HELLO",
+    "CONFIG",
+    "PING",
+    "ECHO",
+    "QUIT",
+    "INFO",
+    "GET",
+    "SET",
+    "DEL",
+    "KEYS",
+    "INCR",
+    "SELECT",
+    "COMMAND",
+    "EXISTS",
+    "MONITOR",
+    "SUBSCRIBE",
+    "PUBLISH",
+];
+/// Words behind which everything is secret.
+const SECRET: &[&str] = &["AUTH", "REQUIREPASS", "MASTERAUTH"];
+
+/// The line of a command that is typed as it is.
+fn inline(message: &[u8]) -> Option<&[u8]> {
+    let line = line::bare(line::first(message));
+    line::is_one_of(line::word(line).0, INLINE).then_some(line)
+}
+
+/// Words of such a line that are not secret, where others are.
+fn open_words(line: &[u8]) -> Option<usize> {
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    words.position(|word| line::is_one_of(word, SECRET)).map(|place| place + 1)
+}
+
+fn command<'a>(at: &At<'a>) -> Option<Value<'a>> {
+    let line = inline(at.header())?;
+    Some(open_words(line).map_or(Value::Text(line), |open| line::secret_behind(line, open)))
+}
+
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    if let Some(line) = inline(at.header()) {
+        return open_words(line).into_iter().for_each(|open| give(line::behind(line, open)));
+    }
+    let mut secret = false;
+    for found in elements(at.header()) {
+        let Element::Bulk(_, Some(text)) = found else { continue };
+        if secret {
+            give(text);
+        }
+        secret |= line::is_one_of(text, SECRET);
+    }
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
@@ -78,6 +133,9 @@ fn elements(data: &[u8]) -> impl Iterator<Item = Element<'_>> {
 
 /// Bytes of the first value with all that is in it; what is no value goes on to the end.
 fn length(data: &[u8]) -> usize {
+    if inline(data).is_some() {
+        return line::first(data).len();
+    }
     let (mut rest, mut wanted) = (data, 1u64);
     while wanted > 0 && !rest.is_empty() {
         let Some((found, behind)) = element(rest) else { return data.len() };
@@ -96,13 +154,16 @@ fn strings<'a>(data: &'a [u8]) -> impl Iterator<Item = (i64, Option<Value<'a>>)>
     elements(data).filter_map(move |found| {
         let Element::Bulk(length, text) = found else { return None };
         let value = text.map(|text| if secret { application::secret(text) } else { Value::Bytes(text) });
-        secret |= text.is_some_and(|text| line::is_one_of(text, &["AUTH", "REQUIREPASS", "MASTERAUTH"]));
+        secret |= text.is_some_and(|text| line::is_one_of(text, SECRET));
         Some((length, value))
     })
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let message = at.header();
+    if let Some(command) = command(at) {
+        return line::tell_command(b"", Some(command), out);
+    }
     let mut tone = Tone::Plain;
     let mut strings = strings(message);
     let mut is_first = true;
@@ -181,6 +242,8 @@ pub static FIELDS: &[Field] = &[
         let _ = { numbers }.all(give);
     })
     .about("A count, a new value, yes or no", SOURCE),
+    Field::one("netlab.resp.inline", "Command", Kind::Text, command)
+        .about("A command typed as it is, without lengths; a password behind AUTH is covered", SOURCE),
 ];
 
 #[cfg(test)]
@@ -197,6 +260,18 @@ mod tests {
         assert_eq!(length(b"$100\r\ncut o"), 11);
         assert_eq!(length(b"*1\r\nno value"), 12);
         assert_eq!(length(b""), 0);
+    }
+
+    #[test]
+    fn a_command_may_be_typed_as_it_is() {
+        assert_eq!(
+            (inline(b"auth ana tajna\r\nPING\r\n"), length(b"auth ana tajna\r\nPING\r\n")),
+            (Some(&b"auth ana tajna"[..]), 16)
+        );
+        assert_eq!(inline(b"+OK\r\n"), None);
+        assert_eq!(open_words(b"auth ana tajna"), Some(1));
+        assert_eq!(open_words(b"CONFIG SET requirepass tajna"), Some(3));
+        assert_eq!(open_words(b"GET auth-no"), None);
     }
 
     #[test]

@@ -114,6 +114,15 @@ fn ends(letter: &[u8]) -> bool {
     matches!(letter, b".\r\n" | b".\n") || letter.ends_with(b"\n.\r\n") || letter.ends_with(b"\n.\n")
 }
 
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    match request(at) {
+        Some((command, parameter)) if line::is_one_of(command, &["AUTH"]) => give(line::behind(parameter, 1)),
+        Some(_) => {}
+        None if is(at, Part::Credential) => give(line::bare(at.header())),
+        None => {}
+    }
+}
+
 fn credential<'a>(at: &At<'a>) -> Option<Value<'a>> {
     is(at, Part::Credential).then(|| application::secret(line::bare(at.header())))
 }

@@ -53,6 +53,14 @@ fn pieces(data: &[u8]) -> impl Iterator<Item = Piece<'_>> {
     })
 }
 
+/// The text of a segment, without the commands between.
+pub fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    pieces(data).filter_map(|piece| match piece {
+        Piece::Text(text) => Some(text),
+        _ => None,
+    })
+}
+
 fn piece(data: &[u8]) -> Option<(Piece<'_>, &[u8])> {
     match data {
         [] => None,

@@ -105,17 +105,24 @@ fn fields_have_the_values_that_tshark_gives_them() {
 #[test]
 fn no_view_of_packets_tells_a_password() {
     // As they stand, in base64 behind AUTH PLAIN, in hexadecimal; anonymous FTP sends an address.
-    let secrets = ["tajna-rec", "AGFuYQB0YWpuYS1yZWM", "74616a6e612d726563", "ana@lab.example\""];
+    let secrets = ["tajna-rec", "AGFuYQB0YWpuYS1yZWM", "74616a6e612d726563", "74 61 6a 6e", "ana@lab.example\""];
     let mut covered = 0;
-    for name in ["smtp", "pop", "imap", "ftp", "redis", "mqtt"] {
+    for name in ["smtp", "pop", "imap", "ftp", "redis", "mqtt", "login"] {
         let capture = format!("captures/{name}.pcap");
         let bytes = std::fs::read(root().join(&capture)).expect("a capture of ours");
         let has = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-        assert!(has("tajna-rec") || has("AGFuYQB0YWpuYS1yZWM") || has("PASS ana@lab.example"), "{name} has a password");
+        assert!(
+            name == "login" || has("tajna-rec") || has("AGFuYQB0YWpuYS1yZWM") || has("PASS ana@lab.example"),
+            "{name} has a password"
+        );
         for words in [
             &["read", &capture][..],
             &["read", &capture, "-v"],
+            &["read", &capture, "-x"],
             &["read", &capture, "--json"],
+            &["read", &capture, "-e", "tcp.payload,telnet.data"],
+            &["follow", &capture],
+            &["follow", &capture, "--hex"],
             &["ladder", &capture],
             &["explain", &capture, "--story", "--all"],
         ] {
@@ -126,5 +133,12 @@ fn no_view_of_packets_tells_a_password() {
             covered += text.matches("***").count();
         }
     }
+    // Typed, a letter a segment.
+    let typed = printed(NETLAB, &["read", "captures/login.pcap", "-e", "telnet.data"]);
+    let letters: Vec<&str> = typed.lines().filter(|line| line.len() == 1).collect();
+    assert_eq!(letters, ["a", "a", "n", "n", "a", "a"], "the name and its echo");
+    assert_eq!(typed.lines().filter(|line| *line == "***").count(), 9);
+    let shown = printed(NETLAB, &["follow", "captures/login.pcap", "--show-secrets"]);
+    assert!(shown.contains("t┊a┊j┊n┊a"), "{shown}");
     assert!(covered >= 18, "{covered} passwords are covered");
 }

@@ -188,7 +188,7 @@ fn side(name: &str, bytes: &[u8], start: usize, (before, behind): (bool, bool), 
     if verbose {
         for (row, chunk) in bytes.chunks(16).enumerate() {
             out.extend_from_slice(b"    ");
-            hex::plain_line(start + row * 16, chunk, Style::new(), Palette::new(false), out);
+            hex::plain_line(start + row * 16, chunk, |_| false, Style::new(), Palette::new(false), out);
         }
     }
 }

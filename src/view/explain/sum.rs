@@ -92,9 +92,11 @@ fn covered(at: &At<'_>) -> Option<Covered> {
 }
 
 /// Appends the checksum of a layer, if it has one.
-pub fn write(at: &At<'_>, cells: &[Cell], options: &Options, out: &mut Vec<u8>) {
+///
+/// Where its data have a password in them (`secret`), their words are not listed.
+pub fn write(at: &At<'_>, cells: &[Cell], secret: bool, options: &Options, out: &mut Vec<u8>) {
     let Some(covered) = covered(at) else { return };
-    let mut sheet = Sheet { options, out };
+    let mut sheet = Sheet { options, secret, out };
     sheet.line(
         Role::Heading,
         &filled(options.words.field("\n  {}, worked out ({})"), &[options.words.field(covered.title), covered.source]),
@@ -119,6 +121,7 @@ pub fn write(at: &At<'_>, cells: &[Cell], options: &Options, out: &mut Vec<u8>) 
 
 struct Sheet<'o> {
     options: &'o Options,
+    secret: bool,
     out: &'o mut Vec<u8>,
 }
 
@@ -227,6 +230,12 @@ impl Sheet<'_> {
         let count = words.count(&words.bytes, bytes.len() as u64);
         self.line(Role::Faint, &format!("    {what}, {count}{padded}"));
         let listed = bytes.get(..MOST_DATA).unwrap_or(bytes);
+        if self.secret {
+            self.line(Role::Faint, self.say("    not listed: a password is in them (--show-secrets)"));
+            let sum = total(bytes);
+            self.subtotal(sum);
+            return sum;
+        }
         for line in listed.chunks(LINE * 2) {
             self.words(line, "");
         }

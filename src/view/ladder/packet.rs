@@ -176,7 +176,7 @@ impl Reader {
             said.push(self.words.oversized.to_owned());
         }
         if header.length > 0 {
-            said.push(lines::said(at.packet, at));
+            said.push(lines::said(at.packet, at, known.facts.secrets));
         }
         if let Some(join) = &known.facts.join {
             let mut told = Vec::new();

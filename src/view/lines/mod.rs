@@ -9,6 +9,7 @@ use std::io::Write;
 
 use crate::field::text;
 use crate::flow::Known;
+use crate::flow::secret::Found;
 use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
 use crate::view::style::{Palette, Role};
@@ -45,10 +46,13 @@ pub fn quoted(data: &[u8]) -> String {
 
 /// What the application behind the transport layer `at` says: its messages where their protocol is known, else the
 /// beginning of its data in quotation marks. Safe for a terminal.
-pub fn said(packet: &Packet<'_>, at: &At<'_>) -> String {
+pub fn said(packet: &Packet<'_>, at: &At<'_>, secrets: Found) -> String {
     let mut text = Vec::new();
-    if describe::told(packet, at, &mut text).is_none() {
-        describe::beginning(at.content(), &mut text);
+    if describe::told(packet, at, secrets, &mut text).is_none() {
+        match secrets.any {
+            true => text.extend_from_slice(describe::COVERED),
+            false => describe::beginning(at.content(), &mut text),
+        }
     }
     String::from_utf8(text).unwrap_or_default()
 }

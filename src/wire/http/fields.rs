@@ -61,6 +61,26 @@ macro_rules! header {
     };
 }
 
+/// What of the headers [`covered`] does not show.
+pub(in crate::wire) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    for (name, value) in headers(at.header()) {
+        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
+        let pairs = match () {
+            () if is("authorization") || is("proxy-authorization") => {
+                give(value);
+                0
+            }
+            () if is("cookie") => usize::MAX,
+            () if is("set-cookie") => 1,
+            () => 0,
+        };
+        for pair in value.split(|byte| *byte == b';').take(pairs) {
+            let sign = memchr::memchr(b'=', pair).map_or(0, |sign| sign + 1);
+            give(pair.get(sign..).unwrap_or_default().trim_ascii());
+        }
+    }
+}
+
 fn lines<'a>(at: &At<'a>, request: bool, give: &mut dyn FnMut(Value<'a>) -> bool) {
     if matches!(start(at), Some(Start::Request { .. })) != request {
         return;

@@ -3,6 +3,7 @@
 use super::{Keep, Line, short};
 use crate::field::text;
 use crate::flow::Event;
+use crate::flow::secret::Found;
 use crate::flow::tcp::Facts;
 use crate::view::escape;
 use crate::view::findings;
@@ -18,6 +19,8 @@ const BYTES: usize = 8;
 /// Messages of one packet that a line tells, and bytes of what they say.
 const MESSAGES: usize = 4;
 const TOLD: usize = 160;
+/// Stands in the place of a password.
+pub const COVERED: &[u8] = b"***";
 
 impl<'a> Line<'a> {
     /// A segment, and what an application says in it; the name of its protocol.
@@ -122,7 +125,7 @@ impl<'a> Line<'a> {
     /// name of that protocol, as the protocol column shows it.
     pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
         let mut said = Vec::new();
-        let Some((protocol, role)) = told(self.packet, at, &mut said) else {
+        let Some((protocol, role)) = told(self.packet, at, self.known.facts.secrets, &mut said) else {
             self.text(at.content());
             return None;
         };
@@ -136,16 +139,26 @@ impl<'a> Line<'a> {
         if !is_text(content) {
             return;
         }
+        if self.known.facts.secrets.any {
+            return self.parts.add(Keep::Matter, Role::Data, |out| out.extend_from_slice(COVERED));
+        }
         self.parts.add(Keep::Matter, Role::Data, |out| quote(content, TEXT, out));
     }
 }
 
 /// Writes what the messages behind the transport layer `at` say, escaped; `None` where their protocol is not known.
-pub fn told(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
+/// A message that begins within a password is covered as a whole.
+pub fn told(packet: &Packet<'_>, at: &At<'_>, secrets: Found, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
     let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
     let (mut role, mut count, mut told) = (Role::Data, 0, Vec::new());
+    let typed = first.layer.start.saturating_add(secrets.typed);
     for at in packet.each().skip(first.index) {
         told.clear();
+        if at.layer.start < typed {
+            out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
+            count += 1;
+            continue;
+        }
         let Some(tone) = application::tell(&at, &mut told) else {
             // A body, behind the message that it belongs to.
             if (1..=MESSAGES).contains(&count) && is_text(at.bytes()) {
