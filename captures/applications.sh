@@ -3,7 +3,7 @@
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
-# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl util-linux python3
+# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -91,6 +91,58 @@ with smtplib.SMTP("10.0.5.2", 25, local_hostname="a1.lab.example") as server:
     except smtplib.SMTPException:
         pass
 P
+    stop
+}
+
+http() {
+    up
+    cat >"$work/web.py" <<'P'
+import gzip
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+NUMBERS = "".join(f"{number}\n" for number in range(1, 1201)).encode()
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        if self.path == "/brojevi.txt":
+            self.answer(200, "text/plain", NUMBERS)
+        elif self.path == "/komadi":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in ("prvi ", "drugi ", "žuti\n"):
+                data = piece.encode()
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.write(b"0\r\n\r\n")
+        elif self.path == "/":
+            self.answer(200, "text/html", b"<p>Zdravo.</p>\n")
+        else:
+            self.answer(404, "text/plain", b"Nema.\n")
+    do_HEAD = do_GET
+    def do_POST(self):
+        said = self.rfile.read(int(self.headers["Content-Length"]))
+        self.answer(201, "application/json", b'{"bajtova": %d}\n' % len(said))
+    def answer(self, status, media, data):
+        self.send_response(status)
+        self.send_header("Content-Type", media)
+        if "gzip" in self.headers.get("Accept-Encoding", ""):
+            data = gzip.compress(data, mtime=0)
+            self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(data)
+ThreadingHTTPServer(("10.0.5.2", 80), Handler).serve_forever()
+P
+    $S python3 "$work/web.py" 2>/dev/null &
+    sleep 3
+    record http "tcp port 80"
+    $C curl -s http://10.0.5.2/ http://10.0.5.2/brojevi.txt http://10.0.5.2/komadi >/dev/null
+    $C curl -s --compressed http://10.0.5.2/brojevi.txt >/dev/null
+    $C curl -s -I http://10.0.5.2/brojevi.txt >/dev/null
+    $C curl -s -d ime=Ana http://10.0.5.2/obrazac -o /dev/null --next -s http://10.0.5.2/nema >/dev/null
+    # Two requests in one segment: the answers come one after the other.
+    printf 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /komadi HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n' | $C timeout 5 nc -N 10.0.5.2 80 >/dev/null || true
     stop
 }
 
@@ -363,5 +415,5 @@ tls() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls
 for name in "$@"; do echo "$name"; $name; done

@@ -30,6 +30,8 @@ pub enum Command {
     Explain(cmd::explain::Args),
     /// Show what the two sides of a conversation said, with the marks of segments
     Follow(cmd::follow::Args),
+    /// List the files and messages that HTTP, FTP, TFTP and mail carry, and save them
+    Objects(cmd::objects::Args),
     /// Draw who sent what to whom as a sequence chart: text, SVG or Mermaid
     Ladder(cmd::ladder::Args),
     /// List the exercises of the course, or show the page of one
@@ -85,6 +87,7 @@ impl Command {
             Self::Conversations(args) => cmd::conversations::run(args),
             Self::Explain(args) => cmd::explain::run(args),
             Self::Follow(args) => cmd::follow::run(args),
+            Self::Objects(args) => cmd::objects::run(args),
             Self::Ladder(args) => cmd::ladder::run(args),
             Self::Exercises(args) => cmd::exercises::run(args),
             Self::Serve(args) => cmd::serve::run(args),

@@ -30,6 +30,7 @@ pub mod made;
 pub mod messages;
 pub mod multicast;
 pub mod nat;
+pub mod objects;
 pub mod output;
 pub mod ping;
 pub mod programs;

@@ -24,6 +24,7 @@ pub mod models;
 pub mod multicast;
 pub mod nat;
 pub mod object;
+pub mod objects;
 pub mod ping;
 pub mod punch;
 pub mod stats;

@@ -99,9 +99,7 @@ fn eprt<'a>(at: &At<'a>) -> Option<[&'a str; 3]> {
 
 /// The port that an answer to EPSV names.
 fn epsv(at: &At<'_>) -> Option<u16> {
-    let text = answer(at, 229)?;
-    let open = text.iter().position(|byte| *byte == b'(')?;
-    bars(text.get(open + 1..)?)?[2].parse().ok()
+    passive(229, answer(at, 229)?).map(|(_, port)| port)
 }
 
 /// Where the data go, where the message says it.
@@ -109,6 +107,34 @@ fn data_end(at: &At<'_>) -> Option<(Option<[u8; 4]>, u16)> {
     let named = of(at, "PORT").or_else(|| answer(at, 227)).and_then(six);
     let port = || eprt(at).and_then(|[_, _, port]| port.parse().ok()).or_else(|| epsv(at));
     named.map(|(address, port)| (Some(address), port)).or_else(|| Some((None, port()?)))
+}
+
+/// An end of a data connection that is to come: its address, where that is said, and its port.
+pub type End = (Option<Address>, u16);
+
+/// Where a client listens for the data, as its command says: PORT, EPRT.
+pub fn active(command: &[u8], argument: &[u8]) -> Option<End> {
+    if line::is_one_of(command, &["PORT"]) {
+        return six(argument).map(|(address, port)| (Some(Address::V4(address)), port));
+    }
+    let [_, address, port] = bars(argument).filter(|_| line::is_one_of(command, &["EPRT"]))?;
+    let address = match address.parse().ok()? {
+        std::net::IpAddr::V4(address) => Address::V4(address.octets()),
+        std::net::IpAddr::V6(address) => Address::V6(address.octets()),
+    };
+    Some((Some(address), port.parse().ok()?))
+}
+
+/// Where a server listens for the data, as its reply says: to PASV, to EPSV.
+pub fn passive(code: u16, text: &[u8]) -> Option<End> {
+    match code {
+        227 => six(text).map(|(address, port)| (Some(Address::V4(address)), port)),
+        229 => {
+            let open = text.iter().position(|byte| *byte == b'(')?;
+            Some((None, bars(text.get(open + 1..)?)?[2].parse().ok()?))
+        }
+        _ => None,
+    }
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
@@ -210,5 +236,10 @@ mod tests {
         assert_eq!(bars(b"|||40058|)"), Some(["", "", "40058"]));
         assert_eq!(bars(b"|1|2"), None);
         assert_eq!(bars(b""), None);
+        assert_eq!(active(b"port", b"10,0,5,1,132,21"), Some((Some(Address::V4([10, 0, 5, 1])), 33_813)));
+        assert_eq!(active(b"EPRT", b"|1|10.0.5.1|80|"), Some((Some(Address::V4([10, 0, 5, 1])), 80)));
+        assert_eq!(active(b"RETR", b"|1|10.0.5.1|80|"), None);
+        assert_eq!(passive(229, b"Extended (|||40058|)"), Some((None, 40_058)));
+        assert_eq!(passive(200, b"(|||40058|)"), None);
     }
 }

@@ -85,7 +85,7 @@ fn length(data: &[u8], side: Side) -> usize {
 }
 
 /// Bytes of the literal that a line announces at its end; with `+` the client does not wait (RFC 7888).
-fn literal(line: &[u8]) -> Option<usize> {
+pub fn literal(line: &[u8]) -> Option<usize> {
     let inside = line::bare(line).strip_suffix(b"}")?;
     let open = inside.iter().rposition(|byte| *byte == b'{')?;
     let digits = inside.get(open + 1..)?;

@@ -49,7 +49,7 @@ fn is_request(message: &[u8], side: Side) -> bool {
 }
 
 /// `+OK` or `-ERR`, and the `+` that asks for more.
-fn indicator(line: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn indicator(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (word, rest) = line::word(line::bare(line));
     matches!(word, b"+OK" | b"-ERR" | b"+").then_some((word, rest))
 }

@@ -9,7 +9,7 @@ mod chunks;
 use std::collections::VecDeque;
 
 use super::body::End;
-use super::collect::{Draft, Output, Ways};
+use super::output::{Draft, Output, Ways};
 use super::{Asked, Bytes, What};
 use crate::wire::Protocol;
 use crate::wire::http::{self as head, Start};

@@ -11,11 +11,17 @@ mod body;
 mod collect;
 mod content;
 mod dotted;
+mod ftp;
 mod http;
+mod imap;
 mod lines;
+mod output;
+mod pop;
 mod smtp;
 #[cfg(test)]
 mod tests;
+mod tftp;
+mod transfer;
 
 use std::io::Write;
 
@@ -185,6 +191,8 @@ pub struct File {
     pub control: Option<u32>,
     /// Its size, as one of both sides announced it.
     pub announced: Option<u64>,
+    /// What was sent begins so many bytes behind the file's first (REST).
+    pub from: u64,
 }
 
 impl Message {

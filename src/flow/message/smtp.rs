@@ -6,9 +6,9 @@
 use std::collections::VecDeque;
 
 use super::body::End;
-use super::collect::{Draft, Output};
 use super::dotted::Dotted;
 use super::lines::{Line, Lines};
+use super::output::{Draft, Output};
 use super::{Bytes, Envelope, What};
 use crate::wire::{Protocol, line, smtp};
 

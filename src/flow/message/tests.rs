@@ -23,29 +23,41 @@ fn server(bytes: impl AsRef<[u8]>) -> Say {
     Say { from_client: false, bytes: bytes.as_ref().to_vec() }
 }
 
-/// A connection to a port, fed segment by segment.
+/// Connections, fed segment by segment.
 struct Wire {
     collector: Collector,
     frame: u64,
-    sent: [u32; 2],
+    /// The connection that speaks; what its server and its client have sent, and that of all others.
+    stream: u32,
+    sent: Vec<[u32; 2]>,
 }
 
 impl Wire {
     fn to(port: u16) -> Self {
-        let mut collector = Collector::new(Limits::default());
-        collector.connection(0, Key::of_ports(port), Direction::Up, true);
-        let mut wire = Self { collector, frame: 0, sent: [1, 1] };
-        for from_client in [true, false] {
-            wire.frame += 1;
-            wire.segment(from_client, Flags::SYN, 0, &[]);
-        }
+        Self::with(port, Limits::default())
+    }
+
+    fn with(port: u16, limits: Limits) -> Self {
+        let mut wire = Self { collector: Collector::new(limits), frame: 0, stream: 0, sent: Vec::new() };
+        wire.open(port);
         wire
     }
 
+    /// Another connection, to a port of the same server.
+    fn open(&mut self, port: u16) {
+        self.stream = self.sent.len() as u32;
+        self.sent.push([1, 1]);
+        self.collector.connection(self.stream, Key::of_ports(port), Direction::Up, true);
+        for from_client in [true, false] {
+            self.frame += 1;
+            self.segment(from_client, Flags::SYN, 0, &[]);
+        }
+    }
+
     fn segment(&mut self, from_client: bool, flag: u16, sequence: u32, data: &[u8]) {
-        let acknowledgment = self.sent[usize::from(from_client)];
+        let acknowledgment = self.sent[self.stream as usize][usize::from(from_client)];
         self.collector.segment(
-            0,
+            self.stream,
             &Segment {
                 from_client,
                 frame: self.frame,
@@ -62,19 +74,33 @@ impl Wire {
     /// Sends bytes in one segment; a lost one is not captured.
     fn send(&mut self, from_client: bool, data: &[u8], captured: bool) {
         self.frame += 1;
-        let sequence = self.sent[usize::from(!from_client)];
+        let sequence = self.sent[self.stream as usize][usize::from(!from_client)];
         if captured {
             self.segment(from_client, Flags::PSH, sequence, data);
         }
-        self.sent[usize::from(!from_client)] += data.len() as u32;
+        self.sent[self.stream as usize][usize::from(!from_client)] += data.len() as u32;
+    }
+
+    /// Sends bytes in segments of these sizes, over and over.
+    fn say(&mut self, say: &Say, sizes: &mut impl Iterator<Item = usize>) {
+        let mut rest = say.bytes.as_slice();
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(sizes.next().unwrap_or(usize::MAX).clamp(1, rest.len()));
+            self.send(say.from_client, now, true);
+            rest = later;
+        }
+    }
+
+    fn fin(&mut self) {
+        for from_client in [true, false] {
+            self.frame += 1;
+            let sequence = self.sent[self.stream as usize][usize::from(!from_client)];
+            self.segment(from_client, Flags::FIN, sequence, &[]);
+        }
     }
 
     fn close(mut self) -> Vec<Message> {
-        for from_client in [true, false] {
-            self.frame += 1;
-            let sequence = self.sent[usize::from(!from_client)];
-            self.segment(from_client, Flags::FIN, sequence, &[]);
-        }
+        self.fin();
         self.collector.finish().messages
     }
 }
@@ -83,14 +109,7 @@ impl Wire {
 fn exchange(port: u16, said: &[Say], sizes: &[usize]) -> Vec<Message> {
     let mut wire = Wire::to(port);
     let mut sizes = sizes.iter().copied().cycle();
-    for Say { from_client, bytes } in said {
-        let mut rest = bytes.as_slice();
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(sizes.next().unwrap_or(usize::MAX).clamp(1, rest.len()));
-            wire.send(*from_client, now, true);
-            rest = later;
-        }
-    }
+    said.iter().for_each(|say| wire.say(say, &mut sizes));
     wire.close()
 }
 
@@ -295,15 +314,7 @@ fn keeps_no_more_than_it_may() {
         client("GET / HTTP/1.1\r\n\r\n"),
         server(format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{}", "x".repeat(1000))),
     ];
-    let mut wire = Wire::to(80);
-    wire.collector = {
-        let mut collector = Collector::new(Limits { kept: 10_000, body: 100, ..Limits::default() });
-        collector.connection(0, Key::of_ports(80), Direction::Up, true);
-        collector
-    };
-    for from_client in [true, false] {
-        wire.segment(from_client, Flags::SYN, 0, &[]);
-    }
+    let mut wire = Wire::with(80, Limits { kept: 10_000, body: 100, ..Limits::default() });
     for _ in 0..100 {
         for Say { from_client, bytes } in &said {
             wire.send(*from_client, bytes, true);
@@ -312,6 +323,130 @@ fn keeps_no_more_than_it_may() {
     let found = wire.collector.finish();
     assert!(found.messages.len() < 40 && found.left_out.messages > 160, "{:?}", found.left_out);
     assert_eq!((found.messages[1].body.data.len(), found.messages[1].body.length), (100, 1000));
+}
+
+fn pop() -> Vec<Say> {
+    vec![
+        server("+OK ready\r\n"),
+        client("CAPA\r\n"),
+        server("+OK\r\nUSER\r\n+OK is no answer here\r\n.\r\n"),
+        client("USER a\r\nPASS b\r\nLIST\r\nLIST 1\r\nRETR 9\r\nRETR 1\r\nTOP 1 0\r\nQUIT\r\n"),
+        server("+OK\r\n+OK\r\n+OK\r\n1 60\r\n.\r\n+OK 1 60\r\n-ERR no such letter\r\n"),
+        server(format!("+OK 60 octets\r\n{}+OK\r\nFrom: a\r\n\r\n.\r\n+OK\r\n", dotted(LETTER))),
+    ]
+}
+
+#[test]
+fn reads_letters_that_are_fetched() {
+    let messages = exchange(110, &pop(), ALL);
+    assert_eq!(told(&messages), ["mail by RETR 1, 60 bytes", "mail by TOP 1 0, 11 bytes"]);
+    assert_eq!(messages[0].body.data, LETTER.as_bytes());
+    assert!(messages.iter().all(|message| message.body.is_complete() && !message.from_client));
+}
+
+#[test]
+fn a_fetched_letter_whose_end_lies_in_a_gap_ends_with_the_next_command() {
+    let mut wire = Wire::to(110);
+    wire.send(false, b"+OK\r\n", true);
+    wire.send(true, b"RETR 1\r\n", true);
+    wire.send(false, b"+OK\r\nabc", true);
+    wire.send(false, b"\r\n.\r\n", false);
+    wire.send(true, b"RETR 2\r\n", true);
+    wire.send(false, b"+OK\r\nxyz\r\n.\r\n", true);
+    let messages = wire.close();
+    assert_eq!(told(&messages), ["mail by RETR 1, 8 bytes, incomplete", "mail by RETR 2, 5 bytes"]);
+    assert_eq!(messages[1].body.data, b"xyz\r\n");
+}
+
+fn imap() -> Vec<Say> {
+    let length = LETTER.len();
+    vec![
+        server("* OK ready\r\n"),
+        client("a LOGIN {3}\r\n"),
+        server("+ go\r\n"),
+        client("ana secret\r\nb FETCH 1:2 (FLAGS BODY.PEEK[])\r\n"),
+        server(format!("a OK\r\n* 1 FETCH (FLAGS (\\Seen) BODY[] {{{length}}}\r\n{LETTER})\r\n")),
+        server(format!("* 2 FETCH (BODY[TEXT] {{3}}\r\nabc BODY[] {{{length}}}\r\n{LETTER} UID 7)\r\nb OK\r\n")),
+        client("c APPEND Sent (\\Seen) {5}\r\n"),
+        server("+ go\r\n"),
+        client("a: b\n\r\n"),
+        server("c OK\r\n"),
+        client("d APPEND Full {5}\r\n"),
+        server("d NO it is full\r\n"),
+        client("e APPEND Sent {2+}\r\nok\r\n"),
+        client("f LOGOUT\r\n"),
+    ]
+}
+
+#[test]
+fn reads_literals_that_are_letters() {
+    let messages = exchange(143, &imap(), ALL);
+    assert_eq!(
+        told(&messages),
+        [
+            "mail by FETCH 1, 60 bytes",
+            "mail by FETCH 2, 60 bytes",
+            "mail by APPEND Sent, 5 bytes",
+            "mail by APPEND Sent, 2 bytes"
+        ]
+    );
+    assert!(messages[..2].iter().all(|message| message.body.data == LETTER.as_bytes()));
+    assert_eq!(messages[2].body.data, b"a: b\n");
+}
+
+/// A session of FTP: what is said on which connection, 0 being the first.
+fn ftp() -> Vec<(u32, Say)> {
+    let control = |say| (0, say);
+    vec![
+        control(server("220-Hello\r\n230 is no code here\r\n220 ready\r\n")),
+        control(client("USER a\r\n")),
+        control(server("331 and\r\n")),
+        control(client("PASS b\r\n")),
+        control(server("230 in\r\n")),
+        control(client("PASV\r\n")),
+        control(server("227 Entering Passive Mode (10,9,9,9,156,65).\r\n")),
+        control(client("RETR /pub/a.txt\r\n")),
+        control(server("150 Opening for a.txt (5 bytes).\r\n")),
+        (1, server("hello")),
+        control(server("226 done\r\n")),
+        control(client("EPSV\r\n")),
+        control(server("229 Extended (|||40002|)\r\n")),
+        control(client("STOR b.txt\r\n")),
+        control(server("150 go\r\n")),
+        (2, client("world")),
+        control(server("226 done\r\n")),
+        control(client("EPSV\r\n")),
+        control(server("229 Extended (|||40003|)\r\n")),
+        control(client("RETR none.txt\r\n")),
+        control(server("550 no such file\r\n")),
+    ]
+}
+
+fn session(sizes: &[usize]) -> Vec<Message> {
+    let mut wire = Wire::to(21);
+    let mut sizes = sizes.iter().copied().cycle();
+    for (stream, say) in ftp() {
+        if stream as usize == wire.sent.len() {
+            wire.open(40_000 + stream as u16);
+            wire.say(&say, &mut sizes);
+            wire.fin();
+        }
+        if stream == 0 {
+            wire.stream = 0;
+            wire.say(&say, &mut sizes);
+        }
+    }
+    wire.close()
+}
+
+#[test]
+fn joins_files_with_their_commands() {
+    let messages = session(ALL);
+    assert_eq!(told(&messages), ["RETR /pub/a.txt, 5 bytes", "STOR b.txt, 5 bytes"]);
+    assert_eq!((messages[0].from_client, messages[1].from_client), (false, true));
+    let What::File(file) = &messages[0].what else { panic!("{:?}", messages[0]) };
+    assert_eq!((file.control, file.announced, file.reply.as_slice()), (Some(0), Some(5), &b"226 done"[..]));
+    assert!(messages.iter().all(|message| message.body.is_complete()));
 }
 
 fn text() -> impl Strategy<Value = Vec<u8>> {
@@ -380,6 +515,15 @@ proptest! {
     }
 
     #[test]
+    fn fetched_letters_and_files_are_the_same_however_they_are_cut(
+        sizes in proptest::collection::vec(1..30usize, 1..6),
+    ) {
+        prop_assert_eq!(essence(&exchange(110, &pop(), &sizes)), essence(&exchange(110, &pop(), ALL)));
+        prop_assert_eq!(essence(&exchange(143, &imap(), &sizes)), essence(&exchange(143, &imap(), ALL)));
+        prop_assert_eq!(essence(&session(&sizes)), essence(&session(ALL)));
+    }
+
+    #[test]
     fn nothing_hostile_panics(
         said in proptest::collection::vec((any::<bool>(), text(), any::<bool>()), 0..20),
         port in prop_oneof![Just(25u16), Just(80), Just(21), Just(110), Just(143), Just(9999)],
@@ -390,6 +534,16 @@ proptest! {
             let heads = ["GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n",
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n"];
             wire.send(begun == 0, heads[begun].as_bytes(), true);
+        }
+        let commands: &[&str] = match port {
+            110 => &["RETR 1\r\n", "+OK\r\n"],
+            143 => &["a FETCH 1 BODY[]\r\n", "* 1 FETCH (BODY[] {50}\r\n"],
+            21 => &["EPSV\r\nRETR x\r\n", "229 (|||21|)\r\n"],
+            25 => &["DATA\r\n", "354 go\r\n"],
+            _ => &[],
+        };
+        for (place, text) in commands.iter().enumerate() {
+            wire.send(place == 0, text.as_bytes(), true);
         }
         for (from_client, bytes, captured) in &said {
             wire.send(*from_client, bytes, *captured);

@@ -1,7 +1,7 @@
 //! The beginning of a connection, kept until its bytes tell which application speaks.
 
 use super::super::Bytes;
-use super::Ways;
+use super::super::output::Ways;
 use crate::frame::Timestamp;
 use crate::wire::Protocol;
 use crate::wire::application::{self, Over};
