@@ -6,8 +6,9 @@
 //!    a message; `decode` adds its layers; `tell` says in one line what the message says, as it stands in the packet:
 //!    the views escape it.
 //! 2. Its row in `protocol.rs`, between `Stun` and `Data`: what stands there is an application to every view.
-//! 3. Its row in [`ROWS`]: the transport, the ports of either end, and, where a message bears an unmistakable mark, the
-//!    bytes that it may begin with: then it is looked for on every port. Rows are tried in their order.
+//! 3. Its row in [`ROWS`] (`application/rows.rs`): the transport, the ports of either end, and, where a message bears an
+//!    unmistakable mark, the bytes that it may begin with: then it is looked for on every port. Rows are tried in their
+//!    order.
 //!
 //! Lines, tree, JSON, filters, ladders and statistics take it from there; what is drawn as a grid (fields at fixed
 //! places) gets its options in `view/grid/parts`. A message of text is [`Walk::text`]: as much as this segment holds of
@@ -15,13 +16,13 @@
 //!
 //! Trap: with `--decode-as` `look` is not asked, so `decode` and the fields hold out against any bytes.
 
+mod rows;
+
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use super::{
-    At, Protocol, Stop, Value, Walk, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet,
-    tftp, tls,
-};
+use super::{At, Protocol, Stop, Value, Walk};
+pub use rows::ROWS;
 
 /// The transport below an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,191 +71,6 @@ pub struct Row {
     pub(super) decode: fn(&mut Walk<'_, '_>) -> Stop,
     tell: fn(&At<'_>, &mut Vec<u8>) -> Tone,
 }
-
-/// All of them. Rows of the same transport are tried in this order.
-pub static ROWS: &[Row] = &[
-    Row {
-        protocol: Protocol::Stun,
-        over: Over::Udp,
-        ports: &[],
-        anywhere: &[(0, 0x3f)],
-        look: stun::look,
-        decode: stun::decode,
-        tell: stun::tell,
-    },
-    Row {
-        protocol: Protocol::Ftp,
-        over: Over::Tcp,
-        ports: ftp::PORTS,
-        anywhere: &[],
-        look: ftp::look,
-        decode: ftp::decode,
-        tell: ftp::tell,
-    },
-    Row {
-        protocol: Protocol::Smtp,
-        over: Over::Tcp,
-        ports: smtp::PORTS,
-        anywhere: &[],
-        look: smtp::look,
-        decode: smtp::decode,
-        tell: smtp::tell,
-    },
-    Row {
-        protocol: Protocol::Pop,
-        over: Over::Tcp,
-        ports: pop::PORTS,
-        anywhere: &[],
-        look: pop::look,
-        decode: pop::decode,
-        tell: pop::tell,
-    },
-    Row {
-        protocol: Protocol::Imap,
-        over: Over::Tcp,
-        ports: imap::PORTS,
-        anywhere: &[],
-        look: imap::look,
-        decode: imap::decode,
-        tell: imap::tell,
-    },
-    Row {
-        protocol: Protocol::Telnet,
-        over: Over::Tcp,
-        ports: telnet::PORTS,
-        anywhere: &[],
-        look: telnet::look,
-        decode: telnet::decode,
-        tell: telnet::tell,
-    },
-    Row {
-        protocol: Protocol::Resp,
-        over: Over::Tcp,
-        ports: resp::PORTS,
-        anywhere: &[],
-        look: resp::look,
-        decode: resp::decode,
-        tell: resp::tell,
-    },
-    Row {
-        protocol: Protocol::Ntp,
-        over: Over::Udp,
-        ports: ntp::PORTS,
-        anywhere: &[],
-        look: ntp::look,
-        decode: ntp::decode,
-        tell: ntp::tell,
-    },
-    Row {
-        protocol: Protocol::Dhcp,
-        over: Over::Udp,
-        ports: dhcp::PORTS,
-        anywhere: &[],
-        look: dhcp::look,
-        decode: dhcp::decode,
-        tell: dhcp::tell,
-    },
-    Row {
-        protocol: Protocol::Tftp,
-        over: Over::Udp,
-        ports: tftp::PORTS,
-        anywhere: &[],
-        look: tftp::look,
-        decode: tftp::decode,
-        tell: tftp::tell,
-    },
-    Row {
-        protocol: Protocol::Syslog,
-        over: Over::Udp,
-        ports: syslog::PORTS,
-        anywhere: &[],
-        look: syslog::look,
-        decode: syslog::decode,
-        tell: syslog::tell,
-    },
-    Row {
-        protocol: Protocol::Mqtt,
-        over: Over::Tcp,
-        ports: mqtt::PORTS,
-        anywhere: &[],
-        look: mqtt::look,
-        decode: mqtt::decode,
-        tell: mqtt::tell,
-    },
-    Row {
-        protocol: Protocol::Tls,
-        over: Over::Tcp,
-        ports: tls::PORTS,
-        anywhere: &[(22, 22)],
-        look: tls::look,
-        decode: tls::decode,
-        tell: tls::tell,
-    },
-    Row {
-        protocol: Protocol::Dns,
-        over: Over::Tcp,
-        ports: &[53],
-        anywhere: &[],
-        look: dns::look_tcp,
-        decode: dns::decode_tcp,
-        tell: dns::tell,
-    },
-    Row {
-        protocol: Protocol::Mdns,
-        over: Over::Udp,
-        ports: &[5353],
-        anywhere: &[],
-        look: dns::look,
-        decode: dns::decode_mdns,
-        tell: dns::tell,
-    },
-    Row {
-        protocol: Protocol::Llmnr,
-        over: Over::Udp,
-        ports: &[5355],
-        anywhere: &[],
-        look: dns::look,
-        decode: dns::decode_llmnr,
-        tell: dns::tell,
-    },
-    Row {
-        protocol: Protocol::Netbios,
-        over: Over::Udp,
-        ports: &[137],
-        anywhere: &[],
-        look: dns::look_netbios,
-        decode: dns::decode_netbios,
-        tell: dns::tell,
-    },
-    Row {
-        protocol: Protocol::Http,
-        over: Over::Tcp,
-        ports: http::PORTS,
-        anywhere: &[(b'A', b'Z')],
-        look: http::look,
-        decode: http::decode,
-        tell: http::tell,
-    },
-    Row {
-        protocol: Protocol::Ssdp,
-        over: Over::Udp,
-        ports: &[http::SSDP],
-        anywhere: &[],
-        look: http::look,
-        decode: http::decode_ssdp,
-        tell: http::tell,
-    },
-    // Known on every port: behind those that have one of their own.
-    Row {
-        protocol: Protocol::Dns,
-        over: Over::Udp,
-        ports: &[53],
-        anywhere: &[(0, 255)],
-        look: dns::look,
-        decode: dns::decode,
-        tell: dns::tell,
-    },
-];
 
 /// What a message says, in one line of unescaped text; `None` where the layer is no message.
 pub fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Option<Tone> {
@@ -442,6 +258,7 @@ fn known(walk: &mut Walk<'_, '_>, choice: &Choice, over: Over, ports: [u16; 2]) 
 
 #[cfg(test)]
 mod tests {
+    use super::super::stun;
     use super::*;
 
     #[test]

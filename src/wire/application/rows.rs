@@ -1,0 +1,44 @@
+//! The table of applications: protocol, transport, ports of either end, what a message begins with that is known on every
+//! port, and the functions that look, decode and tell.
+
+use super::{Over, Row};
+use crate::wire::{Protocol, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet, tftp, tls};
+
+macro_rules! rows {
+    ($($protocol:ident $over:ident $ports:expr, $anywhere:expr, ($look:path, $decode:path, $tell:path);)*) => {
+        /// All of them. Rows of the same transport are tried in this order.
+        pub static ROWS: &[Row] = &[$(Row {
+            protocol: Protocol::$protocol,
+            over: Over::$over,
+            ports: $ports,
+            anywhere: $anywhere,
+            look: $look,
+            decode: $decode,
+            tell: $tell,
+        }),*];
+    };
+}
+
+rows! {
+    Stun Udp &[], &[(0, 0x3f)], (stun::look, stun::decode, stun::tell);
+    Ftp Tcp ftp::PORTS, &[], (ftp::look, ftp::decode, ftp::tell);
+    Smtp Tcp smtp::PORTS, &[], (smtp::look, smtp::decode, smtp::tell);
+    Pop Tcp pop::PORTS, &[], (pop::look, pop::decode, pop::tell);
+    Imap Tcp imap::PORTS, &[], (imap::look, imap::decode, imap::tell);
+    Telnet Tcp telnet::PORTS, &[], (telnet::look, telnet::decode, telnet::tell);
+    Resp Tcp resp::PORTS, &[], (resp::look, resp::decode, resp::tell);
+    Ntp Udp ntp::PORTS, &[], (ntp::look, ntp::decode, ntp::tell);
+    Dhcp Udp dhcp::PORTS, &[], (dhcp::look, dhcp::decode, dhcp::tell);
+    Tftp Udp tftp::PORTS, &[], (tftp::look, tftp::decode, tftp::tell);
+    Syslog Udp syslog::PORTS, &[], (syslog::look, syslog::decode, syslog::tell);
+    Mqtt Tcp mqtt::PORTS, &[], (mqtt::look, mqtt::decode, mqtt::tell);
+    Tls Tcp tls::PORTS, &[(22, 22)], (tls::look, tls::decode, tls::tell);
+    Dns Tcp &[53], &[], (dns::look_tcp, dns::decode_tcp, dns::tell);
+    Mdns Udp &[5353], &[], (dns::look, dns::decode_mdns, dns::tell);
+    Llmnr Udp &[5355], &[], (dns::look, dns::decode_llmnr, dns::tell);
+    Netbios Udp &[137], &[], (dns::look_netbios, dns::decode_netbios, dns::tell);
+    Http Tcp http::PORTS, &[(b'A', b'Z')], (http::look, http::decode, http::tell);
+    Ssdp Udp &[http::SSDP], &[], (http::look, http::decode_ssdp, http::tell);
+    // Known on every port: behind those that have one of their own.
+    Dns Udp &[53], &[(0, 255)], (dns::look, dns::decode, dns::tell);
+}
