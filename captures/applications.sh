@@ -3,7 +3,7 @@
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
-# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3
+# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -415,5 +415,34 @@ tls() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls
+snmp() {
+    up
+    cat >"$work/snmpd.conf" <<D
+agentaddress udp:10.0.5.2:161
+rwcommunity tajna-rec 10.0.5.0/24 1.3.6.1.2.1.1
+sysdescr netlab
+sysobjectid 1.3.6.1.4.1.8072.3.2.10
+syscontact branko@lab.example
+sysname a2.lab.example
+syslocation ormar
+sysservices 72
+D
+    $S snmpd -f -C -c "$work/snmpd.conf" -Lf /dev/null -I system_mib -p "$work/snmpd.pid" >/dev/null 2>&1 &
+    sleep 2
+    record snmp "udp port 161 or udp port 162"
+    ask="-c tajna-rec -Oqn -t 2 -r 0"
+    {
+        $C snmpget $ask -v 1 10.0.5.2 1.3.6.1.2.1.1.1.0 1.3.6.1.2.1.1.3.0
+        $C snmpget $ask -v 1 10.0.5.2 1.3.6.1.2.1.1.99.0
+        $C snmpget $ask -v 2c 10.0.5.2 1.3.6.1.2.1.1.5.0 1.3.6.1.2.1.1.99.0
+        $C snmpwalk $ask -v 2c 10.0.5.2 1.3.6.1.2.1.1.4
+        $C snmpbulkget $ask -v 2c -Cn1 -Cr3 10.0.5.2 1.3.6.1.2.1.1.2 1.3.6.1.2.1.1.4
+        $C snmpset $ask -v 2c 10.0.5.2 1.3.6.1.2.1.1.1.0 s drugi
+        $C snmptrap -c tajna-rec -v 1 10.0.5.2 1.3.6.1.4.1.8072.3.2.10 10.0.5.1 2 0 4711 1.3.6.1.2.1.2.2.1.1.3 i 3
+        $C snmptrap -c tajna-rec -v 2c 10.0.5.2 4711 1.3.6.1.6.3.1.1.5.4 1.3.6.1.2.1.2.2.1.1.3 i 3
+    } >/dev/null 2>&1 || true
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp
 for name in "$@"; do echo "$name"; $name; done

@@ -8,6 +8,7 @@
 mod against;
 pub mod application;
 pub mod arp;
+pub mod ber;
 pub mod build;
 pub mod checksum;
 pub mod dhcp;
@@ -48,6 +49,7 @@ pub(crate) mod sample;
 pub mod secret;
 pub mod sll;
 pub mod smtp;
+pub mod snmp;
 pub mod stun;
 pub mod syslog;
 pub mod tags;

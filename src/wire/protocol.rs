@@ -2,8 +2,8 @@
 
 use super::{
     Field, arp, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls,
-    mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, sll, smtp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp, vlan,
-    vxlan,
+    mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, sll, smtp, snmp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp,
+    vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -103,6 +103,7 @@ protocols! {
     Dhcp "dhcp" "Dynamic Host Configuration Protocol" dhcp::FIELDS;
     Tftp "tftp" "Trivial File Transfer Protocol" tftp::FIELDS;
     Syslog "syslog" "Messages of logs" syslog::FIELDS;
+    Snmp "snmp" "Simple Network Management Protocol" snmp::FIELDS;
     Mqtt "mqtt" "MQTT" mqtt::FIELDS;
     Tls "tls" "Transport Layer Security" tls::FIELDS;
     Dns "dns" "Domain Name System" dns::FIELDS;

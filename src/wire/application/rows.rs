@@ -2,7 +2,9 @@
 //! port, and the functions that look, decode and tell.
 
 use super::{Over, Row};
-use crate::wire::{Protocol, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, stun, syslog, telnet, tftp, tls};
+use crate::wire::{
+    Protocol, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, snmp, stun, syslog, telnet, tftp, tls,
+};
 
 macro_rules! rows {
     ($($protocol:ident $over:ident $ports:expr, $anywhere:expr, ($look:path, $decode:path, $tell:path);)*) => {
@@ -31,6 +33,7 @@ rows! {
     Dhcp Udp dhcp::PORTS, &[], (dhcp::look, dhcp::decode, dhcp::tell);
     Tftp Udp tftp::PORTS, &[], (tftp::look, tftp::decode, tftp::tell);
     Syslog Udp syslog::PORTS, &[], (syslog::look, syslog::decode, syslog::tell);
+    Snmp Udp snmp::PORTS, &[], (snmp::look, snmp::decode, snmp::tell);
     Mqtt Tcp mqtt::PORTS, &[], (mqtt::look, mqtt::decode, mqtt::tell);
     Tls Tcp tls::PORTS, &[(22, 22)], (tls::look, tls::decode, tls::tell);
     Dns Tcp &[53], &[], (dns::look_tcp, dns::decode_tcp, dns::tell);

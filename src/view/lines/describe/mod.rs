@@ -296,6 +296,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Dhcp => "DHCP",
         Protocol::Tftp => "TFTP",
         Protocol::Syslog => "SYSLOG",
+        Protocol::Snmp => "SNMP",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
         Protocol::Dns => "DNS",
