@@ -3,7 +3,7 @@
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
-# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd
+# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -444,5 +444,22 @@ D
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp
+coap() {
+    up
+    $S coap-server-notls -A 10.0.5.2 -d 5 >/dev/null 2>&1 &
+    sleep 1
+    record coap "udp port 5683"
+    {
+        $C coap-client-notls coap://10.0.5.2/
+        $C coap-client-notls 'coap://10.0.5.2/time?ticks'
+        $C coap-client-notls -N coap://10.0.5.2/async?1
+        $C coap-client-notls -m put -t text/plain -e 21.5 coap://10.0.5.2/toplota
+        $C coap-client-notls -b 64 coap://10.0.5.2/
+        $C coap-client-notls coap://10.0.5.2/nema
+        $C coap-client-notls -m delete coap://10.0.5.2/time
+    } >/dev/null 2>&1 || true
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap
 for name in "$@"; do echo "$name"; $name; done

@@ -11,6 +11,7 @@ pub mod arp;
 pub mod ber;
 pub mod build;
 pub mod checksum;
+pub mod coap;
 pub mod dhcp;
 mod dispatch;
 pub mod dns;

@@ -1,9 +1,9 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld, mpls,
-    mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, sll, smtp, snmp, stun, syslog, tags, tcp, telnet, teredo, tftp, tls, udp,
-    vlan, vxlan,
+    Field, arp, coap, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld,
+    mpls, mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, sll, smtp, snmp, stun, syslog, tags, tcp, telnet, teredo, tftp,
+    tls, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -104,6 +104,7 @@ protocols! {
     Tftp "tftp" "Trivial File Transfer Protocol" tftp::FIELDS;
     Syslog "syslog" "Messages of logs" syslog::FIELDS;
     Snmp "snmp" "Simple Network Management Protocol" snmp::FIELDS;
+    Coap "coap" "Constrained Application Protocol" coap::FIELDS;
     Mqtt "mqtt" "MQTT" mqtt::FIELDS;
     Tls "tls" "Transport Layer Security" tls::FIELDS;
     Dns "dns" "Domain Name System" dns::FIELDS;

@@ -24,6 +24,9 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("tls", 13, "tls.record.version", "the head of a record is here, though it goes on in other segments"),
     ("tls", 34, "tls.record.version", "the head of a record is here, though it goes on in other segments"),
     ("imap", 18, "imap.request.folder", "SEARCH has no mailbox"),
+    ("coap", 10, "coap.payload_length", "a block has the bytes that it has"),
+    ("coap", 12, "coap.payload_length", "a block has the bytes that it has"),
+    ("coap", 14, "coap.payload_length", "a block has the bytes that it has"),
 ];
 
 fn root() -> &'static Path {

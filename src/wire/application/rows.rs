@@ -3,7 +3,7 @@
 
 use super::{Over, Row};
 use crate::wire::{
-    Protocol, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, snmp, stun, syslog, telnet, tftp, tls,
+    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, snmp, stun, syslog, telnet, tftp, tls,
 };
 
 macro_rules! rows {
@@ -34,6 +34,7 @@ rows! {
     Tftp Udp tftp::PORTS, &[], (tftp::look, tftp::decode, tftp::tell);
     Syslog Udp syslog::PORTS, &[], (syslog::look, syslog::decode, syslog::tell);
     Snmp Udp snmp::PORTS, &[], (snmp::look, snmp::decode, snmp::tell);
+    Coap Udp coap::PORTS, &[], (coap::look, coap::decode, coap::tell);
     Mqtt Tcp mqtt::PORTS, &[], (mqtt::look, mqtt::decode, mqtt::tell);
     Tls Tcp tls::PORTS, &[(22, 22)], (tls::look, tls::decode, tls::tell);
     Dns Tcp &[53], &[], (dns::look_tcp, dns::decode_tcp, dns::tell);

@@ -297,6 +297,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Tftp => "TFTP",
         Protocol::Syslog => "SYSLOG",
         Protocol::Snmp => "SNMP",
+        Protocol::Coap => "CoAP",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
         Protocol::Dns => "DNS",
