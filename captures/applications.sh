@@ -4,6 +4,7 @@
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
 # isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
+# sip-tester
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -461,5 +462,26 @@ coap() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap
+sip() {
+    up
+    $S timeout 20 sipp -sn uas -i 10.0.5.2 -p 5060 -m 1 -rtp_echo -mi 10.0.5.2 -mp 6000 -nostdin >/dev/null 2>&1 &
+    sleep 1
+    record sip "udp"
+    # Half a second of silence in PCMU, a packet each 20 ms, now and then one late.
+    cat >"$work/rtp.py" <<'P'
+import socket, struct, time
+source = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+source.bind(("10.0.5.1", 6200))
+begin = time.monotonic()
+for number in range(25):
+    time.sleep(max(0, begin + number * 0.02 + (0.004 if number % 5 == 3 else 0) - time.monotonic()))
+    head = struct.pack("!BBHII", 0x80, 0x80 * (number == 0), 65530 + number & 0xffff, 160 * number, 0x4e65744c)
+    source.sendto(head + b"\xff" * 160, ("10.0.5.2", 6000))
+P
+    (sleep 0.4; $C python3 "$work/rtp.py") &
+    $C timeout 20 sipp -sn uac -i 10.0.5.1 -p 5060 -mi 10.0.5.1 -mp 6100 -m 1 -d 1200 -s branko -nostdin 10.0.5.2:5060 >/dev/null 2>&1 || true
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip
 for name in "$@"; do echo "$name"; $name; done

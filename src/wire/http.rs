@@ -137,7 +137,7 @@ pub(super) fn look(look: &Look<'_>) -> bool {
 }
 
 /// Bytes of the head that lie here: up to the empty line, that included, or all.
-fn head(data: &[u8]) -> usize {
+pub fn head(data: &[u8]) -> usize {
     let mut rest = data;
     loop {
         let Some(end) = memchr::memchr(b'\n', rest) else { return data.len() };

@@ -45,9 +45,11 @@ mod protocol;
 pub mod reader;
 pub mod resp;
 pub mod rewrite;
+pub mod rtp;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod secret;
+pub mod sip;
 pub mod sll;
 pub mod smtp;
 pub mod snmp;

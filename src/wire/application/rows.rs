@@ -3,7 +3,8 @@
 
 use super::{Over, Row};
 use crate::wire::{
-    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, smtp, snmp, stun, syslog, telnet, tftp, tls,
+    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, rtp, sip, smtp, snmp, stun, syslog, telnet, tftp,
+    tls,
 };
 
 macro_rules! rows {
@@ -41,7 +42,10 @@ rows! {
     Mdns Udp &[5353], &[], (dns::look, dns::decode_mdns, dns::tell);
     Llmnr Udp &[5355], &[], (dns::look, dns::decode_llmnr, dns::tell);
     Netbios Udp &[137], &[], (dns::look_netbios, dns::decode_netbios, dns::tell);
+    Sip Tcp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode_tcp, sip::tell);
     Http Tcp http::PORTS, &[(b'A', b'Z')], (http::look, http::decode, http::tell);
+    Sip Udp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode, sip::tell);
+    Rtp Udp &[], &[(rtp::PLAIN, rtp::PLAIN)], (rtp::look, rtp::decode, rtp::tell);
     Ssdp Udp &[http::SSDP], &[], (http::look, http::decode_ssdp, http::tell);
     // Known on every port: behind those that have one of their own.
     Dns Udp &[53], &[(0, 255)], (dns::look, dns::decode, dns::tell);

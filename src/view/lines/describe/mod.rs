@@ -298,6 +298,8 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Syslog => "SYSLOG",
         Protocol::Snmp => "SNMP",
         Protocol::Coap => "CoAP",
+        Protocol::Sip => "SIP",
+        Protocol::Rtp => "RTP",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
         Protocol::Dns => "DNS",

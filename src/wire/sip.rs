@@ -1,0 +1,216 @@
+//! The Session Initiation Protocol (RFC 3261): who calls whom, and how that goes; and what a call is to carry and where
+//! to, as the Session Description Protocol (RFC 8866) says in its body.
+//!
+//! The head is read as HTTP's is; header names have short forms (`f` is `From`). A layer is a whole message, head and
+//! body, as much of it as this packet holds.
+
+mod fields;
+#[cfg(test)]
+mod tests;
+
+use super::application::{Look, Tone};
+use super::{At, Protocol, Stop, Walk, http};
+pub use fields::FIELDS;
+
+pub const PORTS: &[u16] = &[5060];
+
+const VERSION: &[u8] = b"SIP/2.0";
+/// Messages of a segment that have a layer of their own.
+const MOST_MESSAGES: usize = 12;
+/// Lines of a description that are looked at.
+const MOST_LINES: usize = 128;
+
+/// The line that a message begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start<'a> {
+    Request { method: &'a [u8], uri: &'a [u8] },
+    Response { code: u16, phrase: &'a [u8] },
+}
+
+impl<'a> Start<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let (first, rest) = split(line);
+        let (second, third) = split(rest);
+        if first == VERSION {
+            let code = std::str::from_utf8(second).ok().filter(|code| code.len() == 3)?.parse().ok()?;
+            return Some(Self::Response { code, phrase: third });
+        }
+        let is_method = !first.is_empty() && first.iter().all(u8::is_ascii_uppercase);
+        (is_method && third == VERSION).then_some(Self::Request { method: first, uri: second })
+    }
+}
+
+/// What lies before the first blank, and behind it.
+fn split(text: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memchr(b' ', text) {
+        Some(at) => (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default()),
+        None => (text, &[]),
+    }
+}
+
+pub(super) fn look(look: &Look<'_>) -> bool {
+    begins(look.data)
+}
+
+fn begins(data: &[u8]) -> bool {
+    // Nothing else is looked at of most.
+    let letters = data.iter().take(4).take_while(|byte| byte.is_ascii_uppercase()).count();
+    letters >= 3 && Start::read(http::line(data).0).is_some()
+}
+
+/// The whole message that begins here, or what there is of it.
+fn length(data: &[u8]) -> usize {
+    let head = http::head(data);
+    let body = data.get(..head).and_then(|head| header(head, Name::ContentLength));
+    let body = body.and_then(|digits| std::str::from_utf8(digits).ok()?.parse::<usize>().ok());
+    body.map_or(data.len(), |body| head.saturating_add(body).min(data.len()))
+}
+
+pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
+    let length = walk.rest().len();
+    walk.text(Protocol::Sip, length).err().unwrap_or(Stop::End)
+}
+
+pub(super) fn decode_tcp(walk: &mut Walk<'_, '_>) -> Stop {
+    for _ in 0..MOST_MESSAGES {
+        let rest = walk.rest();
+        if let Err(stop) = walk.text(Protocol::Sip, length(rest)) {
+            return stop;
+        }
+        if !begins(walk.rest()) {
+            break;
+        }
+    }
+    walk.payload_behind()
+}
+
+/// The headers that are read, each with its short form (RFC 3261 §7.3.3).
+#[derive(Clone, Copy)]
+enum Name {
+    Via,
+    From,
+    To,
+    CallId,
+    CSeq,
+    Contact,
+    MaxForwards,
+    Expires,
+    ContentType,
+    ContentLength,
+    UserAgent,
+    Server,
+    Subject,
+    Authorization,
+    ProxyAuthorization,
+}
+
+impl Name {
+    fn is(self, name: &[u8]) -> bool {
+        let (long, short) = match self {
+            Self::Via => ("via", "v"),
+            Self::From => ("from", "f"),
+            Self::To => ("to", "t"),
+            Self::CallId => ("call-id", "i"),
+            Self::CSeq => ("cseq", ""),
+            Self::Contact => ("contact", "m"),
+            Self::MaxForwards => ("max-forwards", ""),
+            Self::Expires => ("expires", ""),
+            Self::ContentType => ("content-type", "c"),
+            Self::ContentLength => ("content-length", "l"),
+            Self::UserAgent => ("user-agent", ""),
+            Self::Server => ("server", ""),
+            Self::Subject => ("subject", "s"),
+            Self::Authorization => ("authorization", ""),
+            Self::ProxyAuthorization => ("proxy-authorization", ""),
+        };
+        name.eq_ignore_ascii_case(long.as_bytes()) || name.eq_ignore_ascii_case(short.as_bytes()) && !name.is_empty()
+    }
+}
+
+fn head<'a>(at: &At<'a>) -> &'a [u8] {
+    let message = at.header();
+    message.get(..http::head(message)).unwrap_or(message)
+}
+
+fn headers(head: &[u8], wanted: Name) -> impl Iterator<Item = &[u8]> {
+    http::headers(head).filter(move |(name, _)| wanted.is(name)).map(|(_, value)| value)
+}
+
+fn header(head: &[u8], wanted: Name) -> Option<&[u8]> {
+    headers(head, wanted).next()
+}
+
+/// The address in `"Ana" <sip:ana@lab.example>;tag=1`.
+fn address(value: &[u8]) -> &[u8] {
+    let open = memchr::memchr(b'<', value).and_then(|at| value.get(at + 1..));
+    match open {
+        Some(inside) => inside.split(|byte| *byte == b'>').next().unwrap_or_default(),
+        None => value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii(),
+    }
+}
+
+fn tag(value: &[u8]) -> Option<&[u8]> {
+    value.split(|byte| *byte == b';').skip(1).find_map(|part| part.trim_ascii().strip_prefix(b"tag="))
+}
+
+/// The lines of the description of what the call carries: a letter, and what it says.
+fn description<'a>(at: &At<'a>) -> impl Iterator<Item = (u8, &'a [u8])> + use<'a> {
+    let message = at.header();
+    let head = head(at);
+    let is_one = header(head, Name::ContentType)
+        .is_some_and(|kind| kind.get(..15).is_some_and(|kind| kind.eq_ignore_ascii_case(b"application/sdp")));
+    let body = message.get(head.len()..).filter(|_| is_one).unwrap_or_default();
+    body.split(|byte| *byte == b'\n').take(MOST_LINES).filter_map(|line| match line {
+        [letter, b'=', value @ ..] => Some((*letter, value.strip_suffix(b"\r").unwrap_or(value))),
+        _ => None,
+    })
+}
+
+fn line<'a>(at: &At<'a>, letter: u8) -> Option<&'a [u8]> {
+    description(at).find(|(found, _)| *found == letter).map(|(_, value)| value)
+}
+
+/// One word of each line that says what is carried: kind, port, protocol, formats.
+fn media<'a>(at: &At<'a>, place: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    let lines = description(at).filter(|(letter, _)| *letter == b'm').map(|(_, value)| value);
+    lines.filter_map(move |line| line.split(|byte| *byte == b' ').nth(place))
+}
+
+pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
+    let head = head(at);
+    let start = Start::read(http::line(head).0);
+    match start {
+        Some(Start::Request { method, uri }) => {
+            out.extend_from_slice(method);
+            out.push(b' ');
+            out.extend_from_slice(uri);
+            if let Some(from) = header(head, Name::From) {
+                out.extend_from_slice(b" from ");
+                out.extend_from_slice(address(from));
+            }
+        }
+        Some(Start::Response { code, phrase }) => {
+            out.extend_from_slice(format!("{code} ").as_bytes());
+            out.extend_from_slice(phrase);
+            if let Some((_, method)) = header(head, Name::CSeq).map(split) {
+                out.extend_from_slice(b" to ");
+                out.extend_from_slice(method);
+            }
+        }
+        None => out.extend_from_slice(format!("{} bytes that go on from before", at.header().len()).as_bytes()),
+    }
+    for (kind, port) in media(at, 0).zip(media(at, 1)) {
+        out.extend_from_slice(b", ");
+        out.extend_from_slice(kind);
+        out.extend_from_slice(b" at port ");
+        out.extend_from_slice(port);
+    }
+    if let Some(call) = header(head, Name::CallId) {
+        out.extend_from_slice(b", call ");
+        out.extend_from_slice(call);
+    }
+    match start {
+        Some(Start::Response { code: 400.., .. }) => Tone::Trouble,
+        _ => Tone::Plain,
+    }
+}
