@@ -4,7 +4,7 @@
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
 # isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
-# sip-tester
+# sip-tester ngtcp2-client ngtcp2-server
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -483,5 +483,19 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip
+quic() {
+    up
+    openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 30 -subj /CN=lab.example 2>/dev/null
+    mkdir -p "$work/www"
+    echo zdravo >"$work/www/index.html"
+    # Of the packets behind the handshake nothing is to be read.
+    $S gtlsserver -q -d "$work/www" --validate-addr 10.0.5.2 443 "$work/key.pem" "$work/cert.pem" >/dev/null 2>&1 &
+    sleep 1
+    record quic "udp port 443 and udp[8] & 0x80 != 0"
+    $C timeout 5 gtlsclient -q --exit-on-all-streams-close 10.0.5.2 443 https://lab.example/index.html >/dev/null 2>&1 || true
+    $C timeout 2 gtlsclient -q -v 0x1a2a3a4a --exit-on-all-streams-close 10.0.5.2 443 https://lab.example/index.html >/dev/null 2>&1 || true
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip quic
 for name in "$@"; do echo "$name"; $name; done

@@ -42,6 +42,7 @@ pub mod pim;
 pub mod pop;
 pub mod ppp;
 mod protocol;
+pub mod quic;
 pub mod reader;
 pub mod resp;
 pub mod rewrite;

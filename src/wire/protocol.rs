@@ -2,8 +2,8 @@
 
 use super::{
     Field, arp, coap, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld,
-    mpls, mqtt, ndp, nsh, ntp, pim, pop, ppp, resp, rtp, sip, sll, smtp, snmp, stun, syslog, tags, tcp, telnet, teredo,
-    tftp, tls, udp, vlan, vxlan,
+    mpls, mqtt, ndp, nsh, ntp, pim, pop, ppp, quic, resp, rtp, sip, sll, smtp, snmp, stun, syslog, tags, tcp, telnet,
+    teredo, tftp, tls, udp, vlan, vxlan,
 };
 
 macro_rules! protocols {
@@ -107,6 +107,7 @@ protocols! {
     Coap "coap" "Constrained Application Protocol" coap::FIELDS;
     Sip "sip" "Session Initiation Protocol" sip::FIELDS;
     Rtp "rtp" "Real-time Transport Protocol" rtp::FIELDS;
+    Quic "quic" "QUIC" quic::FIELDS;
     Mqtt "mqtt" "MQTT" mqtt::FIELDS;
     Tls "tls" "Transport Layer Security" tls::FIELDS;
     Dns "dns" "Domain Name System" dns::FIELDS;

@@ -3,8 +3,8 @@
 
 use super::{Over, Row};
 use crate::wire::{
-    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, resp, rtp, sip, smtp, snmp, stun, syslog, telnet, tftp,
-    tls,
+    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, quic, resp, rtp, sip, smtp, snmp, stun, syslog, telnet,
+    tftp, tls,
 };
 
 macro_rules! rows {
@@ -47,6 +47,7 @@ rows! {
     Sip Udp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode, sip::tell);
     Rtp Udp &[], &[(rtp::PLAIN, rtp::PLAIN)], (rtp::look, rtp::decode, rtp::tell);
     Ssdp Udp &[http::SSDP], &[], (http::look, http::decode_ssdp, http::tell);
+    Quic Udp quic::PORTS, &[(0x80, 0xff)], (quic::look, quic::decode, quic::tell);
     // Known on every port: behind those that have one of their own.
     Dns Udp &[53], &[(0, 255)], (dns::look, dns::decode, dns::tell);
 }

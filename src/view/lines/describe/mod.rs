@@ -300,6 +300,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Coap => "CoAP",
         Protocol::Sip => "SIP",
         Protocol::Rtp => "RTP",
+        Protocol::Quic => "QUIC",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
         Protocol::Dns => "DNS",
