@@ -4,7 +4,7 @@
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
 # isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
-# sip-tester ngtcp2-client ngtcp2-server
+# sip-tester ngtcp2-client ngtcp2-server python3-websockets
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -497,5 +497,41 @@ quic() {
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip quic
+websocket() {
+    up
+    cat >"$work/server.py" <<'P'
+import asyncio, websockets
+async def talk(peer, path):
+    async for said in peer:
+        await peer.send(said.upper())
+        if said == "kraj":
+            await peer.close(1000, "do sutra")
+async def main():
+    async with websockets.serve(talk, "10.0.5.2", 8765, compression=None):
+        await asyncio.sleep(20)
+asyncio.run(main())
+P
+    cat >"$work/client.py" <<'P'
+import asyncio, websockets
+async def main():
+    async with websockets.connect("ws://10.0.5.2:8765/soba", compression=None) as peer:
+        for said in ["zdravo", "žuta knjiga", b"\x01\x02\x03\xce", "x" * 300]:
+            await peer.send(said)
+            await peer.recv()
+        await peer.send(["u ", "tri ", "dela"])
+        await peer.recv()
+        await (await peer.ping(b"jesi li tu"))
+        await peer.send("kraj")
+        await peer.recv()
+        await peer.wait_closed()
+asyncio.run(main())
+P
+    $S python3 "$work/server.py" &
+    sleep 1.5
+    record websocket "tcp port 8765"
+    $C python3 "$work/client.py"
+    stop
+}
+
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip quic websocket
 for name in "$@"; do echo "$name"; $name; done

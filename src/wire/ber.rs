@@ -161,7 +161,9 @@ mod tests {
 
     #[test]
     fn numbers_have_at_most_eight_bytes() {
-        let number = |content: &[u8]| Element { tag: INTEGER, content, length: content.len() };
+        fn number(content: &[u8]) -> Element<'_> {
+            Element { tag: INTEGER, content, length: content.len() }
+        }
         assert_eq!(number(&[0xff]).integer(), Some(-1));
         assert_eq!(number(&[0x00, 0xff]).integer(), Some(255));
         assert_eq!(number(&[0x80, 0, 0, 0, 0, 0, 0, 0]).integer(), Some(i64::MIN));

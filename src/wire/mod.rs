@@ -66,6 +66,7 @@ pub mod udp;
 pub mod usual;
 pub mod vlan;
 pub mod vxlan;
+pub mod websocket;
 
 use arrayvec::ArrayVec;
 

@@ -4,7 +4,7 @@
 use super::{Over, Row};
 use crate::wire::{
     Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, quic, resp, rtp, sip, smtp, snmp, stun, syslog, telnet,
-    tftp, tls,
+    tftp, tls, websocket,
 };
 
 macro_rules! rows {
@@ -44,6 +44,7 @@ rows! {
     Netbios Udp &[137], &[], (dns::look_netbios, dns::decode_netbios, dns::tell);
     Sip Tcp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode_tcp, sip::tell);
     Http Tcp http::PORTS, &[(b'A', b'Z')], (http::look, http::decode, http::tell);
+    WebSocket Tcp websocket::PORTS, &[], (websocket::look, websocket::decode, websocket::tell);
     Sip Udp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode, sip::tell);
     Rtp Udp &[], &[(rtp::PLAIN, rtp::PLAIN)], (rtp::look, rtp::decode, rtp::tell);
     Ssdp Udp &[http::SSDP], &[], (http::look, http::decode_ssdp, http::tell);

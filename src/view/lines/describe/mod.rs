@@ -301,6 +301,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Sip => "SIP",
         Protocol::Rtp => "RTP",
         Protocol::Quic => "QUIC",
+        Protocol::WebSocket => "WS",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",
         Protocol::Dns => "DNS",
