@@ -140,6 +140,11 @@ fn header(head: &[u8], wanted: Name) -> Option<&[u8]> {
     headers(head, wanted).next()
 }
 
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    let is_secret = |name: &[u8]| Name::Authorization.is(name) || Name::ProxyAuthorization.is(name);
+    http::headers(head(at)).filter(|(name, _)| is_secret(name)).for_each(|(_, value)| give(value));
+}
+
 /// The address in `"Ana" <sip:ana@lab.example>;tag=1`.
 fn address(value: &[u8]) -> &[u8] {
     let open = memchr::memchr(b'<', value).and_then(|at| value.get(at + 1..));
