@@ -3,9 +3,10 @@
 use std::io;
 use std::sync::Once;
 
-use netlab::flow::{FlowTable, Known};
+use netlab::flow::{FlowTable, Known, secret};
 use netlab::frame::{LinkType, Source};
 use netlab::pipeline::{self, Next, Sink};
+use netlab::view::hex;
 use netlab::view::lines::{self, Lines};
 use netlab::view::style::Palette;
 use netlab::wire::application::{self, DecodeAs, Over, ROWS, Row, Wishes};
@@ -104,6 +105,13 @@ impl Sink for Checked {
             application::tell(&at, &mut told);
             assert!(told.len() <= at.header().len() * 8 + MADE, "{} bytes told of {layer:?}", told.len());
         }
+        let places = secret::places(packet, known.facts);
+        assert!(places.iter().all(|place| place.start < place.end && place.end <= packet.frame.data.len()));
+        assert_eq!(known.facts.secrets.any, !places.is_empty());
+        let mut dump = Vec::new();
+        hex::write(packet, &places, Palette::new(false), &mut dump);
+        let covered: usize = dump.windows(3).filter(|window| window == b" **").count();
+        assert!(places.is_empty() || covered > 0, "secrets and none covered");
         self.lines.packet(packet, known)
     }
 
