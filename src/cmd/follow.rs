@@ -241,7 +241,12 @@ impl Follower {
             && let Some((key, direction)) = Key::new(&at)
             && self.chosen.as_ref().is_some_and(|chosen| chosen.key == key && !chosen.over)
         {
-            self.takes(&at, direction, &Analysis::default(), &[]);
+            // The secrets of a stream were told by its segments; a datagram is whole only now.
+            let secrets = match self.protocol {
+                Protocol::Udp => secret::places_of_datagram(packet),
+                _ => Vec::new(),
+            };
+            self.takes(&at, direction, &Analysis::default(), &secrets);
         }
     }
 
@@ -254,6 +259,11 @@ impl Follower {
             let length = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
             let missing = u64::from(length).saturating_sub(data.len() as u64);
             self.ending.datagrams += 1;
+            let first = (at.layer.start + at.layer.header) as usize;
+            for place in secrets {
+                let [from, to] = [place.start, place.end].map(|place| place.saturating_sub(first) as u64);
+                view.cover_datagram(from_client, from..to);
+            }
             view.datagram(from_client, at.packet.frame.number, data, missing);
             if let Some(raw) = raw {
                 raw.bytes(from_client, data);

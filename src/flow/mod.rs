@@ -246,9 +246,10 @@ impl FlowTable {
     fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {
         let now = self.begin(packet.frame.time);
         self.layers(packet, now, hint);
-        if let Some(tcp) = &self.facts.tcp {
-            self.facts.secrets = self.secrets.look(packet, tcp);
-        }
+        self.facts.secrets = match &self.facts.tcp {
+            Some(tcp) => self.secrets.look(packet, tcp),
+            None => secret::Watch::look_at_datagram(packet),
+        };
         self.end();
     }
 

@@ -1,4 +1,4 @@
-//! Passwords in what the sides of a TCP connection say, as places: those that a message shows
+//! Passwords in what the sides of a conversation say, as places: those that a message shows
 //! ([`wire::secret`](crate::wire::secret)), those that go on in the next segment, and those that are typed where a
 //! server asked for one, a letter a segment (Telnet).
 //!
@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::analysis::before;
 use super::{Facts, tcp};
-use crate::wire::{Packet, Protocol, Value, application, secret, telnet};
+use crate::wire::{At, Packet, Protocol, Value, application, secret, telnet};
 
 /// Conversations in which a password may be typed; the oldest leaves.
 const MOST: usize = 4096;
@@ -35,7 +35,7 @@ const QUESTIONS: [&str; 12] = [
     "лозинк",
 ];
 
-/// What is secret in one segment.
+/// What is secret in one segment or datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
     /// There is something; [`places`] tells where.
@@ -72,6 +72,16 @@ impl Watch {
         let may = secret::has_any(last)
             || last == Protocol::Data && packet.layers.iter().any(|at| secret::has_any(at.protocol));
         if !may && self.talks.is_empty() { Found::default() } else { self.look_into(packet, facts) }
+    }
+
+    /// What is secret in a packet without TCP: a message over UDP is whole in its datagram, nothing is remembered for it.
+    #[inline]
+    pub fn look_at_datagram(packet: &Packet<'_>) -> Found {
+        let mut any = false;
+        for at in packet.each().filter(|at| secret::has_any(at.layer.protocol)) {
+            secret::of(&at, &mut |piece| any |= !piece.is_empty());
+        }
+        Found { any, typed: 0 }
     }
 
     fn look_into(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Found {
@@ -192,14 +202,23 @@ pub fn places(packet: &Packet<'_>, facts: &Facts) -> Vec<Range<usize>> {
     if !facts.secrets.any {
         return places;
     }
-    let Some(at) = packet.each().find(|at| at.layer.protocol == Protocol::Tcp) else { return places };
-    places.extend(at.content().get(..facts.secrets.typed as usize).and_then(|typed| place(packet, typed)));
-    for at in packet.each().skip(at.index + 1) {
+    // A TCP header that an ICMP error quotes is of no connection: what was looked at then is the whole packet.
+    let is_tcp = |at: &At<'_>| facts.tcp.is_some() && at.layer.protocol == Protocol::Tcp;
+    let over_tcp = packet.each().find(is_tcp);
+    if let Some(at) = &over_tcp {
+        places.extend(at.content().get(..facts.secrets.typed as usize).and_then(|typed| place(packet, typed)));
+    }
+    for at in packet.each().skip(over_tcp.map_or(0, |at| at.index + 1)) {
         secret::of(&at, &mut |piece| places.extend(place(packet, piece)));
     }
     places.retain(|place| !place.is_empty());
     places.sort_by_key(|place| place.start);
     places
+}
+
+/// [`places`] of a packet whose facts nobody has: a datagram that was put together from fragments.
+pub fn places_of_datagram(packet: &Packet<'_>) -> Vec<Range<usize>> {
+    places(packet, &Facts { secrets: Watch::look_at_datagram(packet), ..Facts::default() })
 }
 
 /// Whether a byte of the frame is in one of these places.

@@ -128,6 +128,17 @@ impl<W: Write> Follow<W> {
         known.push(places);
     }
 
+    /// The same of the next datagram, whose places are counted from its own first byte.
+    pub fn cover_datagram(&mut self, from_client: bool, places: Range<u64>) {
+        let first = self.said(from_client);
+        self.cover(from_client, first + places.start..first + places.end);
+    }
+
+    /// Bytes that a side has said so far, captured or not.
+    fn said(&self, from_client: bool) -> u64 {
+        self.bytes[usize::from(!from_client)] + self.missing[usize::from(!from_client)]
+    }
+
     fn is_secret(&self, from_client: bool, offset: u64) -> bool {
         self.secrets[usize::from(!from_client)].iter().any(|places| places.contains(&offset))
     }
@@ -190,7 +201,7 @@ impl<W: Write> Follow<W> {
     /// A datagram: a turn of its own. `missing`: bytes that the capture cut off.
     pub fn datagram(&mut self, from_client: bool, frame: u64, data: &[u8], missing: u64) {
         self.end_turn();
-        let offset = self.bytes[usize::from(!from_client)] + self.missing[usize::from(!from_client)];
+        let offset = self.said(from_client);
         let length = data.len() as u64 + missing;
         if self.form == Form::Boundaries {
             let style = self.palette.style(if from_client { Role::Client } else { Role::Server });
