@@ -8,12 +8,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use clap::ValueEnum;
 
+use super::decoding::Decoding;
 use super::input::Input;
 use super::output::{Color, stdout};
 use super::programs::{Looking, Wanted};
 use super::progress::Progress;
 use super::selection::Selection;
 use super::{Exit, args, capture};
+use crate::flow::gist::{Gist, Gists};
 use crate::flow::{FlowTable, Known, Outline, Summary};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap;
@@ -36,7 +38,7 @@ const PART: usize = 4096;
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Keys of --json: transport, stream, client, server, guessed, start, duration; and, with \
     _client and _server: packets, bytes, data, goodput (bytes a second), state, rtt (seconds), repeated (bytes), \
-    window (largest, bytes), mss; completeness, window_scale, sack, timestamps, ending. Live also, with _client and _server for the ends on this \
+    window (largest, bytes), mss; completeness, window_scale, sack, timestamps, ending; with --applications: application, summary. Live also, with _client and _server for the ends on this \
     machine: process, pid, certainty (exact, by listener, unknown).")]
 pub struct Args {
     #[command(flatten)]
@@ -60,6 +62,11 @@ pub struct Args {
     /// All conversations, also on a terminal
     #[arg(long, conflicts_with = "top")]
     all: bool,
+    /// Also tell which application spoke, what it was asked for first, and what was answered, as in GET / → 200
+    ///
+    /// A live table does so by itself where there is width. Reading a file takes longer with it.
+    #[arg(long)]
+    applications: bool,
     /// Remember at most this many conversations of each transport; idle ones leave first
     #[arg(long, value_name = "N", default_value_t = 1_000_000, value_parser = clap::value_parser!(u64).range(1..=u64::from(u32::MAX)))]
     max_flows: u64,
@@ -72,6 +79,8 @@ pub struct Args {
     /// Colours: auto looks at the terminal and at NO_COLOR
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     color: Color,
+    #[command(flatten)]
+    decoding: Decoding,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -107,6 +116,8 @@ struct Show {
     most: usize,
     palette: Palette,
     programs: Wanted,
+    /// Applications were asked for: they are shown whatever the width.
+    beneath: bool,
 }
 
 impl Show {
@@ -143,26 +154,30 @@ impl Show {
     }
 
     /// The lines of these conversations.
-    fn lines(&self, flows: &FlowTable, places: &[usize], out: &mut Vec<u8>) {
+    fn lines(&self, flows: &FlowTable, gists: &Gists, places: &[usize], out: &mut Vec<u8>) {
         out.clear();
         for summary in places.iter().filter_map(|place| flows.conversation(*place)) {
-            self.line(&summary, out);
+            self.line(&summary, gists.of(summary.transport, summary.stream), out);
         }
     }
 
-    fn line(&self, summary: &Summary, out: &mut Vec<u8>) {
+    fn line(&self, summary: &Summary, gist: Option<&Gist>, out: &mut Vec<u8>) {
         if self.json {
-            view::json(summary, out);
+            view::json(summary, gist, out);
         } else {
-            view::line(summary, out);
+            view::line(summary, gist, out);
         }
     }
 
-    fn picture(&self, flows: &FlowTable, lines: Option<usize>) -> anyhow::Result<Vec<u8>> {
+    fn picture(&self, flows: &FlowTable, gists: &Gists, lines: Option<usize>) -> anyhow::Result<Vec<u8>> {
         let mut out = Vec::new();
         let (order, known) = self.order(flows, lines.unwrap_or(usize::MAX));
-        let summaries = order.iter().filter_map(|place| flows.conversation(*place));
-        let shown = view::table(summaries, Room { width: args::width(), lines }, self.palette, &mut out)?;
+        let summaries = order.iter().filter_map(|place| flows.conversation(*place)).map(|summary| {
+            let gist = gists.of(summary.transport, summary.stream);
+            (summary, gist)
+        });
+        let room = Room { width: args::width(), lines, beneath: self.beneath };
+        let shown = view::table(summaries, room, self.palette, &mut out)?;
         let rest = view::rest(shown, known, lines.is_none(), flows.forgotten());
         if !rest.is_empty() {
             writeln!(out, "{rest}")?;
@@ -171,9 +186,9 @@ impl Show {
     }
 
     /// All that there is to say at the end.
-    fn end(&self, flows: &FlowTable, out: &mut impl Write) -> anyhow::Result<()> {
+    fn end(&self, flows: &FlowTable, gists: &Gists, out: &mut impl Write) -> anyhow::Result<()> {
         if self.table {
-            out.write_all(&self.picture(flows, None)?)?;
+            out.write_all(&self.picture(flows, gists, None)?)?;
             return Ok(());
         }
         // The thread that read the packets is done: its core writes every second part of the lines.
@@ -182,9 +197,9 @@ impl Show {
             let (first, second) = part.split_at(part.len().min(PART));
             std::thread::scope(|scope| {
                 if !second.is_empty() {
-                    scope.spawn(|| self.lines(flows, second, &mut theirs));
+                    scope.spawn(|| self.lines(flows, gists, second, &mut theirs));
                 }
-                self.lines(flows, first, &mut ours);
+                self.lines(flows, gists, first, &mut ours);
             });
             out.write_all(&ours)?;
             if !second.is_empty() {
@@ -208,13 +223,17 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         most: args.top.unwrap_or(if args.all || !table { usize::MAX } else { TOP }),
         palette: Palette::new(args.color.on_stdout()),
         programs: args.selection.programs.clone(),
+        beneath: args.applications,
     };
     let mut flows = FlowTable::remembering(usize::try_from(args.max_flows).unwrap_or(usize::MAX));
-    if !table {
-        // Those that have to leave are written at once: nothing is lost where lines go into a file.
+    args.decoding.apply()?;
+    let live = table && !args.interface.is_empty();
+    let mut watching = Watching::new(&show, live, args.applications || live);
+    if !table || watching.applications {
+        // Those that have to leave are written at once: nothing is lost where lines go into a file. And what they were
+        // about leaves with them.
         flows.keep_departed();
     }
-    let mut watching = Watching::new(&show, table && !args.interface.is_empty());
     let (summary, last_words) = if args.interface.is_empty() {
         let mut source = args.selection.before(args.input.open()?)?;
         let mut source = Progress::new(&mut source);
@@ -230,7 +249,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         (summary, Some(counts))
     };
     watching.clear()?;
-    show.end(&flows, &mut stdout()?)?;
+    show.end(&flows, &watching.gists, &mut stdout()?)?;
     let left = flows.forgotten();
     if !table && left > 0 {
         args::talk(&format!(
@@ -246,7 +265,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let seen = |place| flows.outline(place).is_some_and(|outline| outline.packets > 0);
     let none = flows.forgotten() == 0 && !(0..flows.places()).any(seen);
     // The process ends here; to give back a million conversations one by one takes time that nobody has a use for.
-    std::mem::forget(flows);
+    std::mem::forget((flows, watching.gists));
     Ok(if none { Exit::No } else { Exit::Done })
 }
 
@@ -281,11 +300,15 @@ struct Watching<'a> {
     drawn: usize,
     next: Instant,
     buffer: Vec<u8>,
+    /// What conversations were about, where that is wanted.
+    gists: Gists,
+    applications: bool,
 }
 
 impl<'a> Watching<'a> {
-    fn new(show: &'a Show, live: bool) -> Self {
-        Self { show, live, drawn: 0, next: Instant::now(), buffer: Vec::new() }
+    fn new(show: &'a Show, live: bool, applications: bool) -> Self {
+        let (next, gists) = (Instant::now(), Gists::default());
+        Self { show, live, drawn: 0, next, buffer: Vec::new(), gists, applications }
     }
 
     /// Takes the picture away.
@@ -301,7 +324,7 @@ impl<'a> Watching<'a> {
     fn draw(&mut self, flows: &FlowTable) -> std::io::Result<()> {
         // Header, rule, the line of talk, and the one the cursor stands in.
         let lines = args::height().saturating_sub(4);
-        let picture = self.show.picture(flows, Some(lines)).map_err(std::io::Error::other)?;
+        let picture = self.show.picture(flows, &self.gists, Some(lines)).map_err(std::io::Error::other)?;
         let (before, after) = (self.drawn, picture.iter().filter(|byte| **byte == b'\n').count());
         let mut text = if before > 0 { format!("\x1b[{before}A").into_bytes() } else { Vec::new() };
         // Line over line, without an empty screen in between: that flickers, and tmux would keep each picture.
@@ -317,18 +340,26 @@ impl<'a> Watching<'a> {
 }
 
 impl Sink for Watching<'_> {
-    fn packet(&mut self, _: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        self.departed(known.departed)
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if self.applications {
+            self.gists.packet(packet, known.facts);
+        }
+        if known.departed.is_empty() { Ok(Next::GoOn) } else { self.departed(known.departed) }
     }
 
     fn takes_packets(&self) -> bool {
-        false
+        self.applications
     }
 
     fn departed(&mut self, departed: &[Summary]) -> std::io::Result<Next> {
         let wanted = |summary: &&Summary| summary.packets() > 0 && self.show.programs.takes_either(&summary.programs);
-        for summary in departed.iter().filter(wanted) {
-            self.show.line(summary, &mut self.buffer);
+        let written = if self.show.table { &[][..] } else { departed };
+        for summary in written.iter().filter(wanted) {
+            let gist = self.gists.of(summary.transport, summary.stream);
+            self.show.line(summary, gist, &mut self.buffer);
+        }
+        if self.applications {
+            departed.iter().for_each(|summary| self.gists.remove(summary.transport, summary.stream));
         }
         if self.buffer.len() >= BUFFER {
             self.flush()?;

@@ -185,7 +185,13 @@ impl Output {
         let palette = Palette::new(self.color.on_stdout() && std::io::stderr().is_terminal());
         let mut text = b"\n".to_vec();
         // Writing to a vector cannot fail, and nobody is told that standard error is closed.
-        let _ = conversations::table(all, Room { width: super::args::width(), lines: None }, palette, &mut text);
+        let all = all.into_iter().map(|summary| (summary, None));
+        let _ = conversations::table(
+            all,
+            Room { width: super::args::width(), lines: None, beneath: false },
+            palette,
+            &mut text,
+        );
         if left > 0 {
             let _ = writeln!(text, "and {left} more; `netlab conversations` lists them");
         }

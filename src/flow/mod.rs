@@ -12,6 +12,7 @@ pub mod datagram;
 pub mod event;
 pub mod exchange;
 pub mod fields;
+pub mod gist;
 pub mod heartbeat;
 mod icmp;
 pub mod key;

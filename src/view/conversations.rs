@@ -8,6 +8,7 @@ use super::object::Object;
 use super::style::Role;
 use crate::field::text;
 use crate::flow::conversation::Tcp;
+use crate::flow::gist::Gist;
 use crate::flow::{Ending, Summary, Why};
 use crate::wire::Address;
 
@@ -85,8 +86,8 @@ fn programs(summary: &Summary) -> String {
 
 /// One conversation as a plain line: words and numbers separated by one space, pairs as client/server.
 ///
-/// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END programs C > S`
-pub fn line(summary: &Summary, out: &mut Vec<u8>) {
+/// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END programs C > S application NAME SUMMARY`
+pub fn line(summary: &Summary, gist: Option<&Gist>, out: &mut Vec<u8>) {
     out.extend_from_slice(summary.transport.name().as_bytes());
     out.push(b' ');
     text::decimal(summary.stream.into(), out);
@@ -131,11 +132,24 @@ pub fn line(summary: &Summary, out: &mut Vec<u8>) {
         out.extend_from_slice(b" programs ");
         out.extend_from_slice(known.as_bytes());
     }
+    if let Some(gist) = gist {
+        out.extend_from_slice(b" application ");
+        escape::write(about(gist).as_bytes(), out);
+    }
     out.push(b'\n');
 }
 
+/// An application and what it was about, `HTTP GET / → 200, 612 bytes`; unescaped.
+fn about(gist: &Gist) -> String {
+    let mut text = Vec::new();
+    gist.tell(&mut text);
+    format!("{} {}", super::objects::short(gist.application.name()), String::from_utf8_lossy(&text))
+        .trim_end()
+        .to_owned()
+}
+
 /// One conversation as a JSON object on a line. Keys ending in `_client` and `_server` are that side's.
-pub fn json(summary: &Summary, out: &mut Vec<u8>) {
+pub fn json(summary: &Summary, gist: Option<&Gist>, out: &mut Vec<u8>) {
     let mut object = Object::new(out);
     object.string("transport", summary.transport.name());
     object.number("stream", summary.stream.into());
@@ -155,6 +169,12 @@ pub fn json(summary: &Summary, out: &mut Vec<u8>) {
     if let Some(tcp) = &summary.tcp {
         connection(tcp, &mut object);
         object.string("ending", ending(summary.ending));
+    }
+    if let Some(gist) = gist {
+        let mut text = Vec::new();
+        gist.tell(&mut text);
+        object.string("application", gist.application.name());
+        object.bytes("summary", &text);
     }
     let keys =
         [["process_client", "pid_client", "certainty_client"], ["process_server", "pid_server", "certainty_server"]];

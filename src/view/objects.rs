@@ -198,7 +198,7 @@ pub fn table(carried: &[Carried<'_>], width: usize, palette: Palette, out: &mut 
 }
 
 /// A protocol's name as people write it.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     if name == "pop" { "POP3".to_owned() } else { name.to_ascii_uppercase() }
 }
 

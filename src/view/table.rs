@@ -32,7 +32,12 @@ pub struct Table {
     inner: Inner,
     aligns: Vec<Align>,
     palette: Palette,
+    /// What stands beneath each row, and how many lines the row has.
+    beneath: Vec<(Option<String>, usize)>,
 }
+
+/// Lines before the first row: the header, and the line under it.
+const ABOVE: usize = 2;
 
 impl Table {
     /// A table of these columns, at most `width` characters wide; cells wrap where it would be wider.
@@ -43,7 +48,8 @@ impl Table {
         if palette.is_colored() {
             inner.enforce_styling();
         }
-        let mut table = Self { inner, aligns: columns.iter().map(|(_, align)| *align).collect(), palette };
+        let mut table =
+            Self { inner, aligns: columns.iter().map(|(_, align)| *align).collect(), palette, beneath: Vec::new() };
         let header: Vec<Cell> =
             columns.iter().enumerate().map(|(at, (name, _))| table.cell(at, name, Role::Heading)).collect();
         table.inner.set_header(header);
@@ -64,17 +70,42 @@ impl Table {
 
     /// Adds a row: the text of each cell, and what it is.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = (&'a str, Role)>) {
-        let cells: Vec<Cell> =
-            cells.into_iter().enumerate().map(|(at, (text, role))| self.cell(at, text, role)).collect();
+        let mut height = 1;
+        let cells: Vec<Cell> = cells
+            .into_iter()
+            .enumerate()
+            .map(|(at, (text, role))| {
+                height = height.max(text.split('\n').count());
+                self.cell(at, text, role)
+            })
+            .collect();
         self.inner.add_row(cells);
+        self.beneath.push((None, height));
+    }
+
+    /// A line beneath the last row, over all columns; the caller sees to its width.
+    ///
+    /// It is left out where the table is so narrow that cells had to be broken.
+    pub fn beneath(&mut self, text: &str, role: Role) {
+        if let Some((beneath, _)) = self.beneath.last_mut() {
+            let style = self.palette.style(role);
+            *beneath = Some(format!("{style}{}{style:#}", escape::text(text)));
+        }
     }
 
     /// Writes the table, with a line end after it.
     pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        for line in self.inner.lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        let lines: Vec<String> = self.inner.lines().collect();
+        let as_given = lines.len() == ABOVE + self.beneath.iter().map(|(_, height)| height).sum::<usize>();
+        let mut lines = lines.iter().map(|line| line.trim_end());
+        if as_given {
+            lines.by_ref().take(ABOVE).try_for_each(|line| writeln!(out, "{line}"))?;
+            for (beneath, height) in &self.beneath {
+                lines.by_ref().take(*height).try_for_each(|line| writeln!(out, "{line}"))?;
+                beneath.iter().try_for_each(|text| writeln!(out, "{text}"))?;
+            }
         }
-        Ok(())
+        lines.try_for_each(|line| writeln!(out, "{line}"))
     }
 
     /// Line ends in `text` stay line ends of the cell; all else that acts on a terminal is escaped.
@@ -131,6 +162,23 @@ mod tests {
         let shown = text(40, false, &[[&long, "12345"], ["short", "7"]]);
         assert!(shown.lines().all(|line| line.width() <= 40), "{shown}");
         assert!(shown.lines().any(|line| line.ends_with("7")), "numbers stand to the right:\n{shown}");
+    }
+
+    #[test]
+    fn a_line_beneath_a_row_goes_over_all_columns() {
+        let drawn = |width| {
+            let mut table = Table::new(&[("name", Align::Left), ("n", Align::Right)], width, Palette::new(false));
+            table.row([("a\nb", Role::Data), ("1", Role::Data)]);
+            table.beneath("  wider than\x1b[2J both", Role::Data);
+            table.row([("word word", Role::Data), ("2", Role::Data)]);
+            let mut out = Vec::new();
+            table.write(&mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let wide = drawn(40);
+        let lines: Vec<&str> = wide.lines().skip(ABOVE).collect();
+        assert_eq!(lines, ["a          1", "b", r"  wider than\x1b[2J both", "word word  2"]);
+        assert!(!drawn(9).contains("wider"), "{}", drawn(9));
     }
 
     #[test]

@@ -109,6 +109,11 @@ fn data_end(at: &At<'_>) -> Option<(Option<[u8; 4]>, u16)> {
     named.map(|(address, port)| (Some(address), port)).or_else(|| Some((None, port()?)))
 }
 
+/// Whether what a command asks for, or gives, goes over a connection of its own.
+pub fn transfers(command: &[u8]) -> bool {
+    line::is_one_of(command, &["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"])
+}
+
 /// An end of a data connection that is to come: its address, where that is said, and its port.
 pub type End = (Option<Address>, u16);
 

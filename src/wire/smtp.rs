@@ -23,6 +23,15 @@ pub fn is_command(word: &[u8]) -> bool {
     line::is_one_of(word, COMMANDS)
 }
 
+/// The path of `FROM:<a@x> SIZE=3`, what stands behind MAIL and RCPT, without its brackets.
+pub fn path(argument: &[u8]) -> &[u8] {
+    let behind = memchr::memchr(b':', argument).and_then(|at| argument.get(at + 1..)).unwrap_or(argument).trim_ascii();
+    match behind.strip_prefix(b"<") {
+        Some(inside) => memchr::memrchr(b'>', inside).and_then(|end| inside.get(..end)).unwrap_or(inside),
+        None => line::word(behind).0,
+    }
+}
+
 pub(super) fn look(look: &Look<'_>) -> bool {
     line::is_text(look)
 }
@@ -163,6 +172,15 @@ pub static FIELDS: &[Field] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_stands_in_brackets() {
+        assert_eq!(path(b"FROM:<a@x> SIZE=3"), b"a@x");
+        assert_eq!(path(b"TO: <b@y>"), b"b@y");
+        assert_eq!(path(b"FROM:<>"), b"");
+        assert_eq!(path(b"TO:b@y NOTIFY=NEVER"), b"b@y");
+        assert_eq!(path(b"nonsense"), b"nonsense");
+    }
 
     #[test]
     fn tells_commands_replies_and_letters_apart() {

@@ -12,11 +12,8 @@ use crate::wire::{ftp, line};
 /// Commands that wait for their reply.
 const MOST_WAITING: usize = 256;
 
-/// Commands whose answer, or whose argument, goes over a connection of its own.
-const TRANSFERS: &[&str] = &["RETR", "STOR", "STOU", "APPE", "LIST", "NLST", "MLSD"];
-
 enum Command {
-    /// One of [`TRANSFERS`], with the number of its transfer.
+    /// For a file or a listing, with the number of its transfer.
     Transfer(u32),
     AuthTls,
     Other,
@@ -78,7 +75,7 @@ impl Ftp {
             let control = out.conversation;
             self.announced = Some(out.transfers.announce(control, Whose::Client, end));
         }
-        let command = if line::is_one_of(word, TRANSFERS) {
+        let command = if ftp::transfers(word) {
             let number = out.begin(at, true).number;
             let control = out.conversation;
             // A port may be used again and again without being named anew.

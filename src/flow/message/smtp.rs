@@ -191,12 +191,12 @@ impl Smtp {
         let is = |name: &str| line::is_one_of(word, &[name]);
         if is("MAIL") {
             self.begin_anew();
-            self.envelope.from = path(argument);
+            self.envelope.from = smtp::path(argument).to_vec();
             self.push(Command::Other);
         } else if is("RCPT") {
             if self.envelope.to.len() < MOST_RECIPIENTS {
                 self.unsure.push_back(self.envelope.to.len());
-                self.envelope.to.push(path(argument));
+                self.envelope.to.push(smtp::path(argument).to_vec());
                 self.push(Command::Recipient);
             } else {
                 self.push(Command::Other);
@@ -335,28 +335,5 @@ impl Smtp {
             let envelope = self.take_envelope();
             self.post((draft, envelope), Vec::new(), End::Cut { missing }, out);
         }
-    }
-}
-
-/// The path of `FROM:<a@x> SIZE=3`, without its brackets.
-fn path(argument: &[u8]) -> Vec<u8> {
-    let behind = memchr::memchr(b':', argument).and_then(|at| argument.get(at + 1..)).unwrap_or(argument).trim_ascii();
-    match behind.strip_prefix(b"<") {
-        Some(inside) => memchr::memrchr(b'>', inside).and_then(|end| inside.get(..end)).unwrap_or(inside).to_vec(),
-        None => line::word(behind).0.to_vec(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_stands_in_brackets() {
-        assert_eq!(path(b"FROM:<a@x> SIZE=3"), b"a@x");
-        assert_eq!(path(b"TO: <b@y>"), b"b@y");
-        assert_eq!(path(b"FROM:<>"), b"");
-        assert_eq!(path(b"TO:b@y NOTIFY=NEVER"), b"b@y");
-        assert_eq!(path(b"nonsense"), b"nonsense");
     }
 }

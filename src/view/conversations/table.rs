@@ -7,12 +7,14 @@ use std::io::{self, Write};
 
 use unicode_width::UnicodeWidthStr;
 
+use super::super::escape;
 use super::super::lines::program;
 use super::super::style::{Palette, Role};
 use super::super::table::{Align, Table};
 use super::super::words::span;
 use super::{ending, endpoint, role};
 use crate::field::text;
+use crate::flow::gist::Gist;
 use crate::flow::{Ending, Summary};
 use crate::process::End;
 
@@ -22,6 +24,8 @@ pub struct Room {
     pub width: usize,
     /// Lines below the header; `None`: as many as it takes.
     pub lines: Option<usize>,
+    /// Where the width has no column for what applications did, it stands beneath each conversation; else nowhere.
+    pub beneath: bool,
 }
 
 /// Columns from which on the table has round trips.
@@ -33,9 +37,14 @@ const SERVER: usize = 3;
 const RTT: usize = 7;
 const ENDED: usize = 8;
 const PROGRAMS: usize = 9;
+const APPLICATION: usize = 10;
+/// What an application did has at least so many columns, or none.
+const ABOUT: usize = 18;
+/// Blanks before what stands beneath a row.
+const INDENT: usize = 4;
 /// An ending that is broken has at least so many columns.
 const WORDS: usize = "half closed by".len();
-const COLUMNS: [(&str, Align); 10] = [
+const COLUMNS: [(&str, Align); 11] = [
     ("", Align::Left),
     ("#", Align::Right),
     ("client", Align::Left),
@@ -46,6 +55,7 @@ const COLUMNS: [(&str, Align); 10] = [
     ("rtt: server + client", Align::Right),
     ("ended", Align::Left),
     ("programs", Align::Left),
+    ("application", Align::Left),
 ];
 
 /// A conversation's cells, `None` in a column that is not shown.
@@ -54,19 +64,23 @@ type Cells = [Option<(String, Role)>; COLUMNS.len()];
 type Widths = [Option<usize>; COLUMNS.len()];
 
 /// A table of conversations for a terminal; how many of them had room.
-pub fn table(
-    summaries: impl IntoIterator<Item = Summary>,
+pub fn table<'a>(
+    summaries: impl IntoIterator<Item = (Summary, Option<&'a Gist>)>,
     room: Room,
     palette: Palette,
     out: &mut impl Write,
 ) -> io::Result<usize> {
     let most = room.lines.unwrap_or(usize::MAX);
-    let (mut rows, programs): (Vec<Cells>, Vec<_>) = summaries
+    let (mut rows, named): (Vec<Cells>, Vec<_>) = summaries
         .into_iter()
         .take(most)
-        .map(|summary| (cells(&summary, room.lines.is_some()), summary.programs.map(named)))
+        .map(|(summary, gist)| {
+            (cells(&summary, room.lines.is_some()), (summary.programs.map(named), gist.map(super::about)))
+        })
         .unzip();
+    let (programs, applications): (Vec<_>, Vec<_>) = named.into_iter().unzip();
     let mut widths = widths(&rows);
+    widths[APPLICATION] = None;
     // Whose they are: a column where there is room for it besides all but the round trips, else below the addresses.
     let known = programs.iter().flatten().any(|name| !name.is_empty());
     let besides = taken(&widths, 1).saturating_sub(widths[RTT].unwrap_or(0) + 1);
@@ -81,6 +95,7 @@ pub fn table(
         rows.iter_mut().for_each(|row| row[RTT] = None);
         widths[RTT] = None;
     }
+    add_applications(&mut rows, &mut widths, &applications, room.width);
     let columns: Vec<_> =
         COLUMNS.iter().zip(&widths).filter(|(_, width)| width.is_some()).map(|(column, _)| *column).collect();
     let gap = if taken(&widths, 2) <= room.width { 2 } else { 1 };
@@ -92,13 +107,19 @@ pub fn table(
     }
     let mut table = Table::new(&columns, room.width, palette).gap(gap);
     let (mut shown, mut lines) = (0, 0);
-    for row in &rows {
+    let is_beneath = room.beneath && widths[APPLICATION].is_none();
+    for (row, application) in rows.iter().zip(&applications) {
+        let beneath = application.as_ref().filter(|_| is_beneath);
         lines += row.iter().flatten().map(|(text, _)| text.lines().count()).max().unwrap_or(1);
+        lines += usize::from(beneath.is_some());
         if lines > most {
             break;
         }
         shown += 1;
         table.row(row.iter().flatten().map(|(text, role)| (text.as_str(), *role)));
+        if let Some(text) = beneath {
+            table.beneath(&format!("{:INDENT$}{}", "", shortened(text, room.width.saturating_sub(INDENT))), Role::Data);
+        }
     }
     table.write(out)?;
     Ok(shown)
@@ -130,6 +151,7 @@ fn cells(summary: &Summary, brief: bool) -> Cells {
         Some((rtt, Role::Plain)),
         Some((ended.to_owned(), role(summary.ending))),
         Some((super::programs(summary), Role::Plain)),
+        None,
     ]
 }
 
@@ -144,6 +166,48 @@ fn widths(rows: &[Cells]) -> Widths {
 fn taken(widths: &Widths, gap: usize) -> usize {
     let shown = widths.iter().flatten();
     shown.clone().sum::<usize>() + gap * (shown.count() - 1)
+}
+
+/// What applications did, in what is left of the width: round trips and long endings give way to it.
+fn add_applications(rows: &mut [Cells], widths: &mut Widths, applications: &[Option<String>], width: usize) {
+    // What cannot be shown takes more room: the table escapes it.
+    let shown = |text: &String| escape::text(text).width();
+    let Some(widest) = applications.iter().flatten().map(shown).max() else { return };
+    // With `more` columns from others. Where others have too little already, there is none.
+    let room = |widths: &Widths, more: usize| (width + more).saturating_sub(taken(widths, 1) + 1);
+    if room(widths, 0) < widest.min(2 * ABOUT) && widths[RTT].is_some() {
+        rows.iter_mut().for_each(|row| row[RTT] = None);
+        widths[RTT] = None;
+    }
+    // The words of endings may be broken.
+    let words = widths[ENDED].map_or(0, |ended| ended.saturating_sub(WORDS));
+    let left = room(widths, 0);
+    let room = if left < widest.min(ABOUT) { room(widths, words) } else { left };
+    if room < widest.min(ABOUT) {
+        return;
+    }
+    let column = widest.max(COLUMNS[APPLICATION].0.len()).min(room);
+    widths[APPLICATION] = Some(column);
+    for (row, text) in rows.iter_mut().zip(applications) {
+        row[APPLICATION] = Some((shortened(text.as_deref().unwrap_or_default(), column), Role::Data));
+    }
+}
+
+/// As much of a text as fits once it is escaped, with a sign where it does not.
+fn shortened(text: &str, room: usize) -> String {
+    if escape::text(text).width() <= room {
+        return text.to_owned();
+    }
+    let (mut short, mut columns) = (String::new(), 1);
+    for letter in text.chars() {
+        columns += escape::text(letter.encode_utf8(&mut [0; 4])).width();
+        if columns > room {
+            break;
+        }
+        short.push(letter);
+    }
+    short.push('…');
+    short
 }
 
 /// Breaks what is too wide: the words of the ending first, then addresses.
@@ -226,7 +290,7 @@ mod tests {
     use crate::flow::{Transport, Why};
     use crate::frame::Timestamp;
     use crate::process::Certainty;
-    use crate::wire::Address;
+    use crate::wire::{Address, Protocol};
 
     const V4: Address = Address::V4([192, 168, 100, 101]);
     const V6: Address = Address::V6([0x20, 1, 0xd, 0xb8, 9, 9, 9, 9, 8, 8, 8, 8, 7, 7, 7, 7]);
@@ -249,8 +313,8 @@ mod tests {
 
     fn drawn(address: Address, width: usize, lines: Option<usize>) -> (usize, String) {
         let mut out = Vec::new();
-        let all = std::iter::repeat_with(|| summary(address)).take(30);
-        let shown = table(all, Room { width, lines }, Palette::new(false), &mut out).unwrap();
+        let all = std::iter::repeat_with(|| (summary(address), None)).take(30);
+        let shown = table(all, Room { width, lines, beneath: false }, Palette::new(false), &mut out).unwrap();
         (shown, String::from_utf8(out).unwrap())
     }
 
@@ -277,13 +341,39 @@ mod tests {
         let summary = || Summary { programs, ..summary(Address::V4([127, 0, 0, 1])) };
         let draw = |width| {
             let mut out = Vec::new();
-            table([summary()], Room { width, lines: None }, Palette::new(false), &mut out).unwrap();
+            table([(summary(), None)], Room { width, lines: None, beneath: true }, Palette::new(false), &mut out)
+                .unwrap();
             String::from_utf8(out).unwrap()
         };
         assert!(draw(140).contains("programs") && draw(140).contains(" python3[1234] > ~python3"), "{}", draw(140));
         let narrow = draw(80);
         assert!(!narrow.contains("programs") && narrow.lines().all(|line| line.width() <= 80), "{narrow}");
         assert!(narrow.lines().any(|line| line.contains("python3[1234]") && line.contains("~python3")), "{narrow}");
+    }
+
+    #[test]
+    fn what_applications_did_has_a_column_where_there_is_room() {
+        let gist = Gist::made(Protocol::Http, "GET /a\x1b[2J/rather/long/path/of/a/page.html", "200, 61200 bytes");
+        let draw = |address, width| {
+            let mut out = Vec::new();
+            let room = Room { width, lines: None, beneath: true };
+            table([(summary(address), Some(&gist)), (summary(address), None)], room, Palette::new(false), &mut out)
+                .unwrap();
+            let text = String::from_utf8(out).unwrap();
+            assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
+            text
+        };
+        let ours = Address::V4([127, 0, 0, 1]);
+        let wide = draw(ours, 200);
+        assert!(wide.contains(r"HTTP GET /a\x1b[2J/rather/long/path/of/a/page.html → 200, 61200 bytes"), "{wide}");
+        assert!(draw(ours, 120).lines().any(|line| line.contains(r"HTTP GET /a\x1b[2J/") && line.contains('…')));
+        // Only of the conversation of which something is known.
+        let narrow = draw(V6, 80);
+        assert!(
+            narrow.contains("\n    HTTP GET /a\\x1b[2J/rather/long/path/of/a/page.html → 200, 61200 bytes\n"),
+            "{narrow}"
+        );
+        assert_eq!(narrow.matches("HTTP").count(), 1, "{narrow}");
     }
 
     #[test]
