@@ -2,6 +2,7 @@
 
 use super::Facts;
 use super::analysis::Marks;
+use super::course::framing;
 use super::exchange::{Join, Link};
 use super::tcp::Scale;
 use crate::process::End;
@@ -40,6 +41,17 @@ impl Field<Read> {
             }
             Read::Layer(read) => read(at, facts, &mut |value| each(value)),
         }
+    }
+}
+
+const COURSE: &str = "netlab exercises";
+
+/// What a segment holds of the messages of an exercise that says where they end.
+fn parts(at: &At<'_>, facts: &Facts, take: &mut dyn FnMut(&mut dyn Iterator<Item = framing::Part<'_>>)) {
+    let Some(course) = facts.course.filter(|_| !at.layer.quoted) else { return };
+    let mut parts = course.parts(at.content()).peekable();
+    if parts.peek().is_some() {
+        take(&mut parts);
     }
 }
 
@@ -337,6 +349,33 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 Some(Value::Nanoseconds(facts.tcp?.analysis.rto?))
             })
             .about("Seconds from the first transmission to this one", GUIDE),
+            field("netlab.exercise", "Exercise", Kind::Text, |facts| {
+                Some(Value::Text(facts.course?.exercise.name().as_bytes()))
+            })
+            .about("The exercise of the course that speaks so: port 8005, and what was said so far", COURSE),
+            layered("netlab.message.count", "Whole messages", Kind::Dec, |at, facts, each| {
+                parts(at, facts, &mut |parts| {
+                    each(Value::Uint(parts.filter(framing::Part::is_whole).count() as u64));
+                });
+            })
+            .about("Messages that lie in this segment from their first byte to their last", COURSE),
+            layered("netlab.message.rest", "Rest of a message", Kind::Dec, |at, facts, each| {
+                parts(at, facts, &mut |parts| {
+                    let begun_before = |part: &framing::Part<'_>| part.before > 0 || part.header.0 > 0;
+                    if let Some(part) = parts.next().filter(begun_before) {
+                        each(Value::Uint(part.content.len() as u64));
+                    }
+                });
+            })
+            .about("Bytes of a message that began in an earlier segment", COURSE),
+            layered("netlab.message.begun", "Unfinished message", Kind::Dec, |at, facts, each| {
+                parts(at, facts, &mut |parts| {
+                    if let Some(part) = parts.last().filter(|part| !part.ends) {
+                        each(Value::Uint(u64::from(part.header.1) + part.content.len() as u64));
+                    }
+                });
+            })
+            .about("Bytes, those of its length included, of a message that the segment's end cuts", COURSE),
             layered("tcp.flags.str", "Flags drawn", Kind::Text, |at, facts, each| {
                 if let Some(bits) = at.u16(12) {
                     each(Value::Text(drawing(Flags(bits & 0xfff), facts.tcp.is_some_and(|tcp| tcp.accurate))));

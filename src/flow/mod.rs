@@ -8,6 +8,7 @@
 pub mod analysis;
 pub mod conversation;
 pub mod correlation;
+pub mod course;
 pub mod datagram;
 pub mod event;
 pub mod exchange;
@@ -55,6 +56,8 @@ pub struct Facts {
     pub ends: Ends,
     /// Passwords in the data of the first TCP layer.
     pub secrets: secret::Found,
+    /// What the data of the first TCP layer is by the exercises of the course.
+    pub course: Option<course::Found>,
 }
 
 impl Facts {
@@ -138,6 +141,7 @@ pub struct FlowTable {
     udp: Table<()>,
     echo: Table<icmp::Echo>,
     secrets: secret::Watch,
+    course: course::Watch,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
     first: Option<Timestamp>,
@@ -171,6 +175,7 @@ impl FlowTable {
             udp: Table::new(conversations),
             echo: Table::new(conversations),
             secrets: secret::Watch::default(),
+            course: course::Watch::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
             first: None,
@@ -251,6 +256,7 @@ impl FlowTable {
             Some(tcp) => self.secrets.look(packet, tcp),
             None => secret::Watch::look_at_datagram(packet),
         };
+        self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
         self.end();
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use super::ends::{Ends, ends};
 use super::layout::{Cast, milliseconds};
 use super::{Ladder, Message, Row};
-use crate::flow::{Event, Known, tcp};
+use crate::flow::{Event, Known, course, tcp};
 use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
 use crate::view::style::Role;
@@ -176,7 +176,14 @@ impl Reader {
             said.push(self.words.oversized.to_owned());
         }
         if header.length > 0 {
-            said.push(lines::said(at.packet, at, known.facts.secrets));
+            let course = &known.facts.course;
+            if !course.as_ref().is_some_and(course::Found::tells_content) {
+                said.push(lines::said(at.packet, at, known.facts.secrets));
+            }
+            if let Some((found, told)) = lines::exercise(at, course) {
+                role = if found == Role::Trouble { found } else { role };
+                said.push(told);
+            }
         }
         if let Some(join) = &known.facts.join {
             let mut told = Vec::new();

@@ -4,7 +4,7 @@ mod control;
 mod multicast;
 mod transport;
 
-pub use transport::{COVERED, beginning, told};
+pub use transport::{COVERED, beginning, exercise, told};
 
 use super::parts::{Keep, Parts};
 use crate::field::text;

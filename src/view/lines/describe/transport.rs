@@ -2,9 +2,9 @@
 
 use super::{Keep, Line, short};
 use crate::field::text;
-use crate::flow::Event;
 use crate::flow::secret::Found;
 use crate::flow::tcp::Facts;
+use crate::flow::{Event, course};
 use crate::view::escape;
 use crate::view::findings;
 use crate::view::style::Role;
@@ -126,12 +126,24 @@ impl<'a> Line<'a> {
     pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
         let mut said = Vec::new();
         let Some((protocol, role)) = told(self.packet, at, self.known.facts.secrets, &mut said) else {
-            self.text(at.content());
+            let course = self.known.facts.course.as_ref();
+            if !course.is_some_and(course::Found::tells_content) {
+                self.text(at.content());
+            }
+            self.course(at);
             return None;
         };
         self.parts.add(Keep::Matter, role, |out| out.extend_from_slice(&said));
         self.answers();
         Some(short(protocol))
+    }
+
+    /// What the data is by an exercise of the course.
+    #[inline]
+    fn course(&mut self, at: &At<'a>) {
+        if let Some((role, said)) = exercise(at, &self.known.facts.course) {
+            self.parts.add(Keep::Words, role, |out| out.extend_from_slice(said.as_bytes()));
+        }
     }
 
     /// Application text, quoted and escaped; bytes that are not text are not shown.
@@ -187,6 +199,16 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, secrets: Found, out: &mut Vec<u8>)
         out.extend_from_slice(format!("; and {} more", count - MESSAGES).as_bytes());
     }
     Some((first.layer.protocol, role))
+}
+
+/// What the data of the segment `at` is by an exercise of the course, in words, escaped; `None` where it says so itself.
+pub fn exercise(at: &At<'_>, course: &Option<course::Found>) -> Option<(Role, String)> {
+    let mut told = Vec::new();
+    let tone = course.as_ref()?.tell(at.content(), &mut told);
+    let mut out = Vec::with_capacity(told.len());
+    escape::write(&told, &mut out);
+    let role = if tone == Tone::Trouble { Role::Trouble } else { Role::Plain };
+    String::from_utf8(out).ok().filter(|text| !text.is_empty()).map(|text| (role, text))
 }
 
 /// Data in quotation marks: the beginning of a text, a few bytes of what is none.
