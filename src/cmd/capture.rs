@@ -12,6 +12,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use super::decoding::Decoding;
+use super::naming::{Named, Naming};
 use super::output::{Counted, Limited, Output};
 use super::programs::{self, Looking};
 use super::save::{Failed, Interfaces, Save, Saved, Saving, Unseen};
@@ -19,6 +20,7 @@ use super::selection::{OfPort, Selection};
 use super::{Exit, args};
 use crate::flow::FlowTable;
 use crate::flow::datagram::Wanted;
+use crate::flow::names::Names;
 use crate::frame::{Error, Interface, Source, said_by};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap::{self, Live};
@@ -46,6 +48,8 @@ pub struct Args {
     /// Stop after this time, as in 10s
     #[arg(long, value_name = "TIME", value_parser = quantity::duration)]
     duration: Option<Duration>,
+    #[command(flatten)]
+    naming: Naming,
     #[command(flatten)]
     output: Output,
     /// Draw a sequence chart as the packets come: who sends what to whom
@@ -124,14 +128,15 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         None => {
             let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
             let programs = owners.as_mut().map(|owners| owners as &mut dyn Programs);
-            show(&mut live, &mut table, programs, Filtered::new(filter, args.selection.behind_kernel(sink)))
+            let sink = Filtered::new(filter, args.selection.behind_kernel(sink));
+            show(&mut live, &mut table, programs, args.naming.before(sink, true))
         }
     };
     live.finish();
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&live.counts_by_interface()));
     talk.end();
     if !unseen && !args.ladder && run.shown > 0 {
-        args.output.conversations(&table);
+        args.output.conversations(&table, run.names.as_ref());
     }
     args::talk(&summary(run.shown, run.seen, &live));
     run.failure.map_or(Ok(()), Err)?;
@@ -146,6 +151,7 @@ struct Run {
     /// Packets that the capture handed over.
     seen: u64,
     failure: Option<anyhow::Error>,
+    names: Option<Names>,
 }
 
 /// Every packet decoded; those that the filter wants saved and shown.
@@ -153,7 +159,7 @@ fn show<S: Sink>(
     live: &mut Live,
     table: &mut FlowTable,
     programs: Option<&mut dyn Programs>,
-    mut sink: Filtered<OfPort<Counted<S>>>,
+    mut sink: Named<Filtered<OfPort<Counted<S>>>>,
 ) -> Run {
     let mut seen = Seen { live, seen: 0 };
     let failure = match pipeline::run_asking(&mut seen, table, programs, &mut sink) {
@@ -161,7 +167,8 @@ fn show<S: Sink>(
         Err(error) if Failed::ended(&error) => None,
         Err(error) => Some(anyhow::Error::from(error).context("cannot write to standard output")),
     };
-    Run { shown: sink.inner().inner().packets, seen: seen.seen, failure }
+    let shown = sink.inner().inner().inner().packets;
+    Run { shown, seen: seen.seen, failure, names: sink.into_names() }
 }
 
 /// Every packet to the file and nowhere else: no need to decode it, but where fragments are to be told apart.
@@ -190,7 +197,7 @@ fn save_only(live: &mut Live, saving: &mut Saving, mut fragments: Option<Wanted>
             break;
         }
     }
-    Run { shown: saved, seen, failure }
+    Run { shown: saved, seen, failure, names: None }
 }
 
 /// Counts what the capture hands over, also where the run ends in an error.

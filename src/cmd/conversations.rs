@@ -10,12 +10,14 @@ use clap::ValueEnum;
 
 use super::decoding::Decoding;
 use super::input::Input;
+use super::naming::{Learning, Naming};
 use super::output::{Color, stdout};
 use super::programs::{Looking, Wanted};
 use super::progress::Progress;
 use super::selection::Selection;
 use super::{Exit, args, capture};
-use crate::flow::gist::{Gist, Gists};
+use crate::flow::gist::Gists;
+use crate::flow::names::Names;
 use crate::flow::{FlowTable, Known, Outline, Summary};
 use crate::io::interrupt::Interrupt;
 use crate::io::pcap;
@@ -50,6 +52,8 @@ pub struct Args {
     selection: Selection,
     #[command(flatten)]
     looking: Looking,
+    #[command(flatten)]
+    naming: Naming,
     /// What comes first [default: bytes on a terminal, start elsewhere]
     #[arg(long, value_enum, value_name = "BY", hide_default_value = true)]
     sort: Option<Sort>,
@@ -120,6 +124,13 @@ struct Show {
     beneath: bool,
 }
 
+/// What was learnt of conversations besides what is counted.
+#[derive(Clone, Copy)]
+struct Aside<'a> {
+    gists: &'a Gists,
+    names: Option<&'a Names>,
+}
+
 impl Show {
     /// The places of the first `most` conversations that are to be shown, in order; and how many there are.
     ///
@@ -154,30 +165,31 @@ impl Show {
     }
 
     /// The lines of these conversations.
-    fn lines(&self, flows: &FlowTable, gists: &Gists, places: &[usize], out: &mut Vec<u8>) {
+    fn lines(&self, flows: &FlowTable, aside: Aside<'_>, places: &[usize], out: &mut Vec<u8>) {
         out.clear();
         for summary in places.iter().filter_map(|place| flows.conversation(*place)) {
-            self.line(&summary, gists.of(summary.transport, summary.stream), out);
+            self.line(&summary, aside, out);
         }
     }
 
-    fn line(&self, summary: &Summary, gist: Option<&Gist>, out: &mut Vec<u8>) {
+    fn line(&self, summary: &Summary, aside: Aside<'_>, out: &mut Vec<u8>) {
+        let gist = aside.gists.of(summary.transport, summary.stream);
         if self.json {
             view::json(summary, gist, out);
         } else {
-            view::line(summary, gist, out);
+            view::line(summary, gist, aside.names, out);
         }
     }
 
-    fn picture(&self, flows: &FlowTable, gists: &Gists, lines: Option<usize>) -> anyhow::Result<Vec<u8>> {
+    fn picture(&self, flows: &FlowTable, aside: Aside<'_>, lines: Option<usize>) -> anyhow::Result<Vec<u8>> {
         let mut out = Vec::new();
         let (order, known) = self.order(flows, lines.unwrap_or(usize::MAX));
         let summaries = order.iter().filter_map(|place| flows.conversation(*place)).map(|summary| {
-            let gist = gists.of(summary.transport, summary.stream);
+            let gist = aside.gists.of(summary.transport, summary.stream);
             (summary, gist)
         });
         let room = Room { width: args::width(), lines, beneath: self.beneath };
-        let shown = view::table(summaries, room, self.palette, &mut out)?;
+        let shown = view::table(summaries, room, self.palette, aside.names, &mut out)?;
         let rest = view::rest(shown, known, lines.is_none(), flows.forgotten());
         if !rest.is_empty() {
             writeln!(out, "{rest}")?;
@@ -186,9 +198,9 @@ impl Show {
     }
 
     /// All that there is to say at the end.
-    fn end(&self, flows: &FlowTable, gists: &Gists, out: &mut impl Write) -> anyhow::Result<()> {
+    fn end(&self, flows: &FlowTable, aside: Aside<'_>, out: &mut impl Write) -> anyhow::Result<()> {
         if self.table {
-            out.write_all(&self.picture(flows, gists, None)?)?;
+            out.write_all(&self.picture(flows, aside, None)?)?;
             return Ok(());
         }
         // The thread that read the packets is done: its core writes every second part of the lines.
@@ -197,9 +209,9 @@ impl Show {
             let (first, second) = part.split_at(part.len().min(PART));
             std::thread::scope(|scope| {
                 if !second.is_empty() {
-                    scope.spawn(|| self.lines(flows, gists, second, &mut theirs));
+                    scope.spawn(|| self.lines(flows, aside, second, &mut theirs));
                 }
-                self.lines(flows, gists, first, &mut ours);
+                self.lines(flows, aside, first, &mut ours);
             });
             out.write_all(&ours)?;
             if !second.is_empty() {
@@ -227,8 +239,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     let mut flows = FlowTable::remembering(usize::try_from(args.max_flows).unwrap_or(usize::MAX));
     args.decoding.apply()?;
-    let live = table && !args.interface.is_empty();
-    let mut watching = Watching::new(&show, live, args.applications || live);
+    let is_live = !args.interface.is_empty();
+    let drawn = table && is_live;
+    let mut watching = Watching::new(&show, drawn, args.applications || drawn, args.naming.learning(is_live));
     if !table || watching.applications {
         // Those that have to leave are written at once: nothing is lost where lines go into a file. And what they were
         // about leaves with them.
@@ -249,7 +262,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         (summary, Some(counts))
     };
     watching.clear()?;
-    show.end(&flows, &watching.gists, &mut stdout()?)?;
+    watching.learning.finish();
+    show.end(&flows, watching.aside(), &mut stdout()?)?;
     let left = flows.forgotten();
     if !table && left > 0 {
         args::talk(&format!(
@@ -295,6 +309,7 @@ fn watch(args: &Args, flows: &mut FlowTable, sink: &mut Watching<'_>) -> anyhow:
 /// Writes conversations that leave, and draws the live table in its place.
 struct Watching<'a> {
     show: &'a Show,
+    learning: Learning,
     live: bool,
     /// Lines of the picture that is on the screen.
     drawn: usize,
@@ -306,9 +321,13 @@ struct Watching<'a> {
 }
 
 impl<'a> Watching<'a> {
-    fn new(show: &'a Show, live: bool, applications: bool) -> Self {
+    fn new(show: &'a Show, live: bool, applications: bool, learning: Learning) -> Self {
         let (next, gists) = (Instant::now(), Gists::default());
-        Self { show, live, drawn: 0, next, buffer: Vec::new(), gists, applications }
+        Self { show, learning, live, drawn: 0, next, buffer: Vec::new(), gists, applications }
+    }
+
+    fn aside(&self) -> Aside<'_> {
+        Aside { gists: &self.gists, names: self.learning.names() }
     }
 
     /// Takes the picture away.
@@ -324,7 +343,7 @@ impl<'a> Watching<'a> {
     fn draw(&mut self, flows: &FlowTable) -> std::io::Result<()> {
         // Header, rule, the line of talk, and the one the cursor stands in.
         let lines = args::height().saturating_sub(4);
-        let picture = self.show.picture(flows, &self.gists, Some(lines)).map_err(std::io::Error::other)?;
+        let picture = self.show.picture(flows, self.aside(), Some(lines)).map_err(std::io::Error::other)?;
         let (before, after) = (self.drawn, picture.iter().filter(|byte| **byte == b'\n').count());
         let mut text = if before > 0 { format!("\x1b[{before}A").into_bytes() } else { Vec::new() };
         // Line over line, without an empty screen in between: that flickers, and tmux would keep each picture.
@@ -344,19 +363,21 @@ impl Sink for Watching<'_> {
         if self.applications {
             self.gists.packet(packet, known.facts);
         }
+        self.learning.learn(packet, known);
         if known.departed.is_empty() { Ok(Next::GoOn) } else { self.departed(known.departed) }
     }
 
     fn takes_packets(&self) -> bool {
-        self.applications
+        self.applications || self.learning.is_wanted()
     }
 
     fn departed(&mut self, departed: &[Summary]) -> std::io::Result<Next> {
         let wanted = |summary: &&Summary| summary.packets() > 0 && self.show.programs.takes_either(&summary.programs);
         let written = if self.show.table { &[][..] } else { departed };
         for summary in written.iter().filter(wanted) {
-            let gist = self.gists.of(summary.transport, summary.stream);
-            self.show.line(summary, gist, &mut self.buffer);
+            // Not self.aside(): the buffer is written to meanwhile.
+            let aside = Aside { gists: &self.gists, names: self.learning.names() };
+            self.show.line(summary, aside, &mut self.buffer);
         }
         if self.applications {
             departed.iter().for_each(|summary| self.gists.remove(summary.transport, summary.stream));

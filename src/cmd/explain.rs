@@ -9,6 +9,7 @@ use anyhow::{Context, bail};
 
 use super::decoding::Decoding;
 use super::made::Made;
+use super::naming::Naming;
 use super::output::{self, Color, Language};
 use super::selection::Selection;
 use super::{Exit, args};
@@ -44,6 +45,8 @@ pub struct Args {
     selection: Selection,
     #[command(flatten)]
     decoding: Decoding,
+    #[command(flatten)]
+    naming: Naming,
     /// The packet's bytes as hexadecimal digits; spaces, colons and 0x are skipped
     #[arg(long, value_name = "DIGITS")]
     hex: Option<String>,
@@ -187,7 +190,9 @@ impl Args {
 fn tell(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit> {
     let stream = args.stream.unwrap_or_default();
     let mut telling = Telling::new(stream, args.language.words());
-    let summary = pipeline::run(source, &mut FlowTable::new(), &mut args.selection.before(&mut telling)?)?;
+    let mut selected = args.naming.before(args.selection.before(&mut telling)?, false);
+    let summary = pipeline::run(source, &mut FlowTable::new(), &mut selected)?;
+    drop(selected);
     if telling.found() {
         let look = Look { width: args::width(), palette: Palette::new(args.color.on_stdout()), all: args.all };
         telling.draw(&mut output::stdout()?, look)?;
@@ -205,7 +210,7 @@ fn tell(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit
 /// Feeds every packet up to the one asked for through the flow table, so that relative numbers and events are right.
 fn explain(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<Exit> {
     let mut sink = args.sink()?;
-    let mut selected = args.selection.before(&mut sink)?;
+    let mut selected = args.naming.before(args.selection.before(&mut sink)?, false);
     let summary = pipeline::run(source, &mut FlowTable::new(), &mut selected)?;
     if let Some(exit) = ended(&sink.found) {
         return Ok(exit);

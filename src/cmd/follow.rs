@@ -13,6 +13,7 @@ use ending::Ending;
 use raw::Raw;
 
 use super::decoding::Decoding;
+use super::naming::Naming;
 use super::output::{Color, stdout};
 use super::progress::Progress;
 use super::{Exit, selection};
@@ -25,6 +26,7 @@ use crate::io::file;
 use crate::pipeline::{self, Next, Sink};
 use crate::quantity;
 use crate::view::follow::{Follow, Form};
+use crate::view::names;
 use crate::view::style::Palette;
 use crate::wire::tcp::Flags;
 use crate::wire::{self, Address, At, Layers, Packet, Protocol};
@@ -63,6 +65,8 @@ pub struct Args {
     /// List the segments instead: frame, side, flags, which bytes of the stream, and what is acknowledged
     #[arg(long)]
     boundaries: bool,
+    #[command(flatten)]
+    naming: Naming,
     /// Memory for bytes that wait for others to come before them
     #[arg(long, value_name = "SIZE", default_value = "64MiB", value_parser = quantity::size)]
     max_stream: u64,
@@ -110,7 +114,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         false => Box::new(file::open(&args.file)?),
     };
     let mut source = Progress::new(source.as_mut());
-    let summary = pipeline::run(&mut source, &mut FlowTable::remembering(CONVERSATIONS), &mut follower)?;
+    let mut named = args.naming.before(&mut follower, false);
+    let summary = pipeline::run(&mut source, &mut FlowTable::remembering(CONVERSATIONS), &mut named)?;
+    drop(named);
     source.clear();
     let found = follower.finish(summary.failure.is_some())?;
     match summary.failure {
@@ -224,7 +230,12 @@ impl Follower {
         let from_client = known.facts.tcp.filter(|_| self.protocol == Protocol::Tcp).is_none_or(|tcp| tcp.from_client);
         let client = if from_client { direction } else { direction.reverse() };
         self.chosen = Some(Chosen { stream, key, client, over: false });
-        let [source, destination] = ends.map(|end| end.to_string());
+        let called = |end: SocketAddr| {
+            let mut text = Vec::new();
+            names::endpoint(known.names, end.ip().into(), end.port(), &mut text);
+            String::from_utf8(text).unwrap_or_default()
+        };
+        let [source, destination] = ends.map(called);
         let both = if from_client { [source, destination] } else { [destination, source] };
         let opened = wire::tcp::Header::new(at).is_some_and(|header| header.flags().any(Flags::SYN));
         let (name, remark) = match self.protocol {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 
 use super::decoding::Decoding;
+use super::naming::Naming;
 use super::output::{Color, Language, stdout};
 use super::progress::Progress;
 use super::selection::Selection;
@@ -48,6 +49,8 @@ pub struct Args {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
+    naming: Naming,
+    #[command(flatten)]
     decoding: Decoding,
     /// Only the packets that this display filter wants (Wireshark's language)
     #[arg(short = 'Y', long = "where", value_name = "FILTER")]
@@ -79,7 +82,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let ladder = RefCell::new(ladder);
     let conversation = Conversation { stream: args.stream, udp: args.udp, key: None, inner: Drawn(&ladder) };
     let chosen = args.selection.before(Filtered::new(filter, conversation))?;
-    let mut sink = Watched { ladder: &ladder, inner: chosen };
+    let watched = Watched { ladder: &ladder, inner: chosen };
+    let mut sink = args.naming.before(watched, false);
     let open = |path: &Path| -> anyhow::Result<Box<dyn Source>> {
         Ok(match path.as_os_str() == "-" {
             true => Box::new(file::open_stdin()?),
@@ -97,8 +101,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         None => pipeline::run(&mut source, &mut FlowTable::new(), &mut sink)?,
     };
     source.clear();
-    drop(sink);
+    let names = sink.into_names();
     let mut ladder = ladder.into_inner();
+    names.iter().for_each(|names| ladder.name(names));
     let found = ladder.packets() > 0;
     if found {
         draw(&mut ladder, &args)?;

@@ -29,6 +29,7 @@ pub mod ladder;
 pub mod made;
 pub mod messages;
 pub mod multicast;
+mod naming;
 pub mod nat;
 pub mod objects;
 pub mod output;

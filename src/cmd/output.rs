@@ -9,6 +9,7 @@ use clap::ValueEnum;
 
 use crate::field;
 use crate::filter::Filter;
+use crate::flow::names::Names;
 use crate::flow::{FlowTable, Known, Summary};
 use crate::pipeline::{Next, Sink};
 use crate::view::conversations::{self, Room};
@@ -168,7 +169,7 @@ const TOP: usize = 10;
 
 impl Output {
     /// At the end of lines on a terminal: who talked with whom, on standard error.
-    pub fn conversations(&self, flows: &FlowTable) {
+    pub fn conversations(&self, flows: &FlowTable, names: Option<&Names>) {
         let lines = self.fields.is_empty() && !self.json && !self.verbose && !self.hex;
         if !lines || !std::io::stdout().is_terminal() {
             return;
@@ -186,12 +187,8 @@ impl Output {
         let mut text = b"\n".to_vec();
         // Writing to a vector cannot fail, and nobody is told that standard error is closed.
         let all = all.into_iter().map(|summary| (summary, None));
-        let _ = conversations::table(
-            all,
-            Room { width: super::args::width(), lines: None, beneath: false },
-            palette,
-            &mut text,
-        );
+        let room = Room { width: super::args::width(), lines: None, beneath: false };
+        let _ = conversations::table(all, room, palette, names, &mut text);
         if left > 0 {
             let _ = writeln!(text, "and {left} more; `netlab conversations` lists them");
         }

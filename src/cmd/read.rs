@@ -7,6 +7,7 @@ use anyhow::Context;
 use super::Exit;
 use super::decoding::Decoding;
 use super::input::Input;
+use super::naming::Naming;
 use super::output::{Counted, Limited, Output};
 use super::progress::Progress;
 use super::save::{Failed, Interfaces, Save, Saved, Unseen};
@@ -26,6 +27,8 @@ pub struct Args {
     selection: Selection,
     #[command(flatten)]
     decoding: Decoding,
+    #[command(flatten)]
+    naming: Naming,
     #[command(flatten)]
     output: Output,
     #[command(flatten)]
@@ -51,21 +54,25 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let view: Box<dyn Sink + Send> = if to_stdout { Box::new(Unseen) } else { args.output.sink()? };
     // A person reads slower than one core writes, and a few packets are not worth a thread.
     let many = args.count.is_none_or(|count| count > FEW) && !std::io::stdout().is_terminal();
-    let view: Box<dyn Sink> = if many { Box::new(Beside::new(view)?) } else { view };
+    // Names grow while packets are shown: one thread knows them.
+    let apart = many && !args.naming.is_wanted();
+    let view: Box<dyn Sink> = if apart { Box::new(Beside::new(view)?) } else { view };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
     let mut sink = args.selection.before(Filtered::new(filter, sink))?;
+    let mut named = args.naming.before(&mut sink, false);
     let run = if many && args.save.write.is_none() && args.input.is_at_hand() {
         let mut source = Progress::new(source.as_mut());
-        let run = pipeline::run_ahead(&mut source, &mut table, &mut sink);
+        let run = pipeline::run_ahead(&mut source, &mut table, &mut named);
         source.clear();
         run
     } else {
         let mut source = interfaces.followed(source.as_mut());
         let mut source = Progress::new(&mut source);
-        let run = pipeline::run(&mut source, &mut table, &mut sink);
+        let run = pipeline::run(&mut source, &mut table, &mut named);
         source.clear();
         run
     };
+    let names = named.into_names();
     let nothing = sink.inner().inner().packets == 0;
     drop(sink);
     let saved = saving.map_or(Ok(()), |saving| saving.finish(&[]));
@@ -75,7 +82,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     };
     saved?;
     if !nothing && !to_stdout {
-        args.output.conversations(&table);
+        args.output.conversations(&table, names.as_ref());
     }
     match summary.failure {
         Some(failure) => Err(failure.into()),

@@ -21,6 +21,7 @@ pub mod matching;
 pub mod message;
 pub mod mime;
 pub mod multicast;
+pub mod names;
 mod programs;
 pub mod secret;
 pub mod state;
@@ -130,6 +131,8 @@ pub struct Known<'a> {
     pub events: &'a [Event],
     /// Conversations that had to leave, to bound the memory; only where [`FlowTable::keep_departed`] asked for them.
     pub departed: &'a [Summary],
+    /// The names of addresses that were told so far; only where somebody wants them ([`names::Names::learn`]).
+    pub names: Option<&'a names::Names>,
 }
 
 /// Conversations that are remembered where nobody says how many: with them, a run stays under 64 MiB.
@@ -279,7 +282,7 @@ impl FlowTable {
 
     #[inline]
     fn known(&self) -> Known<'_> {
-        Known { facts: &self.facts, events: &self.events, departed: &self.departed }
+        Known { facts: &self.facts, events: &self.events, departed: &self.departed, names: None }
     }
 
     fn segment(&mut self, at: &At<'_>, now: Timestamp, hint: Option<&Hint>) {

@@ -29,6 +29,7 @@ pub mod play;
 pub mod privilege;
 pub mod raw;
 pub mod resolver;
+pub mod reverse;
 pub mod route;
 pub mod sockets;
 mod sys;

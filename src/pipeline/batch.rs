@@ -88,7 +88,7 @@ impl Batch {
         for (packet, (facts, to)) in self.packets().zip(&self.known) {
             let events = self.events.get(from..*to).unwrap_or_default();
             from = *to;
-            if sink.packet(&packet, &Known { facts, events, departed: &[] })? == Next::Stop {
+            if sink.packet(&packet, &Known { facts, events, departed: &[], names: None })? == Next::Stop {
                 return Ok(Next::Stop);
             }
         }

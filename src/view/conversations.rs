@@ -9,6 +9,7 @@ use super::style::Role;
 use crate::field::text;
 use crate::flow::conversation::Tcp;
 use crate::flow::gist::Gist;
+use crate::flow::names::Names;
 use crate::flow::{Ending, Summary, Why};
 use crate::wire::Address;
 
@@ -53,17 +54,13 @@ fn role(ending: Ending) -> Role {
     }
 }
 
-pub(super) fn endpoint((address, port): (Address, u16), out: &mut Vec<u8>) {
-    match address {
-        Address::V4(address) => text::ipv4(address, out),
-        Address::V6(address) => {
-            out.push(b'[');
-            text::ipv6(address, out);
-            out.push(b']');
-        }
-    }
-    out.push(b':');
-    text::decimal(port.into(), out);
+pub(super) fn endpoint(end: (Address, u16), out: &mut Vec<u8>) {
+    called(end, None, out);
+}
+
+/// The same, by its name where it has one.
+pub(super) fn called((address, port): (Address, u16), names: Option<&Names>, out: &mut Vec<u8>) {
+    super::names::endpoint(names, address, port, out);
 }
 
 fn pair(numbers: [u64; 2], out: &mut Vec<u8>) {
@@ -87,14 +84,14 @@ fn programs(summary: &Summary) -> String {
 /// One conversation as a plain line: words and numbers separated by one space, pairs as client/server.
 ///
 /// `TCP 0 CLIENT > SERVER packets C/S bytes C/S data C/S start EPOCH duration S states C/S rtt S/C again C/S END programs C > S application NAME SUMMARY`
-pub fn line(summary: &Summary, gist: Option<&Gist>, out: &mut Vec<u8>) {
+pub fn line(summary: &Summary, gist: Option<&Gist>, names: Option<&Names>, out: &mut Vec<u8>) {
     out.extend_from_slice(summary.transport.name().as_bytes());
     out.push(b' ');
     text::decimal(summary.stream.into(), out);
     out.push(b' ');
-    endpoint(summary.client, out);
+    called(summary.client, names, out);
     out.extend_from_slice(if summary.guessed { b" ~ " } else { b" > " });
-    endpoint(summary.server, out);
+    called(summary.server, names, out);
     let [up, down] = summary.traffic;
     for (name, numbers) in [
         (" packets ", [up.packets, down.packets]),

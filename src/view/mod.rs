@@ -22,6 +22,7 @@ pub mod lines;
 pub mod markdown;
 pub mod models;
 pub mod multicast;
+pub mod names;
 pub mod nat;
 pub mod object;
 pub mod objects;

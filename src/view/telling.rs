@@ -13,6 +13,7 @@ use super::style::Role;
 use super::words::{Words, filled, span};
 use crate::flow::analysis::{Marks, before};
 use crate::flow::exchange::Join;
+use crate::flow::names::Names;
 use crate::flow::secret::Found;
 use crate::flow::state::State;
 use crate::flow::{Event, Known, Why, tcp};
@@ -102,7 +103,7 @@ impl Sink for Telling {
             && let Some(header) = Header::new(&at)
         {
             let side = usize::from(!facts.from_client);
-            self.name_ends(&at, &header, side);
+            self.name_ends(&at, &header, side, known.names);
             let number = packet.frame.number;
             let told = told(packet, at.index, known.facts.secrets);
             let whole = if known.facts.secrets.any { b"***" } else { at.content() };
@@ -148,14 +149,14 @@ impl Telling {
         self.title.is_some()
     }
 
-    fn name_ends(&mut self, at: &At<'_>, header: &Header<'_>, side: usize) {
+    fn name_ends(&mut self, at: &At<'_>, header: &Header<'_>, side: usize, names: Option<&Names>) {
         if self.title.is_some() {
             return;
         }
         let Some((source, destination)) = at.packet.addresses(at.index) else { return };
         let mut ends = [(source, header.source_port()), (destination, header.destination_port())].map(|end| {
             let mut text = Vec::new();
-            super::conversations::endpoint(end, &mut text);
+            super::conversations::called(end, names, &mut text);
             String::from_utf8_lossy(&text).into_owned()
         });
         if side == 1 {

@@ -4,6 +4,7 @@
 //! byte, its bits are drawn in their place; where the value is not the number in the header, both are shown (`5 → 20`).
 
 use std::io::{self, Write};
+use std::net::IpAddr;
 
 use unicode_width::UnicodeWidthStr;
 
@@ -142,6 +143,21 @@ pub fn headline(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, langua
         palette.end(role, out);
     }
     out.push(b'\n');
+    names(packet, known, palette, language, out);
+}
+
+/// A line for each end that has a name.
+fn names(packet: &Packet<'_>, known: &Known<'_>, palette: Palette, words: &Words, out: &mut Vec<u8>) {
+    let Some((source, destination)) = known.names.and_then(|_| packet.addresses(packet.layers.len())) else { return };
+    let ends = [Some(source), Some(destination).filter(|destination| *destination != source)];
+    for address in ends.into_iter().flatten() {
+        let Some(name) = super::names::of(known.names, address) else { continue };
+        out.extend_from_slice(b"  ");
+        palette.begin(Role::Data, out);
+        out.extend_from_slice(filled(words.named, &[&IpAddr::from(address).to_string(), &name]).as_bytes());
+        palette.end(Role::Data, out);
+        out.push(b'\n');
+    }
 }
 
 /// `1 byte`, `2 bytes`.

@@ -7,6 +7,7 @@
 //! Trap: the counts in the header may lie, and names may be cut: what is read is what is there.
 
 mod fields;
+mod named;
 mod netbios;
 mod tell;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use super::exchange::{Among, Exchange, Part};
 use super::reader::Reader;
 use super::{At, Made, Protocol, Stop, Value, Walk};
 pub use fields::FIELDS;
+pub use named::each_named;
 pub use netbios::FIELDS as NETBIOS_FIELDS;
 pub(super) use tell::tell;
 pub use words::{classes, kinds, opcodes, replies};

@@ -188,6 +188,15 @@ pub enum Address {
     V6([u8; 16]),
 }
 
+impl From<std::net::IpAddr> for Address {
+    fn from(address: std::net::IpAddr) -> Self {
+        match address {
+            std::net::IpAddr::V4(address) => Self::V4(address.octets()),
+            std::net::IpAddr::V6(address) => Self::V6(address.octets()),
+        }
+    }
+}
+
 impl From<Address> for std::net::IpAddr {
     fn from(address: Address) -> Self {
         match address {

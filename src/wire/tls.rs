@@ -118,6 +118,11 @@ fn extension<'a>(at: &At<'a>, wanted: u16) -> Option<(&'a [u8], bool)> {
     extensions(hello.extensions).find(|(kind, _)| *kind == wanted).map(|(_, value)| (value, hello.is_client))
 }
 
+/// The name by which a client calls the server that its hello goes to.
+pub fn called<'a>(at: &At<'a>) -> Option<&'a [u8]> {
+    hello(at).filter(|hello| hello.is_client).and_then(|_| server_name(at))
+}
+
 fn server_name<'a>(at: &At<'a>) -> Option<&'a [u8]> {
     let mut reader = Reader::new(extension(at, SERVER_NAME)?.0);
     reader.skip(3)?;

@@ -12,9 +12,10 @@ use super::super::lines::program;
 use super::super::style::{Palette, Role};
 use super::super::table::{Align, Table};
 use super::super::words::span;
-use super::{ending, endpoint, role};
+use super::{called, ending, role};
 use crate::field::text;
 use crate::flow::gist::Gist;
+use crate::flow::names::Names;
 use crate::flow::{Ending, Summary};
 use crate::process::End;
 
@@ -68,6 +69,7 @@ pub fn table<'a>(
     summaries: impl IntoIterator<Item = (Summary, Option<&'a Gist>)>,
     room: Room,
     palette: Palette,
+    names: Option<&Names>,
     out: &mut impl Write,
 ) -> io::Result<usize> {
     let most = room.lines.unwrap_or(usize::MAX);
@@ -75,7 +77,7 @@ pub fn table<'a>(
         .into_iter()
         .take(most)
         .map(|(summary, gist)| {
-            (cells(&summary, room.lines.is_some()), (summary.programs.map(named), gist.map(super::about)))
+            (cells(&summary, room.lines.is_some(), names), (summary.programs.map(named), gist.map(super::about)))
         })
         .unzip();
     let (programs, applications): (Vec<_>, Vec<_>) = named.into_iter().unzip();
@@ -125,10 +127,10 @@ pub fn table<'a>(
     Ok(shown)
 }
 
-fn cells(summary: &Summary, brief: bool) -> Cells {
+fn cells(summary: &Summary, brief: bool, names: Option<&Names>) -> Cells {
     let [client, server] = [summary.client, summary.server].map(|end| {
         let mut shown = Vec::new();
-        endpoint(end, &mut shown);
+        called(end, names, &mut shown);
         String::from_utf8(shown).unwrap_or_default()
     });
     let client = if summary.guessed { format!("{client}?") } else { client };
@@ -314,7 +316,7 @@ mod tests {
     fn drawn(address: Address, width: usize, lines: Option<usize>) -> (usize, String) {
         let mut out = Vec::new();
         let all = std::iter::repeat_with(|| (summary(address), None)).take(30);
-        let shown = table(all, Room { width, lines, beneath: false }, Palette::new(false), &mut out).unwrap();
+        let shown = table(all, Room { width, lines, beneath: false }, Palette::new(false), None, &mut out).unwrap();
         (shown, String::from_utf8(out).unwrap())
     }
 
@@ -341,8 +343,8 @@ mod tests {
         let summary = || Summary { programs, ..summary(Address::V4([127, 0, 0, 1])) };
         let draw = |width| {
             let mut out = Vec::new();
-            table([(summary(), None)], Room { width, lines: None, beneath: true }, Palette::new(false), &mut out)
-                .unwrap();
+            let room = Room { width, lines: None, beneath: true };
+            table([(summary(), None)], room, Palette::new(false), None, &mut out).unwrap();
             String::from_utf8(out).unwrap()
         };
         assert!(draw(140).contains("programs") && draw(140).contains(" python3[1234] > ~python3"), "{}", draw(140));
@@ -357,8 +359,8 @@ mod tests {
         let draw = |address, width| {
             let mut out = Vec::new();
             let room = Room { width, lines: None, beneath: true };
-            table([(summary(address), Some(&gist)), (summary(address), None)], room, Palette::new(false), &mut out)
-                .unwrap();
+            let both = [(summary(address), Some(&gist)), (summary(address), None)];
+            table(both, room, Palette::new(false), None, &mut out).unwrap();
             let text = String::from_utf8(out).unwrap();
             assert!(text.lines().all(|line| line.width() <= width), "{width}:\n{text}");
             text

@@ -39,6 +39,15 @@ impl Name {
         }
     }
 
+    /// Its IP address, where it has one.
+    pub fn address(self) -> Option<Address> {
+        match self {
+            Self::V4(address) => Some(Address::V4(address)),
+            Self::V6(address) => Some(Address::V6(address)),
+            Self::Mac(_) => None,
+        }
+    }
+
     /// With a port, as URLs write it.
     pub fn with_port(self, port: u16) -> String {
         match self {

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use super::ends::{Ends, Host, Name};
 use super::{Message, Program, Row};
+use crate::flow::names::Names;
 use crate::frame::Timestamp;
+use crate::view::names;
 use crate::view::words::Words;
 
 /// A cast has at most so many hosts; packets of others go to the column of the others.
@@ -23,6 +25,8 @@ pub struct Cast {
     pub changes: u64,
     places: HashMap<Host, usize>,
     conversations: Conversations,
+    /// The names of hosts, where they are wanted and known; safe for a terminal.
+    named: HashMap<Name, String>,
     /// Conversations are counted apart in each place: their numbers are not those of one another.
     pub apart: bool,
 }
@@ -67,8 +71,17 @@ impl Default for Cast {
 impl Cast {
     /// A cast of at most so many hosts: the first ones. All others are one.
     pub fn of(most: usize) -> Self {
-        let (members, places, conversations) = (Vec::new(), HashMap::new(), Conversations::None);
-        Self { programs: Vec::new(), members, most, overflowed: false, changes: 0, places, conversations, apart: false }
+        Self {
+            programs: Vec::new(),
+            members: Vec::new(),
+            most,
+            overflowed: false,
+            changes: 0,
+            places: HashMap::new(),
+            conversations: Conversations::None,
+            named: HashMap::new(),
+            apart: false,
+        }
     }
 
     /// A cast in which these programs have the first places.
@@ -90,6 +103,49 @@ impl Cast {
             _ => self.tell_apart(Conversations::Many),
         }
         places
+    }
+
+    /// Takes in what the ends of a packet are called.
+    pub fn name(&mut self, ends: &Ends, names: &Names) {
+        for host in ends.hosts {
+            let Some(name) = host.name.address().and_then(|address| names::of(Some(names), address)) else { continue };
+            // No more than there are hosts in the chart.
+            if self.places.contains_key(&host) && self.named.get(&host.name) != Some(&name) {
+                self.changes += 1;
+                self.named.insert(host.name, name);
+            }
+        }
+    }
+
+    /// The same for all hosts: what was told behind their last packet counts too.
+    pub fn name_all(&mut self, names: &Names) {
+        for name in self.members.iter().map(|member| member.host.name) {
+            if let Some(called) = name.address().and_then(|address| names::of(Some(names), address)) {
+                self.named.insert(name, called);
+            }
+        }
+    }
+
+    /// What a host is called in the chart, with a port where there is one to tell.
+    fn called(&self, name: Name, port: Option<u16>) -> String {
+        match (self.named.get(&name), port) {
+            (Some(name), Some(port)) => format!("{name}:{port}"),
+            (Some(name), None) => name.clone(),
+            (None, Some(port)) => name.with_port(port),
+            (None, None) => name.to_string(),
+        }
+    }
+
+    /// The hosts of these columns that are shown by their names: address and name.
+    pub fn named(&self, layout: &Layout) -> Vec<[String; 2]> {
+        let last = layout.headings.len().saturating_sub(usize::from(!layout.others.is_empty()));
+        let shown =
+            self.members.iter().enumerate().filter(|(place, _)| layout.places.get(*place).is_some_and(|at| *at < last));
+        let mut named: Vec<_> = shown
+            .filter_map(|(_, member)| Some([member.host.name.to_string(), self.named.get(&member.host.name)?.clone()]))
+            .collect();
+        named.dedup();
+        named
     }
 
     /// A packet that is about a TCP segment between these ports, as an ICMP error.
@@ -293,7 +349,7 @@ impl Layout {
                 _ => None,
             };
             let name = member.host.name;
-            let address = port.map_or_else(|| name.to_string(), |port| name.with_port(port));
+            let address = cast.called(name, port);
             layout.headings.push(match cast.programs.get(*place) {
                 Some(program) if column > 0 && column + 1 == order.len() => format!("{address} {}", program.name),
                 Some(program) => format!("{} {address}", program.name),
@@ -308,8 +364,10 @@ impl Layout {
             layout.headings.push(words.others.to_owned());
             layout.with_port.push(false);
             let named = left_out.iter().filter_map(|place| members.get(*place)).take(Others::MOST_NAMED);
-            layout.others =
-                Others { count: left_out.len(), named: named.map(|member| member.host.name.to_string()).collect() };
+            layout.others = Others {
+                count: left_out.len(),
+                named: named.map(|member| cast.called(member.host.name, None)).collect(),
+            };
         }
         layout
     }

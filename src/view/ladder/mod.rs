@@ -24,7 +24,8 @@ pub use live::Live;
 pub use ways::{Between, Ground};
 
 use super::style::{Palette, Role};
-use super::words::{ENGLISH, Words};
+use super::words::{ENGLISH, Words, filled};
+use crate::flow::names::Names;
 use crate::flow::state::State;
 use crate::frame::Timestamp;
 use crate::wire::Packet;
@@ -222,6 +223,11 @@ impl Ladder {
         }
     }
 
+    /// Shows hosts by their names: those that were told at last.
+    pub fn name(&mut self, names: &Names) {
+        self.cast.name_all(names);
+    }
+
     /// How many packets it tells of.
     pub fn packets(&self) -> u64 {
         self.reader.tally.packets
@@ -266,7 +272,9 @@ impl Ladder {
     /// What the chart does not show, in sentences.
     fn notes(&self, layout: &Layout) -> Vec<String> {
         let words = self.reader.words;
-        let mut notes = Vec::new();
+        let named = self.cast.named(layout);
+        let mut notes: Vec<String> =
+            named.iter().map(|[address, name]| filled(words.named, &[address, name])).collect();
         if !layout.others.is_empty() {
             let count = layout.others.len().to_string();
             notes.push(words.others_are.replacen("{}", &count, 1).replacen("{}", &layout.others.join(", "), 1));

@@ -90,6 +90,7 @@ impl Reader {
         self.count(packet, known);
         if let Some((at, header, facts)) = segment {
             let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
+            known.names.into_iter().for_each(|names| cast.name(&ends, names));
             let (role, words) = self.segment(at, &header, &facts, known, ends.place);
             let states = Some(facts.states);
             let header = drawn(&header, &facts);
@@ -115,6 +116,7 @@ impl Reader {
             Some(about) => cast.hear_about(&ends, about),
             None => cast.meet(&ends, None),
         };
+        known.names.into_iter().for_each(|names| cast.name(&ends, names));
         let described = lines::described(packet, known, self.words);
         let (header, words) = (described.header, described.words);
         let Ends { ports, hosts, place } = ends;

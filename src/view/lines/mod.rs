@@ -127,8 +127,11 @@ impl<W: Write> Lines<W> {
         self.ends.clear();
         let described = describe::packet(packet, known, words, &mut self.ends, &mut self.parts);
 
-        // ASCII but for the arrow, which is three bytes and one column.
-        let ends_columns = self.ends.len().saturating_sub(if self.ends.len() > 1 { 2 } else { 0 });
+        // ASCII but for names, and for the arrow, which is three bytes and one column.
+        let ends_columns = match known.names {
+            Some(_) => parts::width(&self.ends),
+            None => self.ends.len().saturating_sub(if self.ends.len() > 1 { 2 } else { 0 }),
+        };
         let most = if narrow { ENDS } else { ENDS_MOST };
         self.ends_width = self.ends_width.max(ends_columns.min(most));
         self.buffer.push(b' ');

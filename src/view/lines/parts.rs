@@ -46,6 +46,10 @@ impl Parts {
         Self { palette, fitted, text: Vec::with_capacity(512), parts: Vec::new() }
     }
 
+    pub fn is_fitted(&self) -> bool {
+        self.fitted
+    }
+
     pub fn clear(&mut self) {
         self.text.clear();
         self.parts.clear();

@@ -7,6 +7,7 @@ use unicode_width::UnicodeWidthStr;
 use super::{Figures, Phase, Step, Telling};
 use crate::view::style::{Palette, Role};
 use crate::view::words::filled;
+use crate::view::wrap;
 
 /// Sentences that a story should have at most, unless all are wanted.
 const MOST: usize = 40;
@@ -34,7 +35,7 @@ impl Telling {
         let mut text = Vec::new();
         let heading = |title: &str, text: &mut Vec<u8>| {
             palette.begin(Role::Heading, text);
-            text.extend_from_slice(title.as_bytes());
+            wrap::hanging(title, look.width.clamp(40, 100), 0, INDENT, text);
             palette.end(Role::Heading, text);
             text.push(b'\n');
         };

@@ -78,6 +78,7 @@ pub static ENGLISH: Words = Words {
     answers: "answer to #{} after {}",
     asked_before: "asked before in #{}",
     answered_before: "answered before in #{}",
+    named: "{} is {}",
     again_after: "sent again after {}: no answer",
     again: "sent again",
     again_unseen: "sent again: no earlier copy was seen here",

@@ -119,6 +119,8 @@ pub struct Words {
     pub answers: &'static str,
     pub asked_before: &'static str,
     pub answered_before: &'static str,
+    /// An address and its name.
+    pub named: &'static str,
     // What the analysis of TCP found.
     pub again_after: &'static str,
     pub again: &'static str,

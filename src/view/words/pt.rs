@@ -78,6 +78,7 @@ pub static PORTUGUESE: Words = Words {
     answers: "resposta a #{} após {}",
     asked_before: "já perguntado em #{}",
     answered_before: "já respondido em #{}",
+    named: "{} é {}",
     again_after: "reenviado após {}: sem resposta",
     again: "reenviado",
     again_unseen: "reenviado: nenhuma cópia anterior foi vista aqui",

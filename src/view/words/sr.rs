@@ -82,6 +82,7 @@ pub static SERBIAN: Words = Words {
     answers: "odgovor na #{} posle {}",
     asked_before: "već pitano u #{}",
     answered_before: "već odgovoreno u #{}",
+    named: "{} je {}",
     again_after: "ponovo poslato posle {}: bez odgovora",
     again: "ponovo poslato",
     again_unseen: "ponovo poslato: raniji primerak ovde nije viđen",

@@ -111,7 +111,7 @@ impl<'a> Line<'a> {
 
     /// What an error is about: protocol and ends of the packet it quotes.
     pub(super) fn quoted(&mut self) {
-        let packet = self.packet;
+        let (packet, names) = (self.packet, self.names());
         let Some(at) = packet.each().filter(|at| at.layer.quoted && !at.layer.protocol.is_application()).last() else {
             return;
         };
@@ -119,7 +119,7 @@ impl<'a> Line<'a> {
             out.extend_from_slice(b"for ");
             out.extend_from_slice(short(at.layer.protocol).as_bytes());
             out.push(b' ');
-            ends(packet, &at, out);
+            ends(packet, &at, names, out);
         });
     }
 

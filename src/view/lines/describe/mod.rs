@@ -9,13 +9,17 @@ pub use transport::{COVERED, beginning, exercise, told};
 use super::parts::{Keep, Parts};
 use crate::field::text;
 use crate::flow::exchange::{Join, Link};
+use crate::flow::names::Names;
 use crate::flow::{Event, Known};
 use crate::process::{Certainty, End, Ends};
-use crate::view::escape;
 use crate::view::style::Role;
 use crate::view::words::{Words, fill, span};
+use crate::view::{self, escape};
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
+
+/// Names in the place of addresses, and whether they are to fit a terminal's line.
+type Wanted<'a> = (&'a Names, bool);
 
 /// What the columns before the pieces need.
 pub struct Described {
@@ -38,7 +42,7 @@ pub fn packet(
         stop(packet, words, parts);
         return Described { protocol: "?", role: Role::Plain };
     };
-    self::ends(packet, &at, ends);
+    self::ends(packet, &at, known.names.map(|names| (names, parts.is_fitted())), ends);
     let mut line = Line { packet, known, words, parts, role: Role::Plain };
     let protocol = line.layer(&at);
     line.datagram();
@@ -75,6 +79,10 @@ impl<'a> Line<'a> {
             }
         }
         short(at.layer.protocol)
+    }
+
+    fn names(&self) -> Option<Wanted<'a>> {
+        self.known.names.map(|names| (names, self.parts.is_fitted()))
     }
 
     fn say(&mut self, role: Role, template: &str, values: &[&[u8]]) {
@@ -187,9 +195,10 @@ impl<'a> Line<'a> {
             let frame = whole.frame(&self.packet.frame);
             let inner = crate::wire::decode(frame, &mut layers);
             if let Some(at) = inner.each().filter(|at| at.layer.protocol == Protocol::Udp).last() {
+                let names = self.names();
                 self.parts.add(Keep::Number, Role::Faint, |out| {
                     out.extend_from_slice(b"UDP ");
-                    ends(&inner, &at, out);
+                    ends(&inner, &at, names, out);
                 });
                 self.checksum(checksum::udp(&at));
                 self.text(at.content());
@@ -316,7 +325,7 @@ fn short(protocol: Protocol) -> &'static str {
 
 /// Who to whom: addresses and ports, or what the link has.
 #[inline]
-fn ends(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) {
+fn ends(packet: &Packet<'_>, at: &At<'_>, names: Option<Wanted<'_>>, out: &mut Vec<u8>) {
     const ARROW: &[u8] = " → ".as_bytes();
     // An IP layer that is the innermost carries itself.
     let index = at.index + usize::from(matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
@@ -325,9 +334,9 @@ fn ends(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) {
         let ports = matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp)
             .then(|| Some((at.u16(0)?, at.u16(2)?)))
             .flatten();
-        endpoint(source, ports.map(|ports| ports.0), out);
+        endpoint(source, ports.map(|ports| ports.0), names, out);
         out.extend_from_slice(ARROW);
-        endpoint(destination, ports.map(|ports| ports.1), out);
+        endpoint(destination, ports.map(|ports| ports.1), names, out);
         return;
     }
     let (source, destination) = match at.layer.protocol {
@@ -355,8 +364,10 @@ fn ends(packet: &Packet<'_>, at: &At<'_>, out: &mut Vec<u8>) {
 }
 
 #[inline]
-fn endpoint(ip: Address, port: Option<u16>, out: &mut Vec<u8>) {
+fn endpoint(ip: Address, port: Option<u16>, names: Option<Wanted<'_>>, out: &mut Vec<u8>) {
+    let name = names.and_then(|(names, fitted)| view::names::in_line(names, ip, fitted));
     match (ip, port) {
+        _ if name.is_some() => out.extend_from_slice(name.unwrap_or_default().as_bytes()),
         (Address::V6(_), Some(_)) => {
             out.push(b'[');
             address(ip, out);
