@@ -160,40 +160,90 @@ pub fn secrets_are_shown() -> bool {
     choice().wishes.show_secrets
 }
 
-/// What keeps the packets of no application away from the table: a bit for each port and each first byte.
+/// The rows of one transport, and which of them a packet may be of: told by its ports and its first byte, so that what
+/// is of none is not looked at, and what may be of one is looked at by that one alone.
 struct Gate {
+    rows: Vec<&'static Row>,
+    /// A bit for each port that is a row's, or that somebody has spoken of.
     ports: [u64; 1 << 10],
-    first: [u64; 4],
+    /// The rows of each such port, in the order of ports.
+    of_port: Vec<(u16, Rows)>,
+    /// The rows that a first byte may be of on every port.
+    first: [Rows; 256],
+}
+
+/// A bit for each row of a transport, the first row's the lowest.
+type Rows = u32;
+
+/// What a packet may be of: by its ports or its first byte, and by its ports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidates {
+    any: Rows,
+    on_port: Rows,
 }
 
 impl Gate {
     fn new(over: Over, wishes: &Wishes) -> Self {
-        let mut gate = Self { ports: [0; 1 << 10], first: [0; 4] };
-        for row in ROWS.iter().filter(|row| row.over == over) {
-            row.ports.iter().for_each(|port| mark(&mut gate.ports, *port));
-            row.anywhere
-                .iter()
-                .for_each(|(from, to)| (*from..=*to).for_each(|byte| mark(&mut gate.first, byte.into())));
+        let rows: Vec<&Row> = ROWS.iter().filter(|row| row.over == over).collect();
+        let mut gate = Self { rows: rows.clone(), ports: [0; 1 << 10], of_port: Vec::new(), first: [0; 256] };
+        for (place, row) in rows.iter().enumerate() {
+            let bit: Rows = 1 << place;
+            for port in row.ports {
+                gate.mark(*port, bit);
+            }
+            for (from, to) in row.anywhere {
+                gate.first.iter_mut().take(usize::from(*to) + 1).skip((*from).into()).for_each(|rows| *rows |= bit);
+            }
         }
-        wishes.decode_as.iter().filter(|wish| wish.over == over).for_each(|wish| mark(&mut gate.ports, wish.port));
+        wishes.decode_as.iter().filter(|wish| wish.over == over).for_each(|wish| gate.mark(wish.port, 0));
         gate
+    }
+
+    fn mark(&mut self, port: u16, bit: Rows) {
+        if let Some(word) = self.ports.get_mut(usize::from(port >> 6)) {
+            *word |= 1 << (port & 63);
+        }
+        match self.of_port.binary_search_by_key(&port, |(port, _)| *port) {
+            Ok(place) => self.of_port.get_mut(place).into_iter().for_each(|(_, rows)| *rows |= bit),
+            Err(place) => self.of_port.insert(place, (port, bit)),
+        }
+    }
+
+    #[inline]
+    fn is_marked(&self, port: u16) -> bool {
+        self.ports.get(usize::from(port >> 6)).is_some_and(|word| word >> (port & 63) & 1 != 0)
     }
 
     #[inline]
     fn lets_in(&self, source: u16, destination: u16, first: u8) -> bool {
-        is_marked(&self.ports, source) || is_marked(&self.ports, destination) || is_marked(&self.first, first.into())
+        self.first.get(usize::from(first)).is_some_and(|rows| *rows != 0)
+            || self.is_marked(source)
+            || self.is_marked(destination)
     }
-}
 
-fn mark(bits: &mut [u64], place: u16) {
-    if let Some(word) = bits.get_mut(usize::from(place >> 6)) {
-        *word |= 1 << (place & 63);
+    fn candidates(&self, ports: [u16; 2], first: u8) -> Candidates {
+        let of = |port: u16| {
+            let place = self.is_marked(port).then(|| self.of_port.binary_search_by_key(&port, |(port, _)| *port));
+            place.and_then(Result::ok).and_then(|place| self.of_port.get(place)).map_or(0, |(_, rows)| *rows)
+        };
+        let on_port = ports.into_iter().fold(0, |rows, port| rows | of(port));
+        Candidates { any: on_port | self.first.get(usize::from(first)).copied().unwrap_or(0), on_port }
     }
-}
 
-#[inline]
-fn is_marked<const N: usize>(bits: &[u64; N], place: u16) -> bool {
-    bits.get(usize::from(place >> 6)).is_some_and(|word| word >> (place & 63) & 1 != 0)
+    /// The first of the candidates that knows these bytes.
+    fn row(&self, candidates: Candidates, mut seen: Look<'_>) -> Option<&'static Row> {
+        let Candidates { any: mut left, on_port } = candidates;
+        while left != 0 {
+            let place = left.trailing_zeros();
+            left &= left - 1;
+            let row = self.rows.get(place as usize)?;
+            seen.on_port = on_port >> place & 1 != 0;
+            if (row.look)(&seen) {
+                return Some(row);
+            }
+        }
+        None
+    }
 }
 
 impl Choice {
@@ -201,21 +251,24 @@ impl Choice {
         Self { udp: Gate::new(Over::Udp, &wishes), tcp: Gate::new(Over::Tcp, &wishes), wishes }
     }
 
-    /// The row that says what these bytes are.
-    fn row(&self, over: Over, data: &[u8], length: usize, [source, destination]: [u16; 2]) -> Option<&'static Row> {
-        let of_transport = || ROWS.iter().filter(|row| row.over == over);
-        let has_port = |port: &u16| *port == source || *port == destination;
-        let mut wishes = self.wishes.decode_as.iter();
-        if let Some(wish) = wishes.find(|wish| wish.over == over && has_port(&wish.port)) {
-            return of_transport().find(|row| row.protocol == wish.protocol);
+    #[inline]
+    fn gate(&self, over: Over) -> &Gate {
+        match over {
+            Over::Udp => &self.udp,
+            Over::Tcp => &self.tcp,
         }
-        let first = *data.first()?;
-        of_transport().find(|row| {
-            let on_port = row.ports.iter().any(has_port);
-            let seen = Look { data, length, source, destination, on_port };
-            let begins = || row.anywhere.iter().any(|(from, to)| (*from..=*to).contains(&first));
-            (on_port || begins()) && (row.look)(&seen)
-        })
+    }
+
+    /// The row that says what these bytes are.
+    fn row(&self, over: Over, data: &[u8], length: usize, ports: [u16; 2]) -> Option<&'static Row> {
+        let gate = self.gate(over);
+        let mut wishes = self.wishes.decode_as.iter();
+        if let Some(wish) = wishes.find(|wish| wish.over == over && ports.contains(&wish.port)) {
+            return gate.rows.iter().find(|row| row.protocol == wish.protocol).copied();
+        }
+        let [source, destination] = ports;
+        let seen = Look { data, length, source, destination, on_port: false };
+        gate.row(gate.candidates(ports, *data.first()?), seen)
     }
 }
 
@@ -225,11 +278,7 @@ impl Choice {
 pub fn of(over: Over, data: &[u8], ports: [u16; 2]) -> Option<Protocol> {
     let [source, destination] = ports;
     let choice = choice();
-    let gate = match over {
-        Over::Udp => &choice.udp,
-        Over::Tcp => &choice.tcp,
-    };
-    let let_in = gate.lets_in(source, destination, *data.first()?);
+    let let_in = choice.gate(over).lets_in(source, destination, *data.first()?);
     let_in.then(|| choice.row(over, data, data.len(), ports)).flatten().map(|row| row.protocol)
 }
 
@@ -238,12 +287,8 @@ pub fn of(over: Over, data: &[u8], ports: [u16; 2]) -> Option<Protocol> {
 pub(super) fn decode(walk: &mut Walk<'_, '_>, over: Over, ports: [u16; 2]) -> Stop {
     let [source, destination] = ports;
     let choice = choice();
-    let gate = match over {
-        Over::Udp => &choice.udp,
-        Over::Tcp => &choice.tcp,
-    };
     match walk.rest().first() {
-        Some(first) if gate.lets_in(source, destination, *first) => known(walk, choice, over, ports),
+        Some(first) if choice.gate(over).lets_in(source, destination, *first) => known(walk, choice, over, ports),
         _ => walk.payload(),
     }
 }
@@ -292,12 +337,101 @@ mod tests {
 
     #[test]
     fn the_gate_lets_in_what_a_row_may_know() {
-        let gate = Gate::new(Over::Udp, &Wishes::default());
-        assert!(gate.lets_in(40_000, 50_000, 0) && gate.lets_in(40_000, 50_000, 0x3f));
-        let closed = Gate { ports: [0; 1 << 10], first: [0; 4] };
-        let mut open = closed;
-        mark(&mut open.ports, 65_535);
+        let udp = Gate::new(Over::Udp, &Wishes::default());
+        assert!(udp.lets_in(40_000, 50_000, 0) && udp.lets_in(40_000, 50_000, 0x3f));
+        let wishes = Wishes { decode_as: vec!["tcp.port==65535,http".parse().unwrap()], show_secrets: false };
+        let (closed, open) = (Gate::new(Over::Tcp, &Wishes::default()), Gate::new(Over::Tcp, &wishes));
+        assert!(!closed.lets_in(65_535, 1, 0));
         assert!(open.lets_in(65_535, 1, 0) && open.lets_in(1, 65_535, 0) && !open.lets_in(65_534, 1, 0));
+    }
+
+    #[test]
+    fn candidates_are_the_rows_of_both_ports_and_of_the_first_byte() {
+        for over in [Over::Udp, Over::Tcp] {
+            let gate = Gate::new(over, &Wishes::default());
+            assert!(gate.rows.len() <= Rows::BITS as usize, "{over:?}");
+            for (ports, first) in [([80, 53], b'G'), ([40_000, 21], 0), ([5353, 40_000], 0xff), ([1, 2], 22)] {
+                let of = |wanted: &dyn Fn(&Row) -> bool| {
+                    gate.rows
+                        .iter()
+                        .enumerate()
+                        .filter(|(_, row)| wanted(row))
+                        .fold(0, |rows, (place, _)| rows | 1 << place)
+                };
+                let on_port = of(&|row| row.ports.iter().any(|port| ports.contains(port)));
+                let begins = of(&|row| row.anywhere.iter().any(|(from, to)| (*from..=*to).contains(&first)));
+                assert_eq!(
+                    gate.candidates(ports, first),
+                    Candidates { any: on_port | begins, on_port },
+                    "{over:?} {ports:?}"
+                );
+            }
+        }
+    }
+
+    /// What messages begin with; bytes of them are changed, cut and extended below.
+    const BEGINNINGS: [&[u8]; 22] = [
+        b"GET / HTTP/1.1\r\nHost: lab\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\n\r\n",
+        b"REGISTER sip:lab SIP/2.0\r\n\r\n",
+        b"NOTIFY * HTTP/1.1\r\n\r\n",
+        b"220 lab ready\r\n",
+        b"USER ana\r\n",
+        b"EHLO lab\r\n",
+        b"+OK ready\r\n",
+        b"* OK ready\r\n",
+        b"a1 LOGIN ana tajna\r\n",
+        b"*1\r\n$4\r\nPING\r\n",
+        b"\xff\xfb\x01",
+        b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00",
+        b"\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00",
+        b"\x81\x02hi",
+        b"\x00\x01\x00\x00\x21\x12\xa4\x420123456789ab",
+        b"\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03lab\x00\x00\x01\x00\x01",
+        b"\x00\x1d\x12\x34\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00\x03lab\x00\x00\x01\x00\x01",
+        b"<13>Nov 22 08:00:00 lab: hi",
+        b"\x30\x0b\x02\x01\x00\x04\x06public",
+        b"\x41\x01\x12\x34\xaa\xb4time",
+        b"\xc0\x00\x00\x00\x01\x08abcdefgh\x00\x00\x05abcde",
+    ];
+
+    /// The choice as the table tells it: every row is asked, one after the other.
+    fn plain(over: Over, seen: Look<'_>) -> Option<&'static Row> {
+        ROWS.iter().filter(|row| row.over == over).find(|row| {
+            let on_port = row.ports.iter().any(|port| *port == seen.source || *port == seen.destination);
+            let begins = || row.anywhere.iter().any(|(from, to)| (*from..=*to).contains(&seen.data[0]));
+            (on_port || begins()) && (row.look)(&Look { on_port, ..seen })
+        })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_quick_choice_is_that_of_asking_every_row(
+            places in proptest::array::uniform2(0..200_usize),
+            others in proptest::array::uniform2(1..=u16::MAX),
+            which in 0..BEGINNINGS.len() + 1,
+            change in (0..12_usize, 0..=u8::MAX),
+            cut in 1..60_usize,
+            more in proptest::collection::vec(0..=u8::MAX, 1..60),
+        ) {
+            let mut data = BEGINNINGS.get(which).map_or_else(Vec::new, |data| data.to_vec());
+            data.extend_from_slice(if cut % 3 == 0 { &more } else { &more[..usize::from(data.is_empty())] });
+            if let Some(byte) = data.get_mut(change.0) {
+                *byte = change.1;
+            }
+            data.truncate(cut);
+            for over in [Over::Udp, Over::Tcp] {
+                let known: Vec<u16> = ROWS.iter().filter(|row| row.over == over).flat_map(|row| row.ports).copied().collect();
+                let port = |end: usize| known.get(places[end]).copied().unwrap_or(others[end]);
+                let [source, destination] = [port(0), port(1)];
+                let seen = Look { data: &data, length: data.len(), source, destination, on_port: false };
+                let gate = Gate::new(over, &Wishes::default());
+                let quick = gate.row(gate.candidates([source, destination], data[0]), seen);
+                let wanted = plain(over, seen);
+                proptest::prop_assert_eq!(quick.map(std::ptr::from_ref), wanted.map(std::ptr::from_ref));
+                proptest::prop_assert!(wanted.is_none() || gate.lets_in(source, destination, data[0]));
+            }
+        }
     }
 
     #[test]
