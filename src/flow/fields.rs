@@ -422,6 +422,24 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 .about("Seconds since that frame", JOINED),
         ],
     ),
+    (
+        Protocol::Snmp,
+        &[
+            field("snmp.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Snmp])?))
+                .about("The frame of the question", JOINED),
+            field("snmp.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Snmp])?))
+                .about("Seconds since that frame", JOINED),
+        ],
+    ),
+    (
+        Protocol::Coap,
+        &[
+            field("coap.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Coap])?))
+                .about("The frame of the request", JOINED),
+            field("coap.response_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Coap])?))
+                .about("Seconds since that frame", JOINED),
+        ],
+    ),
     (Protocol::Dns, OF_NAMES),
     (Protocol::Mdns, OF_NAMES),
     (Protocol::Llmnr, OF_NAMES),

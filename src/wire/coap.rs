@@ -4,6 +4,7 @@
 //! say what it answers: a response without a payload says nothing of the path.
 
 use super::application::{Look, Tone};
+use super::exchange::{Among, Exchange, Part};
 use super::reader::Reader;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -120,6 +121,19 @@ fn bytes<'a>(at: &At<'a>, wanted: u16) -> Option<Value<'a>> {
 fn token<'a>(at: &At<'a>) -> Option<&'a [u8]> {
     let length = usize::from(at.u8(0)? & 15);
     at.header().get(HEADER..HEADER + length).filter(|token| !token.is_empty())
+}
+
+/// A response has its request's token (RFC 7252 §5.3), or the number of the message that it acknowledges. One that is
+/// observed (RFC 7641) gets many.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let part = match at.u8(1)? >> 5 {
+        0 if at.u8(1)? > 0 => Part::Question,
+        2..=5 => Part::Answer { last: true },
+        _ => return None,
+    };
+    let sum = |token: &[u8]| token.iter().fold(1, |sum: u64, byte| sum << 8 | u64::from(*byte));
+    let tag = token(at).map_or_else(|| at.u16(2).map(u64::from), |token| Some(sum(token)))?;
+    Some(Exchange { part, among: Among::Asker, tag })
 }
 
 /// Which block, whether more follow, and its size as a power of two from 16 on.

@@ -2,7 +2,7 @@
 //!
 //! A protocol says here what its bytes say of that; `flow`, which knows what came before, joins them.
 
-use super::{At, Protocol, dhcp, dns, http, ntp, stun};
+use super::{At, Protocol, coap, dhcp, dns, http, ntp, snmp, stun};
 
 /// A message's side of an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +43,8 @@ pub fn of(at: &At<'_>) -> Option<Exchange> {
         Protocol::Stun => stun::exchange(at),
         Protocol::Ntp => ntp::exchange(at),
         Protocol::Dhcp => dhcp::exchange(at),
+        Protocol::Snmp => snmp::exchange(at),
+        Protocol::Coap => coap::exchange(at),
         _ => None,
     }
 }

@@ -10,6 +10,7 @@ mod tests;
 
 use super::application::{Look, Tone};
 use super::ber::{self, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
+use super::exchange::{Among, Exchange, Part};
 use super::{At, Protocol, Stop, Value, Walk};
 pub use fields::FIELDS;
 
@@ -138,6 +139,18 @@ fn traps(number: u64) -> Option<&'static str> {
         "of the enterprise's own",
     ];
     NAMES.get(usize::try_from(number).ok()?).copied()
+}
+
+/// A response has its question's number.
+pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
+    let message = message(at)?;
+    let part = match message.kind {
+        RESPONSE => Part::Answer { last: true },
+        // Get, get next, set, get bulk, inform.
+        0 | 1 | 3 | BULK | 6 => Part::Question,
+        _ => return None,
+    };
+    Some(Exchange { part, among: Among::Conversation, tag: message.number(0)? as u64 })
 }
 
 /// The names that every device has (RFC 3418 §2, RFC 2863 §6), below 1.3.6.1.2.1.

@@ -27,6 +27,8 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("coap", 10, "coap.payload_length", "a block has the bytes that it has"),
     ("coap", 12, "coap.payload_length", "a block has the bytes that it has"),
     ("coap", 14, "coap.payload_length", "a block has the bytes that it has"),
+    ("coap", 6, "coap.response_to", "a late response has its request's token"),
+    ("coap", 6, "coap.response_time", "a late response has its request's token"),
     ("quic", 9, "quic.long.packet_type", "nobody knows the types of a version that is none"),
     ("quic", 9, "quic.token_length", "nobody knows the types of a version that is none"),
     ("quic", 9, "quic.length", "nobody knows the types of a version that is none"),
