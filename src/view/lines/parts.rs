@@ -122,8 +122,11 @@ impl Parts {
         }
         let mut left = self.parts.len();
         while needs > room && left > 1 {
-            // Of those that matter least, the last; words are never left out, and one piece stays to be cut.
-            let least = self.parts.iter_mut().filter(|part| !part.dropped).rev().min_by_key(|part| part.keep);
+            // Of those that matter least, the last, but the flags before what an application says; words are never left
+            // out, and one piece stays to be cut.
+            let order = |place: usize, keep| if keep == Keep::Matter { place } else { usize::MAX - place };
+            let left_in = self.parts.iter_mut().enumerate().filter(|(_, part)| !part.dropped);
+            let least = left_in.min_by_key(|(place, part)| (part.keep, order(*place, part.keep))).map(|(_, part)| part);
             let Some(part) = least.filter(|part| part.keep < Keep::Words) else { return };
             part.dropped = true;
             left -= 1;
@@ -188,6 +191,17 @@ mod tests {
         assert_eq!(line(Some(41)), "SYN seq 0  otvaranje: klijent pita");
         assert_eq!(line(Some(30)), "SYN  otvaranje: klijent pita");
         assert_eq!(line(Some(25)), "otvaranje: klijent pita");
+    }
+
+    #[test]
+    fn what_an_application_says_is_cut_rather_than_left_out() {
+        let mut parts = Parts::new(Palette::new(false), true);
+        parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"PSH,ACK"));
+        parts.add(Keep::Number, Role::Plain, |out| out.extend_from_slice(b"seq 0"));
+        parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"GET /long HTTP/1.1"));
+        let mut out = Vec::new();
+        parts.write(12, &mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), "GET /long H…");
     }
 
     #[test]
