@@ -10,6 +10,7 @@ pub mod application;
 pub mod arp;
 pub mod ber;
 pub mod build;
+pub mod certificate;
 pub mod checksum;
 pub mod coap;
 pub mod dhcp;

@@ -4,6 +4,7 @@
 //! is what counts. A record goes on in other segments; one that begins in the middle of this segment has a layer too.
 
 use super::application::{Look, Tone};
+use super::certificate::{self, Certificate, Text};
 use super::reader::Reader;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -12,6 +13,8 @@ pub const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 993, 995, 5061, 8443, 
 const RFC: &str = "RFC 8446 §5.1";
 const HANDSHAKE: &str = "RFC 8446 §4";
 const HELLO: &str = "RFC 8446 §4.1.2";
+const CERTIFICATES: &str = "RFC 5246 §7.4.2";
+const NAMES: &str = "RFC 5280 §4.1.2.4";
 const RECORD: usize = 5;
 /// A record's longest content, encryption included.
 const LONGEST: usize = (1 << 14) + 2048;
@@ -20,6 +23,10 @@ const MOST_RECORDS: usize = 12;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const VERSIONS: u16 = 43;
+/// The message with certificates.
+const CERTIFICATE: u8 = 11;
+/// Hosts of a certificate that a line names.
+const HOSTS: usize = 3;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
     // On a strange port only a hello counts.
@@ -61,7 +68,7 @@ fn messages<'a>(at: &At<'a>) -> impl Iterator<Item = (u8, usize, &'a [u8])> {
         let [kind, a, b, c] = *rest?.first_chunk::<4>()?;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
         // One that is longer than its record goes on in the next: of hellos and certificates only.
-        let goes_on = length + 4 > left && !matches!(kind, 1 | 2 | 11);
+        let goes_on = length + 4 > left && !matches!(kind, 1 | 2 | CERTIFICATE);
         if messages_named(kind.into()).is_none() || goes_on {
             rest = None;
             return None;
@@ -147,6 +154,42 @@ fn versions<'a>(at: &At<'a>) -> impl Iterator<Item = u16> + use<'a> {
     list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(*pair.first_chunk()?)))
 }
 
+/// The certificates of a layer's message, as far as they are here.
+fn certificates<'a>(at: &At<'a>) -> impl Iterator<Item = (usize, &'a [u8])> + use<'a> {
+    let message = messages(at).find(|(kind, ..)| *kind == CERTIFICATE);
+    certificate::list(message.map_or(&[], |(.., body)| body))
+}
+
+fn read_certificates<'a>(at: &At<'a>) -> impl Iterator<Item = Certificate<'a>> + use<'a> {
+    certificates(at).filter_map(|(_, data)| Certificate::new(data))
+}
+
+/// Whose certificate is shown, and for which hosts it is; who says so.
+fn tell_certificate(first: &Certificate<'_>, out: &mut Vec<u8>) {
+    let subject = first.subject();
+    if let Some(name) = subject {
+        out.extend_from_slice(b" of ");
+        out.extend_from_slice(name);
+    }
+    let mut others = first.hosts().filter(|host| Some(*host) != subject);
+    for (number, host) in others.by_ref().take(HOSTS).enumerate() {
+        out.extend_from_slice(if number > 0 { b", " } else { b", for " });
+        out.extend_from_slice(host);
+    }
+    match others.count() {
+        0 => {}
+        more => out.extend_from_slice(format!(" and {more} more").as_bytes()),
+    }
+    match first.issuer() {
+        Some(issuer) if Some(issuer) == subject => out.extend_from_slice(b", by itself"),
+        Some(issuer) => {
+            out.extend_from_slice(b", by ");
+            out.extend_from_slice(issuer);
+        }
+        None => {}
+    }
+}
+
 fn contents(number: u64) -> Option<&'static str> {
     Some(match number {
         20 => "change cipher spec",
@@ -226,6 +269,9 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     for (kind, ..) in messages(at) {
         out.extend_from_slice(if told { b", " } else { b"" });
         out.extend_from_slice(messages_named(kind.into()).unwrap_or_default().as_bytes());
+        if let (CERTIFICATE, Some(first)) = (kind, read_certificates(at).next()) {
+            tell_certificate(&first, out);
+        }
         told = true;
     }
     if let Some(hello) = hello(at) {
@@ -303,6 +349,28 @@ pub static FIELDS: &[Field] = &[
     })
     .words(version_named)
     .about("Offered by the client; chosen by the server", "RFC 8446 §4.2.1"),
+    Field::one("tls.handshake.certificates_length", "Certificates", Kind::Dec, |at| {
+        let (.., body) = messages(at).find(|(kind, ..)| *kind == CERTIFICATE)?;
+        let [a, b, c] = *body.first_chunk()?;
+        Some(number(u32::from_be_bytes([0, a, b, c])))
+    })
+    .about("Bytes of all of them, the one of who shows them first", CERTIFICATES),
+    Field::many("tls.handshake.certificate_length", "Certificate", Kind::Dec, |at, give| {
+        let _ = certificates(at).map(|(length, _)| number(length as u64)).all(give);
+    })
+    .about("Bytes of one; it may go on in other segments", CERTIFICATES),
+    Field::many("x509sat.uTF8String", "Name", Kind::Text, |at, give| {
+        let _ = read_certificates(at).flat_map(|one| one.texts(Text::Utf8)).map(Value::Text).all(give);
+    })
+    .about("Of who made the certificate, then of whose it is; as far as this segment has it", NAMES),
+    Field::many("x509sat.printableString", "Name", Kind::Text, |at, give| {
+        let _ = read_certificates(at).flat_map(|one| one.texts(Text::Printable)).map(Value::Text).all(give);
+    })
+    .about("The same, where it is written with few letters", NAMES),
+    Field::many("x509ce.dNSName", "Host", Kind::Text, |at, give| {
+        let _ = read_certificates(at).flat_map(Certificate::hosts).map(Value::Text).all(give);
+    })
+    .about("A host that the certificate is for; as far as this segment has it", "RFC 5280 §4.2.1.6"),
     Field::one("tls.alert_message.level", "Level", Kind::Dec, |at| Some(number(alert(at)?.0)))
         .about("1: warning, 2: the connection is over", "RFC 8446 §6"),
     Field::one("tls.alert_message.desc", "Alert", Kind::Dec, |at| Some(number(alert(at)?.1)))
