@@ -23,6 +23,7 @@ pub mod mime;
 pub mod multicast;
 pub mod names;
 mod programs;
+pub mod rtp;
 pub mod secret;
 pub mod state;
 pub mod stats;

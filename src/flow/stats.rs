@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 
 use super::Known;
 use super::analysis::Marks;
+use super::rtp;
 use crate::frame::Timestamp;
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::{Address, Packet, Protocol, Stop};
@@ -120,6 +121,8 @@ pub struct Statistics {
     /// The lower port of each TCP segment and UDP datagram, which is the server's more often than not.
     pub ports: Tally<(Protocol, u16)>,
     pub trouble: Tally<Trouble>,
+    /// Streams of RTP.
+    pub sound: rtp::Streams,
 }
 
 impl Default for Statistics {
@@ -135,6 +138,7 @@ impl Default for Statistics {
             endpoints: Tally::default(),
             ports: Tally::default(),
             trouble: Tally::default(),
+            sound: rtp::Streams::default(),
         }
     }
 }
@@ -168,6 +172,7 @@ impl Statistics {
         {
             self.ports.add((at.layer.protocol, from.min(to)), bytes);
         }
+        self.sound.add(packet);
         self.trouble(packet, known);
     }
 

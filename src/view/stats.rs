@@ -1,6 +1,7 @@
 //! Figures over a capture: rates over time, protocols as a tree, endpoints, ports and what went wrong.
 
 mod plot;
+mod sound;
 
 use std::io::{self, Write};
 
@@ -72,6 +73,7 @@ pub fn write(statistics: &Statistics, options: Options, out: &mut impl Write) ->
     }
     table.write(out)?;
     more(&statistics.ports, "ports", out)?;
+    sound::write(&statistics.sound, options, out)?;
     heading("trouble", options, out)?;
     if statistics.trouble.is_empty() {
         return writeln!(out, "none found");
@@ -119,6 +121,7 @@ pub fn json(statistics: &Statistics, out: &mut impl Write) -> io::Result<()> {
             write!(out, ",\"{key}\":{}", sum(others))?;
         }
     }
+    sound::json(&statistics.sound, out)?;
     let trouble =
         statistics.trouble.sorted().into_iter().map(|(what, part)| format!("\"{}\":{}", words(what), part.packets));
     writeln!(out, ",\"trouble\":{{{}}}}}", list(trouble.collect()))

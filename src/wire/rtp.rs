@@ -91,6 +91,11 @@ fn types(number: u64) -> Option<&'static str> {
     })
 }
 
+/// What a payload type means everywhere; `None` where only the call says.
+pub fn payload_name(payload_type: u8) -> Option<&'static str> {
+    types(payload_type.into()).filter(|_| payload_type < 96)
+}
+
 /// Ticks a second of a payload type's timestamps; `None` where only the call says (RFC 3551 §6).
 pub fn clock_rate(payload_type: u8) -> Option<u32> {
     Some(match payload_type {
@@ -109,7 +114,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         return Tone::Plain;
     };
     let kind = second & 0x7f;
-    match types(kind.into()).filter(|_| kind < 96) {
+    match payload_name(kind) {
         Some(name) => out.extend_from_slice(name.as_bytes()),
         None => out.extend_from_slice(format!("type {kind}").as_bytes()),
     }

@@ -1,0 +1,186 @@
+//! Sound and pictures as they arrive: packets that are missing, and interarrival jitter (RFC 3550 §6.4.1, A.3, A.8), a
+//! stream for each source (SSRC) from one end to another.
+//!
+//! Guarantee: bounded; streams beyond [`MOST`] are counted only. Trap: a marked packet begins after silence: it moves
+//! the estimate on, as the RFC has it, but no mean and no largest value is taken there (as in Wireshark).
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+use crate::frame::Timestamp;
+use crate::jitter::Jitter;
+use crate::wire::{Address, Packet, Protocol, rtp};
+
+/// Streams that are told apart.
+pub const MOST: usize = 1 << 12;
+/// Comfort noise (RFC 3389), and what was it before.
+const SILENCE: [u8; 2] = [13, 19];
+
+/// Whose packets: source and destination, and the number of who made them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    pub source: (Address, u16),
+    pub destination: (Address, u16),
+    pub ssrc: u32,
+}
+
+/// One stream so far.
+#[derive(Clone, Copy, Debug)]
+pub struct Stream {
+    /// Of its first packet.
+    pub payload_type: u8,
+    pub packets: u64,
+    first: u16,
+    /// The highest sequence number, and how often they began anew.
+    highest: u16,
+    cycles: u64,
+    last: Option<(Timestamp, u32)>,
+    jitter: Jitter,
+    largest: u64,
+    sum: u128,
+    measured: u64,
+    /// Ticks a second are known.
+    rated: bool,
+}
+
+impl Stream {
+    fn new(sequence: u16, payload_type: u8) -> Self {
+        Self {
+            payload_type,
+            packets: 0,
+            first: sequence,
+            highest: sequence,
+            cycles: 0,
+            last: None,
+            jitter: Jitter::default(),
+            largest: 0,
+            sum: 0,
+            measured: 0,
+            rated: rtp::clock_rate(payload_type).is_some(),
+        }
+    }
+
+    fn add(&mut self, sequence: u16, timestamp: u32, time: Option<Timestamp>, marked: bool, payload_type: u8) {
+        self.packets += 1;
+        if (1..0x8000).contains(&sequence.wrapping_sub(self.highest)) {
+            self.cycles += u64::from(sequence < self.highest);
+            self.highest = sequence;
+        }
+        let (Some(time), Some(rate)) = (time, rtp::clock_rate(payload_type)) else { return };
+        if let Some((before, stamp)) = self.last {
+            let ticks = i64::from(timestamp.wrapping_sub(stamp) as i32);
+            let meant = ticks.saturating_mul(1_000_000_000) / i64::from(rate);
+            self.jitter.add(time.since(before).saturating_sub(meant));
+            if !marked && ticks > 0 && !SILENCE.contains(&payload_type) {
+                let now = self.jitter.nanoseconds();
+                self.largest = self.largest.max(now);
+                self.sum += u128::from(now);
+                self.measured += 1;
+            }
+        }
+        self.last = Some((time, timestamp));
+    }
+
+    /// Packets that the sequence numbers speak of and that are not here (RFC 3550 A.3).
+    pub fn lost(&self) -> u64 {
+        let expected = self.cycles * 65536 + u64::from(self.highest) + 1;
+        expected.saturating_sub(u64::from(self.first)).saturating_sub(self.packets)
+    }
+
+    /// Mean and largest jitter in nanoseconds; `None` where nobody knows how many ticks a second has.
+    pub fn jitter(&self) -> Option<(u64, u64)> {
+        let mean = self.sum.checked_div(self.measured.into()).unwrap_or_default();
+        self.rated.then_some((u64::try_from(mean).unwrap_or(u64::MAX), self.largest))
+    }
+}
+
+/// All streams.
+#[derive(Debug, Default)]
+pub struct Streams {
+    by_key: HashMap<Key, Stream, RandomState>,
+    /// Packets of streams that were too many.
+    pub others: u64,
+}
+
+impl Streams {
+    /// Takes in a packet, if it is one of RTP.
+    #[inline]
+    pub fn add(&mut self, packet: &Packet<'_>) {
+        if packet.layers.iter().any(|layer| layer.protocol == Protocol::Rtp) {
+            self.take_in(packet);
+        }
+    }
+
+    #[cold]
+    fn take_in(&mut self, packet: &Packet<'_>) -> Option<()> {
+        let at = packet.find(Protocol::Rtp).filter(|at| !at.layer.quoted)?;
+        let udp = packet.at(at.index.checked_sub(1)?).filter(|at| at.layer.protocol == Protocol::Udp)?;
+        let (source, destination) = packet.addresses(udp.index)?;
+        let key = Key { source: (source, udp.u16(0)?), destination: (destination, udp.u16(2)?), ssrc: at.u32(8)? };
+        let (second, sequence, timestamp) = (at.u8(1)?, at.u16(2)?, at.u32(4)?);
+        let (marked, payload_type) = (second & 0x80 != 0, second & 0x7f);
+        if self.by_key.len() >= MOST && !self.by_key.contains_key(&key) {
+            self.others += 1;
+            return None;
+        }
+        let stream = self.by_key.entry(key).or_insert_with(|| Stream::new(sequence, payload_type));
+        stream.add(sequence, timestamp, packet.frame.time, marked, payload_type);
+        Some(())
+    }
+
+    /// The streams in the order of their ends.
+    pub fn sorted(&self) -> Vec<(Key, Stream)> {
+        let mut all: Vec<_> = self.by_key.iter().map(|(key, stream)| (*key, *stream)).collect();
+        all.sort_by_key(|(key, _)| *key);
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Sequence number, milliseconds at which it came; 20 ms of sound a packet.
+    fn heard(packets: &[(u16, i64)]) -> Stream {
+        let mut stream = Stream::new(packets[0].0, 0);
+        for (sequence, milliseconds) in packets {
+            let stamp = u32::from(sequence.wrapping_sub(packets[0].0)) * 160;
+            stream.add(*sequence, stamp, Some(Timestamp(milliseconds * 1_000_000)), false, 0);
+        }
+        stream
+    }
+
+    #[test]
+    fn packets_that_are_missing_are_counted_past_the_highest_number() {
+        assert_eq!(heard(&[(65534, 0), (65535, 20), (1, 60), (2, 80)]).lost(), 1);
+        assert_eq!(heard(&[(1, 0), (3, 40), (2, 41), (4, 60)]).lost(), 0, "one came late");
+        assert_eq!(heard(&[(1, 0), (1, 1), (2, 20)]).lost(), 0, "one came twice");
+    }
+
+    #[test]
+    fn jitter_is_that_of_the_rfc() {
+        assert_eq!(heard(&[(1, 0), (2, 20), (3, 40)]).jitter(), Some((0, 0)));
+        // 16 ms late: a sixteenth of it; then 16 ms early: 1 + (16 - 1) / 16.
+        let (mean, largest) = heard(&[(1, 0), (2, 36), (3, 40)]).jitter().unwrap();
+        assert_eq!(largest, 1_937_500);
+        assert_eq!(mean, (1_000_000 + 1_937_500) / 2);
+        assert_eq!(Stream::new(1, 96).jitter(), None, "only the call says how many ticks");
+    }
+
+    #[test]
+    fn numbers_of_any_size_do_no_harm() {
+        let mut stream = Stream::new(0, 0);
+        for step in 0..100_000u32 {
+            let time = Timestamp(i64::from(step).wrapping_mul(0x1234_5678_9abc_def1));
+            stream.add(
+                step.wrapping_mul(40_503) as u16,
+                step.wrapping_mul(2_654_435_761),
+                Some(time),
+                step % 3 == 0,
+                0,
+            );
+        }
+        assert!(stream.jitter().is_some() && stream.lost() < 1 << 40);
+    }
+}
