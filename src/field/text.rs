@@ -28,18 +28,55 @@ pub fn write(value: Value<'_>, kind: Kind, out: &mut Vec<u8>) {
     }
 }
 
+/// Writes the first `length` of `bytes`. All are copied and the rest taken back: to copy a number of bytes that the
+/// compiler knows is much cheaper than to copy a few.
+#[inline]
+pub(crate) fn put<const N: usize>(bytes: [u8; N], length: usize, out: &mut Vec<u8>) {
+    let end = out.len() + length.min(N);
+    out.extend_from_slice(&bytes);
+    out.truncate(end);
+}
+
+/// The digits of 0 to 99.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[0; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
+/// Four digits; `number` is below 10,000.
+#[inline]
+fn four(number: u32) -> [u8; 4] {
+    let ([a, b], [c, d]) = (PAIRS[(number / 100 % 100) as usize], PAIRS[(number % 100) as usize]);
+    [a, b, c, d]
+}
+
+/// Eight digits; `number` is below 100,000,000.
+#[inline]
+fn eight(number: u32) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (four(number / 10_000), four(number % 10_000));
+    [a, b, c, d, e, f, g, h]
+}
+
 #[inline]
 pub fn decimal(number: u64, out: &mut Vec<u8>) {
-    if number < 10 {
-        out.push(b'0' + number as u8);
-        return;
+    match number {
+        0..=9 => out.push(b'0' + number as u8),
+        // Nearly all numbers are small. Zeros before the number are shifted out.
+        10..=9_999 => {
+            let zeros = usize::from(number < 1_000) + usize::from(number < 100);
+            put((u32::from_le_bytes(four(number as u32)) >> (8 * zeros)).to_le_bytes(), 4 - zeros, out);
+        }
+        10_000..=99_999_999 => {
+            let zeros = [100_000, 1_000_000, 10_000_000].iter().filter(|least| number < **least).count();
+            put((u64::from_le_bytes(eight(number as u32)) >> (8 * zeros)).to_le_bytes(), 8 - zeros, out);
+        }
+        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
     }
-    // Nearly all numbers are small, and for those the division is cheaper.
-    if let Ok(number) = u32::try_from(number) {
-        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-        return;
-    }
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
@@ -85,7 +122,7 @@ pub fn ipv4(address: [u8; 4], out: &mut Vec<u8>) {
         text[length] = b'.';
         length += 1;
     }
-    out.extend_from_slice(&text[..length - 1]);
+    put(text, length - 1, out);
 }
 
 /// As RFC 5952 says.
@@ -116,11 +153,8 @@ pub fn seconds(nanoseconds: i64, decimals: u32, out: &mut Vec<u8>) {
     }
     let decimals = decimals.min(9) as usize;
     let fraction = (time % 1_000_000_000) as u32;
-    // A number of ten digits, of which the point replaces the first.
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(1_000_000_000 + fraction).as_bytes();
-    out.push(b'.');
-    out.extend_from_slice(digits.get(1..=decimals).unwrap_or_default());
+    let [a, b, c, d, e, f, g, h] = eight(fraction / 10);
+    put([b'.', a, b, c, d, e, f, g, h, b'0' + (fraction % 10) as u8], 1 + decimals, out);
 }
 
 #[cfg(test)]
@@ -142,6 +176,23 @@ mod tests {
         assert_eq!(text(|out| seconds(1_000_000_001, 9, out)), "1.000000001");
         assert_eq!(text(|out| seconds(-5_000, 6, out)), "-0.000005");
         assert_eq!(text(|out| seconds(i64::MIN, 9, out)), "-9223372036.854775808");
+        assert_eq!(text(|out| seconds(9_012_345_678, 6, out)), "9.012345");
+        assert_eq!(text(|out| seconds(12_999_999_999, 3, out)), "12.999");
         assert_eq!(text(|out| mac([2, 0, 0, 0, 0, 0xff], out)), "02:00:00:00:00:ff");
+    }
+
+    #[test]
+    fn writes_every_number_in_its_shortest_form() {
+        let edges = (0..20).map(|power| 10_u64.pow(power)).flat_map(|edge| [edge - 1, edge, edge + 1, edge / 10 * 17]);
+        for number in (0..20_000).chain(edges).chain([u32::MAX.into(), u64::MAX]) {
+            assert_eq!(text(|out| decimal(number, out)), number.to_string());
+        }
+    }
+
+    #[test]
+    fn writes_addresses_with_dots_between_their_bytes() {
+        for address in [[0, 0, 0, 0], [255, 255, 255, 255], [10, 1, 100, 99], [9, 200, 0, 7]] {
+            assert_eq!(text(|out| ipv4(address, out)), std::net::Ipv4Addr::from(address).to_string());
+        }
     }
 }

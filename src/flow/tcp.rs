@@ -159,6 +159,8 @@ enum Break {
 /// Takes in a segment and says in `facts` what it means.
 ///
 /// They are many: they are written to where they stay, not handed from call to call.
+// Made a part of its caller, it takes a fifth more instructions.
+#[inline(never)]
 pub(super) fn segment(
     table: &mut Table<Connection>,
     segment: &Arrived,

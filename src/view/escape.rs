@@ -19,6 +19,12 @@ pub fn write(bytes: &[u8], out: &mut Vec<u8>) {
     }
 }
 
+/// Whether bytes are shown as they are, as far as one look tells: they are printable ASCII.
+#[inline]
+pub fn is_harmless(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| PLAIN[usize::from(*byte)])
+}
+
 /// `text` escaped, for messages.
 pub fn text(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());

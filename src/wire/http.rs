@@ -149,31 +149,66 @@ pub fn head(data: &[u8]) -> usize {
     }
 }
 
-/// The header lines of a head: name and value, blanks around it left out.
+/// The lines of a head behind the first, without their line feeds.
+fn lines(head: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = memchr::memchr(b'\n', head).and_then(|end| head.get(end + 1..));
+    let lines = std::iter::from_fn(move || {
+        let all = rest?;
+        let end = memchr::memchr(b'\n', all);
+        rest = end.and_then(|end| all.get(end + 1..));
+        all.get(..end.unwrap_or(all.len()))
+    });
+    lines.take(MOST_LINES)
+}
+
+/// Name and value of a header line, blanks around them left out.
+fn pair(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let colon = memchr::memchr(b':', line)?;
+    Some((line.get(..colon)?.trim_ascii(), line.get(colon + 1..)?.trim_ascii()))
+}
+
+/// The header lines of a head: name and value, blanks around them left out.
 pub fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let lines = head.split(|byte| *byte == b'\n').skip(1).take(MOST_LINES);
-    lines.filter_map(|line| {
-        let colon = memchr::memchr(b':', line)?;
-        Some((line.get(..colon)?.trim_ascii(), line.get(colon + 1..)?.trim_ascii()))
-    })
+    lines(head).filter_map(pair)
+}
+
+/// The header lines whose names begin with one of these small letters, as [`headers`]; the others are hardly looked at.
+fn beginning_with(head: &[u8], letters: impl AsRef<[u8]>) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let first = |line: &[u8]| line.iter().find(|byte| !byte.is_ascii_whitespace()).map(u8::to_ascii_lowercase);
+    let begins = move |line: &&[u8]| first(line).is_some_and(|first| letters.as_ref().contains(&first));
+    lines(head).filter(begins).filter_map(pair)
+}
+
+/// The values of the headers with this name.
+pub fn values<'a>(head: &'a [u8], name: &str) -> impl Iterator<Item = &'a [u8]> {
+    let letter = name.bytes().next().unwrap_or_default().to_ascii_lowercase();
+    let named = beginning_with(head, [letter]).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|(_, value)| value)
 }
 
 /// The value of the first header with this name.
 pub fn header<'a>(head: &'a [u8], name: &str) -> Option<&'a [u8]> {
-    headers(head).find(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value)
+    values(head, name).next()
 }
 
-fn length(head: &[u8]) -> Option<u64> {
-    std::str::from_utf8(header(head, "content-length")?).ok()?.parse().ok()
+/// The number that a header's value is.
+fn number(value: &[u8]) -> Option<u64> {
+    std::str::from_utf8(value).ok()?.parse().ok()
 }
 
 /// Bytes of the body behind a head, as far as the head says; all that is there where it does not.
 fn body(head: &[u8], there: usize) -> usize {
-    let start = Start::read(line(head).0);
-    let said = length(head).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
-    match start {
+    let (mut said, mut coded) = (None, false);
+    for (name, value) in beginning_with(head, b"ct") {
+        coded |= name.eq_ignore_ascii_case(b"transfer-encoding");
+        if said.is_none() && name.eq_ignore_ascii_case(b"content-length") {
+            said = Some(number(value));
+        }
+    }
+    let said = said.flatten().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    match Start::read(line(head).0) {
         Some(Start::Response { code: 100..=199 | 204 | 304, .. }) => 0,
-        Some(Start::Request { .. }) if said.is_none() && header(head, "transfer-encoding").is_none() => 0,
+        Some(Start::Request { .. }) if said.is_none() && !coded => 0,
         _ => said.unwrap_or(there).min(there),
     }
 }
@@ -225,20 +260,23 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let first = line(head).0;
     out.extend_from_slice(first);
     let start = Start::read(first);
-    let mut say = |name: &str, before: &str, behind: &str| {
-        if let Some(value) = header(head, name) {
-            out.extend_from_slice(before.as_bytes());
-            out.extend_from_slice(value);
-            out.extend_from_slice(behind.as_bytes());
-        }
+    let told: &[(&str, &str, &str)] = match start {
+        Some(Start::Request { .. }) => &[("host", ", host ", "")],
+        _ => &[("location", ", at ", ""), ("content-type", ", ", ""), ("content-length", ", ", " bytes")],
     };
-    match start {
-        Some(Start::Request { .. }) => say("host", ", host ", ""),
-        _ => {
-            say("location", ", at ", "");
-            say("content-type", ", ", "");
-            say("content-length", ", ", " bytes");
+    // Of each, the first that there is, wherever it stands.
+    let mut values = [None; 3];
+    for (name, value) in beginning_with(head, b"hlc") {
+        let place = told.iter().position(|(known, ..)| name.eq_ignore_ascii_case(known.as_bytes()));
+        if let Some(slot) = place.and_then(|place| values.get_mut(place)) {
+            slot.get_or_insert(value);
         }
+    }
+    for ((_, before, behind), value) in told.iter().zip(values) {
+        let Some(value) = value else { continue };
+        out.extend_from_slice(before.as_bytes());
+        out.extend_from_slice(value);
+        out.extend_from_slice(behind.as_bytes());
     }
     if start.is_none() && first.is_empty() {
         // Writing to a vector cannot fail.

@@ -52,8 +52,7 @@ pub struct Content<'a> {
 fn codings(head: &[u8]) -> Vec<Vec<u8>> {
     let mut codings = Vec::new();
     for name in ["content-encoding", "transfer-encoding"] {
-        let values = head::headers(head).filter(|(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-        for (_, value) in values {
+        for value in head::values(head, name) {
             let words = value.split(|byte| *byte == b',').map(|word| word.trim_ascii().to_ascii_lowercase());
             codings.extend(words.filter(|word| !matches!(word.as_slice(), b"" | b"chunked" | b"identity")));
         }

@@ -370,8 +370,7 @@ fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
 /// How long a body is, by the head alone (RFC 9112 §6.3); `None` where the head says nothing.
 fn framing(head: &[u8]) -> Option<Framing> {
     let values = |name: &'static str| {
-        let found = head::headers(head).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-        found.flat_map(|(_, value)| value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii))
+        head::values(head, name).flat_map(|value| value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii))
     };
     if let Some(last) = values("transfer-encoding").last() {
         let chunked = last.eq_ignore_ascii_case(b"chunked");

@@ -199,16 +199,19 @@ impl<W: Write> Sink for Lines<W> {
 
 /// A number right-aligned in `column` columns; tells how many it took.
 fn number(number: u64, column: usize, out: &mut Vec<u8>) -> usize {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(number).as_bytes();
-    pad(column.saturating_sub(digits.len()), out);
-    out.extend_from_slice(digits);
-    digits.len().max(column)
+    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
+    pad(column.saturating_sub(digits), out);
+    text::decimal(number, out);
+    digits.max(column)
 }
 
 #[inline]
 fn pad(columns: usize, out: &mut Vec<u8>) {
-    out.resize(out.len() + columns, b' ');
+    const BLANKS: [u8; 32] = [b' '; 32];
+    match columns {
+        0..=32 => text::put(BLANKS, columns, out),
+        _ => out.resize(out.len() + columns, b' '),
+    }
 }
 
 /// The time of day, `12:34:56.000001`.

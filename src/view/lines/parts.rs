@@ -2,6 +2,7 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::field::text;
 use crate::view::style::{Palette, Role};
 
 /// How long a piece stays when room is short.
@@ -39,11 +40,13 @@ pub struct Parts {
     fitted: bool,
     text: Vec<u8>,
     parts: Vec<Part>,
+    /// Room for a piece of which it is not known yet how it is to look.
+    spare: Vec<u8>,
 }
 
 impl Parts {
     pub fn new(palette: Palette, fitted: bool) -> Self {
-        Self { palette, fitted, text: Vec::with_capacity(512), parts: Vec::new() }
+        Self { palette, fitted, text: Vec::with_capacity(512), parts: Vec::new(), spare: Vec::new() }
     }
 
     pub fn is_fitted(&self) -> bool {
@@ -60,7 +63,7 @@ impl Parts {
     pub fn add(&mut self, keep: Keep, role: Role, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.text.len();
         if !self.fitted {
-            self.text.extend_from_slice(&b"  "[..gap(keep, before == 0)]);
+            text::put(*b"  ", gap(keep, before == 0), &mut self.text);
             self.palette.begin(role, &mut self.text);
         }
         let start = self.text.len();
@@ -73,6 +76,19 @@ impl Parts {
         } else {
             self.palette.end(role, &mut self.text);
         }
+    }
+
+    /// As [`add`](Self::add), of a piece that itself tells its role; `None`: there is no such piece.
+    #[inline]
+    pub fn add_told<T>(&mut self, keep: Keep, write: impl FnOnce(&mut Vec<u8>) -> Option<(T, Role)>) -> Option<T> {
+        let mut spare = std::mem::take(&mut self.spare);
+        spare.clear();
+        let told = write(&mut spare);
+        if let Some((_, role)) = &told {
+            self.add(keep, *role, |out| out.extend_from_slice(&spare));
+        }
+        self.spare = spare;
+        told.map(|(told, _)| told)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -96,7 +112,7 @@ impl Parts {
                 break;
             }
             left -= gap;
-            out.extend_from_slice(&b"  "[..gap]);
+            text::put(*b"  ", gap, out);
             first = false;
             self.palette.begin(part.role, out);
             left -= cut(&self.text[part.start..part.end], left, out);

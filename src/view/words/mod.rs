@@ -14,6 +14,7 @@ mod sr_phrases;
 mod telling;
 
 use super::style::Role;
+use crate::field::text;
 use crate::flow::{Event, Why};
 
 pub use en::ENGLISH;
@@ -269,31 +270,50 @@ pub fn filled(template: &str, values: &[&str]) -> String {
 /// Writes a stretch of time as a person says it: `340 µs`, `201 ms`, `1.02 s`, `3 min 20 s`.
 pub fn span(nanoseconds: i64, out: &mut Vec<u8>) {
     let micros = nanoseconds.max(0) / 1000;
-    let text = match micros {
-        0..=999 => format!("{micros} µs"),
-        1_000..=9_999 => format!("{}.{} ms", micros / 1000, micros % 1000 / 100),
-        10_000..=999_999 => format!("{} ms", micros / 1000),
-        1_000_000..=59_999_999 => format!("{}.{:02} s", micros / 1_000_000, micros % 1_000_000 / 10_000),
-        _ => format!("{} min {} s", micros / 60_000_000, micros / 1_000_000 % 60),
+    let mut say = |whole: i64, fraction: &[i64], unit: &str| {
+        text::decimal(whole as u64, out);
+        if !fraction.is_empty() {
+            out.push(b'.');
+        }
+        fraction.iter().for_each(|digit| out.push(b'0' + (digit % 10) as u8));
+        out.push(b' ');
+        out.extend_from_slice(unit.as_bytes());
     };
-    out.extend_from_slice(text.as_bytes());
+    match micros {
+        0..=999 => say(micros, &[], "µs"),
+        1_000..=9_999 => say(micros / 1000, &[micros / 100], "ms"),
+        10_000..=999_999 => say(micros / 1000, &[], "ms"),
+        1_000_000..=59_999_999 => say(micros / 1_000_000, &[micros / 100_000, micros / 10_000], "s"),
+        _ => {
+            say(micros / 60_000_000, &[], "min ");
+            say(micros / 1_000_000 % 60, &[], "s");
+        }
+    }
 }
 
 /// Writes `template` with `values` in the places of its `{}`, in order.
 pub fn fill(template: &str, values: &[&[u8]], out: &mut Vec<u8>) {
-    if values.is_empty() {
-        out.extend_from_slice(template.as_bytes());
-        return;
+    fill_with(template, out, |place, out| out.extend_from_slice(values.get(place).copied().unwrap_or_default()));
+}
+
+/// Writes `template`; `value` writes what stands in the place of its `{}` of each number, from 0.
+pub fn fill_with(template: &str, out: &mut Vec<u8>, mut value: impl FnMut(usize, &mut Vec<u8>)) {
+    let (mut rest, mut place) = (template.as_bytes(), 0);
+    while let Some(brace) = memchr::memchr(b'{', rest) {
+        let (before, behind) = rest.split_at(brace);
+        out.extend_from_slice(before);
+        match behind.strip_prefix(b"{}") {
+            Some(behind) => {
+                value(place, out);
+                (rest, place) = (behind, place + 1);
+            }
+            None => {
+                out.push(b'{');
+                rest = &behind[1..];
+            }
+        }
     }
-    let mut values = values.iter();
-    let mut pieces = template.split("{}");
-    if let Some(first) = pieces.next() {
-        out.extend_from_slice(first.as_bytes());
-    }
-    for piece in pieces {
-        out.extend_from_slice(values.next().copied().unwrap_or_default());
-        out.extend_from_slice(piece.as_bytes());
-    }
+    out.extend_from_slice(rest);
 }
 
 #[cfg(test)]

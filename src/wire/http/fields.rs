@@ -1,6 +1,6 @@
 //! The fields of a head, under the names that Wireshark gives them.
 
-use super::{Start, header, headers, line};
+use super::{Start, beginning_with, header, line, number, values};
 use crate::wire::application::{secret, secrets_are_shown};
 use crate::wire::{At, Field, Kind, Made, Value};
 
@@ -44,14 +44,8 @@ fn full_uri<'a>(at: &At<'a>) -> Option<Value<'a>> {
     })))
 }
 
-/// The values of the headers with this name.
-fn named<'a>(at: &At<'a>, name: &'static str) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-    let found = headers(at.header()).filter(move |(found, _)| found.eq_ignore_ascii_case(name.as_bytes()));
-    found.map(|(_, value)| value)
-}
-
 fn each<'a>(at: &At<'a>, name: &'static str, give: &mut dyn FnMut(Value<'a>) -> bool) {
-    let _ = named(at, name).map(Value::Text).all(give);
+    let _ = values(at.header(), name).map(Value::Text).all(give);
 }
 
 /// The values of the headers of one name, as they stand.
@@ -63,7 +57,7 @@ macro_rules! header {
 
 /// What of the headers [`covered`] does not show.
 pub(in crate::wire) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    for (name, value) in headers(at.header()) {
+    for (name, value) in beginning_with(at.header(), b"apcs") {
         let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
         let pairs = match () {
             () if is("authorization") || is("proxy-authorization") => {
@@ -163,7 +157,7 @@ pub static FIELDS: &[Field] = &[
         .about("How it went", STATUS),
     Field::one("http.response.phrase", "Phrase", Kind::Text, |at| response(at, |_, _, phrase| Value::Text(phrase)))
         .about("The status in the server's words", STATUS),
-    Field::one("http.content_length", "Body length", Kind::Dec, |at| super::length(at.header()).map(Value::Uint))
+    Field::one("http.content_length", "Body length", Kind::Dec, |at| header(at.header(), "content-length").and_then(number).map(Value::Uint))
         .computed()
         .about("Bytes of the body", RFC),
     Field::one("http.authorization", "Authorization", Kind::Text, |at| {
@@ -188,11 +182,11 @@ pub static FIELDS: &[Field] = &[
     header!("http.connection" "Connection" "connection" "Whether the connection stays open"),
     header!("http.referer" "Referer" "referer" "The page that led here"),
     Field::many("http.cookie", "Cookie", Kind::Text, |at, give| {
-        let _ = named(at, "cookie").map(|value| cookies(value, 0, cover_all)).all(give);
+        let _ = values(at.header(), "cookie").map(|value| cookies(value, 0, cover_all)).all(give);
     })
     .about("What the server asked the client to remember", RFC),
     Field::many("http.set_cookie", "Set-Cookie", Kind::Text, |at, give| {
-        let _ = named(at, "set-cookie").map(|value| cookies(value, 0, cover_first)).all(give);
+        let _ = values(at.header(), "set-cookie").map(|value| cookies(value, 0, cover_first)).all(give);
     })
     .about("What the client is asked to remember", RFC),
     header!("http.content_type" "Content type" "content-type" "What the body is"),

@@ -13,7 +13,7 @@ use crate::flow::names::Names;
 use crate::flow::{Event, Known};
 use crate::process::{Certainty, End, Ends};
 use crate::view::style::Role;
-use crate::view::words::{Words, fill, span};
+use crate::view::words::{Words, fill, fill_with, span};
 use crate::view::{self, escape};
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
@@ -92,10 +92,10 @@ impl<'a> Line<'a> {
         self.parts.add(Keep::Words, role, |out| fill(template, values, out));
     }
 
-    fn number(&mut self, keep: Keep, name: &'static str, number: impl Into<u64>) {
+    fn number<const N: usize>(&mut self, keep: Keep, name: &'static [u8; N], number: impl Into<u64>) {
         let number = number.into();
         self.parts.add(keep, Role::Faint, |out| {
-            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(name);
             out.push(b' ');
             text::decimal(number, out);
         });
@@ -143,8 +143,8 @@ impl<'a> Line<'a> {
         self.carried(at);
         if self.packet.stop == Stop::Fragment {
             let length = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
-            self.number(Keep::Number, "offset", offset(at));
-            self.number(Keep::Number, "len", length);
+            self.number(Keep::Number, b"offset", offset(at));
+            self.number(Keep::Number, b"len", length);
             self.say(Role::Plain, self.words.fragment_later, &[&identification(at)]);
         }
     }
@@ -163,10 +163,10 @@ impl<'a> Line<'a> {
         for at in packet.each() {
             match at.layer.protocol {
                 Protocol::Vlan | Protocol::ServiceTag => {
-                    self.number(Keep::Detail, "vlan", at.u16(0).unwrap_or_default() & 0xfff)
+                    self.number(Keep::Detail, b"vlan", at.u16(0).unwrap_or_default() & 0xfff)
                 }
-                Protocol::Vxlan => self.number(Keep::Detail, "in vxlan", at.u32(4).unwrap_or_default() >> 8),
-                Protocol::Geneve => self.number(Keep::Detail, "in geneve", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Vxlan => self.number(Keep::Detail, b"in vxlan", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Geneve => self.number(Keep::Detail, b"in geneve", at.u32(4).unwrap_or_default() >> 8),
                 Protocol::Gre => self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"in gre")),
                 _ => {}
             }
@@ -211,11 +211,10 @@ impl<'a> Line<'a> {
 #[cold]
 pub fn joined(join: &Join, words: &Words, out: &mut Vec<u8>) {
     match join.link {
-        Link::Answers { question, after } => {
-            let mut time = Vec::new();
-            span(after, &mut time);
-            fill(words.answers, &[&decimal(question), &time], out);
-        }
+        Link::Answers { question, after } => fill_with(words.answers, out, |place, out| match place {
+            0 => text::decimal(question, out),
+            _ => span(after, out),
+        }),
         Link::AskedBefore(first) => fill(words.asked_before, &[&decimal(first)], out),
         Link::AnsweredBefore(first) => fill(words.answered_before, &[&decimal(first)], out),
     }

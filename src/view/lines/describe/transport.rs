@@ -27,27 +27,20 @@ impl<'a> Line<'a> {
     pub(super) fn tcp(&mut self, at: &At<'a>) -> &'static str {
         let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return "TCP" };
         let flags = header.flags();
-        self.parts.add(Keep::Matter, Role::Plain, |out| {
-            for (place, name) in flags.names().enumerate() {
-                if place > 0 {
-                    out.push(b',');
-                }
-                out.extend_from_slice(name.as_bytes());
-            }
-        });
+        self.parts.add(Keep::Matter, Role::Plain, |out| named(flags, out));
         let marks = flags.any(tcp::Flags::SYN | tcp::Flags::FIN | tcp::Flags::RST);
         if header.length > 0 || marks {
-            self.number(Keep::Number, "seq", facts.sequence);
+            self.number(Keep::Number, b"seq", facts.sequence);
         }
         if flags.any(tcp::Flags::ACK) {
-            self.number(Keep::Number, "ack", facts.acknowledgment);
+            self.number(Keep::Number, b"ack", facts.acknowledgment);
         }
         if header.length > 0 {
             self.role = Role::Data;
-            self.number(Keep::Number, "len", header.length);
+            self.number(Keep::Number, b"len", header.length);
         }
         if header.length == 0 || marks {
-            self.number(Keep::Detail, "win", facts.window);
+            self.number(Keep::Detail, b"win", facts.window);
         }
         if flags.any(tcp::Flags::SYN) {
             self.options(&header);
@@ -69,9 +62,9 @@ impl<'a> Line<'a> {
         for option in tcp::options(header.options) {
             match (option.kind, option.data) {
                 (tcp::MAXIMUM_SEGMENT_SIZE, [high, low]) => {
-                    self.number(Keep::Detail, "mss", u16::from_be_bytes([*high, *low]));
+                    self.number(Keep::Detail, b"mss", u16::from_be_bytes([*high, *low]));
                 }
-                (tcp::WINDOW_SCALE, [shift]) => self.number(Keep::Detail, "wscale", *shift),
+                (tcp::WINDOW_SCALE, [shift]) => self.number(Keep::Detail, b"wscale", *shift),
                 (tcp::SACK_PERMITTED, _) => {
                     self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"sack"));
                 }
@@ -114,7 +107,7 @@ impl<'a> Line<'a> {
     /// A datagram, and the message that it carries, if that is of a protocol that is known.
     pub(super) fn udp(&mut self, at: &At<'a>) -> &'static str {
         self.role = Role::Data;
-        self.number(Keep::Number, "len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
+        self.number(Keep::Number, b"len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
         self.checksum(checksum::udp(at));
         let protocol = self.application(at);
         self.carried(at);
@@ -124,8 +117,8 @@ impl<'a> Line<'a> {
     /// What an application says in the data of `at`: its messages where their protocol is known, else its text. The
     /// name of that protocol, as the protocol column shows it.
     pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
-        let mut said = Vec::new();
-        let Some((protocol, role)) = told(self.packet, at, self.known.facts.secrets, &mut said) else {
+        let (packet, secrets) = (self.packet, self.known.facts.secrets);
+        let Some(protocol) = self.parts.add_told(Keep::Matter, |out| told(packet, at, secrets, out)) else {
             let course = self.known.facts.course.as_ref();
             if !course.is_some_and(course::Found::tells_content) {
                 self.text(at.content());
@@ -133,7 +126,6 @@ impl<'a> Line<'a> {
             self.course(at);
             return None;
         };
-        self.parts.add(Keep::Matter, role, |out| out.extend_from_slice(&said));
         self.answers();
         Some(short(protocol))
     }
@@ -158,20 +150,50 @@ impl<'a> Line<'a> {
     }
 }
 
+/// The names of the flags that are set; those of nearly all segments are put down at once.
+#[inline]
+fn named(flags: tcp::Flags, out: &mut Vec<u8>) {
+    use tcp::Flags;
+    const ACK: u16 = Flags::ACK;
+    const SYN_ACK: u16 = Flags::SYN | ACK;
+    const PSH_ACK: u16 = Flags::PSH | ACK;
+    const FIN_ACK: u16 = Flags::FIN | ACK;
+    match flags.0 {
+        ACK => out.extend_from_slice(b"ACK"),
+        Flags::SYN => out.extend_from_slice(b"SYN"),
+        SYN_ACK => out.extend_from_slice(b"SYN,ACK"),
+        PSH_ACK => out.extend_from_slice(b"PSH,ACK"),
+        FIN_ACK => out.extend_from_slice(b"FIN,ACK"),
+        _ => {
+            for (place, name) in flags.names().enumerate() {
+                if place > 0 {
+                    out.push(b',');
+                }
+                out.extend_from_slice(name.as_bytes());
+            }
+        }
+    }
+}
+
 /// Writes what the messages behind the transport layer `at` say, escaped; `None` where their protocol is not known.
 /// A message that begins within a password is covered as a whole.
 pub fn told(packet: &Packet<'_>, at: &At<'_>, secrets: Found, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
     let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
-    let (mut role, mut count, mut told) = (Role::Data, 0, Vec::new());
+    let (mut role, mut count) = (Role::Data, 0);
     let typed = first.layer.start.saturating_add(secrets.typed);
     for at in packet.each().skip(first.index) {
-        told.clear();
         if at.layer.start < typed {
             out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
             count += 1;
             continue;
         }
-        let Some(tone) = application::tell(&at, &mut told) else {
+        let before = out.len();
+        if count > 0 {
+            out.extend_from_slice(b"; ");
+        }
+        let start = out.len();
+        let Some(tone) = application::tell(&at, out) else {
+            out.truncate(before);
             // A body, behind the message that it belongs to.
             if (1..=MESSAGES).contains(&count) && is_text(at.bytes()) {
                 out.push(b' ');
@@ -184,15 +206,14 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, secrets: Found, out: &mut Vec<u8>)
         }
         count += 1;
         if count > MESSAGES {
-            continue;
-        }
-        if count > 1 {
-            out.extend_from_slice(b"; ");
-        }
-        let shown = told.get(..TOLD).unwrap_or(&told);
-        escape::write(whole_characters(shown, &told), out);
-        if shown.len() < told.len() {
-            out.extend_from_slice("…".as_bytes());
+            out.truncate(before);
+        } else if out.len() - start > TOLD || !out.get(start..).is_some_and(escape::is_harmless) {
+            let told = out.split_off(start);
+            let shown = told.get(..TOLD).unwrap_or(&told);
+            escape::write(whole_characters(shown, &told), out);
+            if shown.len() < told.len() {
+                out.extend_from_slice("…".as_bytes());
+            }
         }
     }
     if count > MESSAGES {
