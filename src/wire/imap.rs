@@ -71,12 +71,13 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
 /// A line with the literals in it and what stands behind them; bytes of a letter up to the next line that is an answer.
 fn length(data: &[u8], side: Side) -> usize {
     let mut length = 0;
+    let known = answer(data).is_some() || is_request(data, side);
     loop {
         let line = line::first(data.get(length..).unwrap_or_default());
         length += line.len();
         match literal(line) {
             Some(more) => length = length.saturating_add(more).min(data.len()),
-            None if line.is_empty() || answer(data).is_some() || is_request(data, side) => return length,
+            None if known || line.is_empty() => return length,
             // In the middle of a literal.
             None if answer(data.get(length..).unwrap_or_default()).is_some() => return length,
             None => {}
