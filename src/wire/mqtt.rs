@@ -137,11 +137,30 @@ fn filters<'a>(at: &At<'a>) -> impl Iterator<Item = (&'a [u8], Option<u8>)> {
     let kind = kind(at);
     let mut reader = body(at).filter(|_| matches!(kind, 8 | 10));
     let _ = reader.as_mut().and_then(Reader::u16);
-    std::iter::from_fn(move || {
-        let reader = reader.as_mut()?;
-        let topic = string(reader)?;
-        Some((topic, if kind == 8 { reader.u8() } else { None }))
-    })
+    // Which version speaks, the message does not say; a list that is none before version 5 has properties before it.
+    let with_properties = reader.filter(|plain| !is_list(*plain, kind, 2)).and_then(|mut newer| {
+        let length = varint(&mut newer)?;
+        newer.skip(length)?;
+        is_list(newer, kind, 0x3f).then_some(newer)
+    });
+    let mut reader = with_properties.or(reader);
+    std::iter::from_fn(move || filter(reader.as_mut()?, kind))
+}
+
+/// A topic, and how surely it is wanted, where that is asked for.
+fn filter<'a>(reader: &mut Reader<'a>, kind: u8) -> Option<(&'a [u8], Option<u8>)> {
+    let topic = string(reader)?;
+    Some((topic, if kind == 8 { Some(reader.u8()?) } else { None }))
+}
+
+/// Whether all that is left are filters, each of a letter at least, whose options are no greater than `most`.
+fn is_list(mut reader: Reader<'_>, kind: u8, most: u8) -> bool {
+    while let Some((topic, options)) = filter(&mut reader, kind) {
+        if topic.is_empty() || options.is_some_and(|options| options > most) {
+            return false;
+        }
+    }
+    reader.rest().is_empty()
 }
 
 fn kinds(number: u64) -> Option<&'static str> {
@@ -183,7 +202,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         out.extend_from_slice(b" ");
         out.extend_from_slice(topic);
         match std::str::from_utf8(content) {
-            Ok(text) => out.extend_from_slice(format!(" {text:?}").as_bytes()),
+            Ok(text) => out.extend_from_slice(format!(" \"{text}\"").as_bytes()),
             Err(_) => out.extend_from_slice(format!(", {} bytes", content.len()).as_bytes()),
         }
     }
@@ -252,6 +271,21 @@ mod tests {
         assert_eq!(head(&[0x30, 0xff, 0xff, 0xff, 0x7f]), Some((0x30, 268_435_455, 5)));
         assert_eq!(head(&[0x30, 0xff, 0xff, 0xff, 0xff, 0x01]), None);
         assert_eq!(head(&[0x30, 0x80]), None);
+    }
+
+    #[test]
+    fn properties_of_version_5_are_no_topics() {
+        let list = |message: &[u8]| {
+            let mut reader = Reader::new(message);
+            let mut found = Vec::new();
+            while let Some((topic, options)) = filter(&mut reader, 8) {
+                found.push((topic.to_vec(), options));
+            }
+            (is_list(Reader::new(message), 8, 2), found)
+        };
+        assert_eq!(list(b"\0\x03a/#\x01"), (true, vec![(b"a/#".to_vec(), Some(1))]));
+        assert!(!list(b"\0\0\x03a/#\x01").0, "version 5 without properties");
+        assert!(!list(b"\x02\x0b\x05\0\x03a/#\x01").0, "version 5 with an identifier");
     }
 
     #[test]
