@@ -85,6 +85,17 @@ mod tests {
         )
     }
 
+    #[test]
+    fn the_usual_frames_are_taken() {
+        let data = hex("04d2 0050 00000001 00000002 8010 0400 0000 0000 0101080a0000000700000008 68656c6c6f");
+        for data in [ethernet(0x0800, &ipv4(6, &data)), ethernet(0x86dd, &ipv6(6, &data))] {
+            let length = data.len() as u32;
+            let frame = Frame { link: LinkType::ETHERNET, data: &data, length, ..Frame::empty() };
+            let (_, _, header) = segment(&frame).unwrap();
+            assert_eq!((header.source_port(), header.destination_port(), header.length), (1234, 80, 5));
+        }
+    }
+
     proptest! {
         #[test]
         fn says_what_decoding_says((data, length) in frames()) {
