@@ -1,5 +1,6 @@
 //! `netlab objects FILE`: the files and messages that a capture carries, listed and saved.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
@@ -57,13 +58,22 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut source = Progress::new(source.as_mut());
     let (found, failure) = messages::read_selected(&mut source, &args.selection, limits)?;
     source.clear();
-    let most = usize::try_from(args.max_memory).unwrap_or(usize::MAX);
-    let mut carried = Vec::new();
+    // Few bytes decode to many: all that is decoded has this room, as all that was captured had; beyond it, none decodes
+    // to more than it was.
+    let mut room = usize::try_from(args.max_memory).unwrap_or(usize::MAX);
+    let (mut carried, mut refused) = (Vec::new(), None);
     for message in found.messages.iter().filter(|message| view::is_carried(message)) {
-        let content = message.content(most);
+        let content = message.content(room.max(message.body.data.len()));
+        if matches!(content.data, Cow::Owned(_)) {
+            room = room.saturating_sub(content.data.len());
+        }
         let mut one = Carried::new(message, &content);
-        if let Some(folder) = &folder {
-            one.saved = Some(keep(folder, message, &content.data)?);
+        // Where one cannot be kept (a full disk, say), no other is tried, and the list is told all the same.
+        if let Some(folder) = folder.as_ref().filter(|_| refused.is_none()) {
+            match keep(folder, message, &content.data) {
+                Ok(path) => one.saved = Some(path),
+                Err(error) => refused = Some(error),
+            }
         }
         carried.push(one);
     }
@@ -79,6 +89,9 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     }
     out.flush()?;
     say_what_is_left_out(&found);
+    if let Some(error) = refused {
+        return Err(error);
+    }
     if let Some(failure) = failure {
         return Err(failure.into());
     }

@@ -3,6 +3,8 @@
 //! Guarantee: a file is made in this directory and nowhere else, under a name that shows what it is, and none that was
 //! there is touched: a second of the same name gets a number.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -14,31 +16,35 @@ use crate::frame::Error;
 const LONGEST_NAME: usize = 120;
 const LONGEST_ENDING: usize = 16;
 /// Files of the same name at most.
-const MOST_ALIKE: u32 = 10_000;
+const MOST_ALIKE: u32 = 1_000_000;
 
 /// A directory to keep files in.
 #[derive(Debug)]
 pub struct Folder {
     path: PathBuf,
+    /// How many of each name there are, as far as they were kept by this.
+    alike: RefCell<HashMap<String, u32>>,
 }
 
 impl Folder {
     /// Opens the directory at `path`, made with those above it where it is not there.
     pub fn open(path: &Path) -> Result<Self, Error> {
         fs::create_dir_all(path).map_err(|source| refused("make the directory", path, source))?;
-        Ok(Self { path: path.to_owned() })
+        Ok(Self { path: path.to_owned(), alike: RefCell::default() })
     }
 
     /// Keeps `data` under the name that was wished for, made safe, or under `otherwise` where nothing is left of it;
     /// with a number before its ending where that name is taken. The file's path.
     pub fn keep(&self, wished: &[u8], otherwise: &str, data: &[u8]) -> Result<PathBuf, Error> {
         let name = safe_name(wished).unwrap_or_else(|| otherwise.to_owned());
-        for number in 1..=MOST_ALIKE {
+        let known = self.alike.borrow().get(&name).copied().unwrap_or(0);
+        for number in known + 1..=MOST_ALIKE {
             let path = self.path.join(numbered(&name, number));
             // What is there already, a link too, is not opened.
             match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path) {
                 Ok(mut file) => {
                     file.write_all(data).map_err(|source| refused("write", &path, source))?;
+                    self.alike.borrow_mut().insert(name, number);
                     return Ok(path);
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}

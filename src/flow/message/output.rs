@@ -20,7 +20,9 @@ impl<T: Copy> Ways<T> {
     pub(super) fn of(&self, from_client: bool) -> T {
         if from_client { self.client } else { self.server }
     }
+}
 
+impl<T> Ways<T> {
     pub(super) fn at(&mut self, from_client: bool) -> &mut T {
         if from_client { &mut self.client } else { &mut self.server }
     }

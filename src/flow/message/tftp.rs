@@ -85,7 +85,9 @@ impl Tftp {
             before.hand_out(out);
         }
         if self.transfers.len() >= MOST {
-            self.finish(out);
+            let oldest = self.transfers.iter().min_by_key(|(_, transfer)| transfer.request.number);
+            let oldest = oldest.map(|(end, _)| *end).and_then(|end| self.transfers.remove(&end));
+            oldest.into_iter().for_each(|oldest| oldest.hand_out(out));
         }
         let mut transfer = Transfer {
             conversation,

@@ -22,6 +22,8 @@ struct Piece {
 #[derive(Default)]
 pub(super) struct Undecided {
     pieces: Vec<Piece>,
+    /// What each side said, put together.
+    said: Ways<Vec<u8>>,
     /// Bytes of the pieces.
     kept: usize,
     /// The beginning of the stream was captured.
@@ -49,6 +51,7 @@ impl Undecided {
         self.within = true;
         self.kept = 0;
         self.pieces = Vec::new();
+        self.said = Ways::default();
     }
 
     /// Hears more: which application it is, once that shows.
@@ -58,9 +61,11 @@ impl Undecided {
         }
         if self.within {
             self.pieces.clear();
+            self.said = Ways::default();
         }
         let Bytes { data, offset, frame, time } = *bytes;
         self.kept += data.len();
+        self.said.at(from_client).extend_from_slice(data);
         self.pieces.push(Piece { from_client, data: data.to_vec(), offset, frame, time });
         let application = self.look_at(from_client, ports);
         if application.is_none() && self.within {
@@ -70,19 +75,13 @@ impl Undecided {
     }
 
     fn look_at(&mut self, from_client: bool, ports: [u16; 2]) -> Option<Protocol> {
-        let mut own = self.pieces.iter().filter(|piece| piece.from_client == from_client).map(|piece| &piece.data);
-        let first = own.next()?;
-        let Some(second) = own.next() else {
-            let application = application::of(Over::Tcp, first, ports);
-            // What begins with a letter may become a line that tells.
-            if application.is_none() && !first.first().is_some_and(u8::is_ascii_alphabetic) {
-                self.give_up();
-            }
-            return application;
-        };
-        let mut beginning = [first.as_slice(), second].concat();
-        own.for_each(|more| beginning.extend_from_slice(more));
-        application::of(Over::Tcp, &beginning, ports)
+        let said = self.said.at(from_client);
+        let application = application::of(Over::Tcp, said, ports);
+        // What begins with a letter may become a line that tells.
+        if application.is_none() && !said.first().is_some_and(u8::is_ascii_alphabetic) {
+            self.give_up();
+        }
+        application
     }
 
     /// What was heard, in its order.
