@@ -20,6 +20,7 @@ pub mod ladder;
 pub mod letter;
 pub mod lines;
 pub mod markdown;
+pub mod messages;
 pub mod models;
 pub mod multicast;
 pub mod names;

@@ -8,11 +8,14 @@ pub mod draw;
 mod tests;
 mod trouble;
 
+use std::ops::Range;
+
 use super::escape;
 use super::style::Role;
 use super::words::{Words, filled, span};
 use crate::flow::analysis::{Marks, before};
 use crate::flow::exchange::Join;
+use crate::flow::message::{Carried, Gathering};
 use crate::flow::names::Names;
 use crate::flow::secret::Found;
 use crate::flow::state::State;
@@ -56,6 +59,8 @@ struct Step {
     /// Everyday sending and acknowledging, which may be told in short.
     everyday: bool,
     figures: Figures,
+    /// What its data may be a part of, and where in the text the data is quoted.
+    carried: Option<(Carried, Range<usize>)>,
 }
 
 /// A sink that gathers what one conversation does.
@@ -82,6 +87,8 @@ pub struct Telling {
     broken: bool,
     /// The question was asked more than once: nobody knows which one was answered.
     asked_again: bool,
+    /// Where messages lie, until the story is drawn.
+    gathering: Option<Gathering>,
 }
 
 /// A segment of the conversation, and which side sent it.
@@ -91,6 +98,7 @@ struct Segment<'s, 'a> {
     /// Its data; of an application that is known, its messages as lines tell them: passwords are covered there.
     content: &'s [u8],
     join: Option<&'s Join>,
+    carried: Option<Carried>,
     number: u64,
     /// 0: client, 1: server.
     side: usize,
@@ -109,7 +117,8 @@ impl Sink for Telling {
             let whole = if known.facts.secrets.any { b"***" } else { at.content() };
             let content = told.as_deref().unwrap_or(whole);
             let join = known.facts.join.as_ref();
-            let segment = Segment { header: &header, facts: &facts, content, join, number, side };
+            let carried = self.gathering.as_mut().and_then(|gathering| gathering.packet(packet, known));
+            let segment = Segment { header: &header, facts: &facts, content, join, carried, number, side };
             self.segment(&segment, known.events);
         }
         Ok(Next::GoOn)
@@ -136,6 +145,7 @@ impl Telling {
             over: false,
             broken: false,
             asked_again: false,
+            gathering: Some(Gathering::default()),
         }
     }
 
@@ -283,13 +293,17 @@ impl Telling {
             return;
         }
         let mut text = String::new();
-        let mut role = Role::Plain;
+        let (mut role, mut carried) = (Role::Plain, None);
         let first_fin = fin && events.iter().any(|event| matches!(event, Event::Closing { .. }));
         if length > 0 {
             let (first, last) = (facts.sequence, facts.sequence.wrapping_add(length - 1));
             let template = words.form_of(&telling.sends, length.into());
-            let values = [who, &length.to_string(), &first.to_string(), &last.to_string(), &quoted(segment.content)];
+            let quote = quoted(segment.content);
+            let values = [who, &length.to_string(), &first.to_string(), &last.to_string(), &quote];
             text = filled(template, &values);
+            // The quote has the last place of the template.
+            let behind = text.len() - template.rsplit("{}").next().map_or(0, str::len);
+            carried = segment.carried.map(|carried| (carried, behind - quote.len()..behind));
             role = Role::Data;
             if let Some((question, after)) = segment.join.and_then(Join::answers) {
                 text.push_str(&filled(telling.answers, &[&question.to_string(), &time(after)]));
@@ -316,7 +330,11 @@ impl Telling {
         }
         if !text.is_empty() {
             let everyday = role != Role::Trouble;
+            let before = self.steps.len();
             self.push(segment, role, text, everyday);
+            if let Some(step) = self.steps.get_mut(before) {
+                step.carried = carried;
+            }
         }
         if first_fin {
             self.fin(segment, fin_confirmed);
@@ -425,7 +443,7 @@ impl Telling {
         }
         figures.again = u64::from(again);
         let packets = (segment.number, segment.number);
-        self.steps.push(Step { phase: self.phase, packets, text, role, everyday, figures });
+        self.steps.push(Step { phase: self.phase, packets, text, role, everyday, figures, carried: None });
     }
 }
 

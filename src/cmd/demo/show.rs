@@ -101,7 +101,7 @@ impl Shown {
             Form::Lines => self.write_lines(out, ended)?,
             Form::Story => {
                 let look = telling::draw::Look { width: self.look.width, palette: self.look.palette, all: true };
-                for story in self.stories.iter().filter(|story| story.found()) {
+                for story in self.stories.iter_mut().filter(|story| story.found()) {
                     story.draw(out, look)?;
                     writeln!(out)?;
                 }

@@ -9,7 +9,7 @@ use super::body::Budget;
 use super::output::Output;
 use super::tftp::{self, Tftp};
 use super::transfer::{Data, Transfers};
-use super::{Bytes, Conversation, Limits, Message, What};
+use super::{Bytes, Carried, Conversation, Limits, Message, What};
 use crate::flow::key::{Direction, Key};
 use crate::flow::stream::{Assembler, Segment, is_fragment};
 use crate::flow::{Event, Known, Transport};
@@ -92,8 +92,9 @@ impl Collector {
         }
     }
 
-    /// Takes in the next packet and what the flow table knows of it.
-    pub fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
+    /// Takes in the next packet and what the flow table knows of it. Where its data lies in what its sender says, if it
+    /// belongs to a TCP connection that is read.
+    pub fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> Option<Carried> {
         if let Some(facts) = known.facts.tcp
             && !self.is_over(facts.stream)
             && let Some(at) = packet.find(Protocol::Tcp).filter(|at| !at.layer.quoted)
@@ -102,10 +103,7 @@ impl Collector {
         {
             let connection = self.connection(facts.stream, key, direction, facts.from_client);
             let from_client = connection.client == direction;
-            if let Some(segment) = Segment::new(&at, from_client) {
-                self.segment(facts.stream, &segment);
-            }
-            return;
+            return Segment::new(&at, from_client).and_then(|segment| self.segment(facts.stream, &segment));
         }
         self.datagram(packet, known.facts.udp_stream);
         for event in known.events {
@@ -114,6 +112,7 @@ impl Collector {
                 self.datagram(&decode(whole.frame(&packet.frame), &mut layers), None);
             }
         }
+        None
     }
 
     /// A packet that may hold a datagram of TFTP.
@@ -197,9 +196,9 @@ impl Collector {
         })
     }
 
-    pub(super) fn segment(&mut self, stream: u32, segment: &Segment<'_>) {
+    pub(super) fn segment(&mut self, stream: u32, segment: &Segment<'_>) -> Option<Carried> {
         let Self { connections, shared, .. } = self;
-        let Some(connection) = connections.get_mut(&stream) else { return };
+        let connection = connections.get_mut(&stream)?;
         let Connection { conversation, assembler, heard, frame, .. } = &mut **connection;
         *frame = segment.frame;
         if segment.flags.any(Flags::SYN)
@@ -211,8 +210,8 @@ impl Collector {
         let mut out = shared.output(*conversation, segment.frame);
         assembler.segment(segment, &mut |item| heard.item(item, &mut out));
         out.hand_out_transfers(false);
+        let start = assembler.place(segment).offset.and_then(|offset| u64::try_from(offset).ok());
         if segment.flags.any(Flags::FIN) && !segment.flags.any(Flags::RST) {
-            let start = assembler.place(segment).offset.and_then(|offset| u64::try_from(offset).ok());
             let end = heard.end.at(segment.from_client);
             *end = end.or(start.map(|start| start.saturating_add(segment.length.into())));
         }
@@ -222,6 +221,9 @@ impl Collector {
         } else if self.waiting > self.limits.waiting {
             self.relieve();
         }
+        let Segment { from_client, frame, length, .. } = *segment;
+        let offset = start.filter(|_| length > 0 && !segment.flags.any(Flags::RST))?;
+        Some(Carried { stream, from_client, frame, offset, length })
     }
 
     /// Gives up the holes of all connections: what waits behind them takes too much memory.

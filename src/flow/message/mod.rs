@@ -18,6 +18,7 @@ mod lines;
 mod output;
 mod pop;
 mod smtp;
+mod spans;
 #[cfg(test)]
 mod tests;
 mod tftp;
@@ -31,6 +32,7 @@ use crate::wire::{Address, Protocol, http as head};
 pub use body::{Body, End, Gap};
 pub use collect::{Collector, Found, LeftOut};
 pub use content::{Content, Trouble};
+pub use spans::{Carried, Gathering, Part, Spans};
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +57,11 @@ impl Limits {
     /// Heads and envelopes, but no bodies.
     pub fn heads() -> Self {
         Self { body: 0, ..Self::default() }
+    }
+
+    /// What a chart of packets can show.
+    fn spans() -> Self {
+        Self { kept: 16 << 20, body: 0, waiting: 16 << 20, connections: 1 << 10 }
     }
 }
 
@@ -82,6 +89,8 @@ pub struct Place {
     pub until: Option<Timestamp>,
     /// Of its first byte in what its sender says, from 0.
     pub offset: u64,
+    /// Behind its last byte that was seen, likewise.
+    pub end: u64,
     /// The frame that brought the bytes that were taken last.
     newest: u64,
 }
@@ -108,10 +117,11 @@ impl<'a> Bytes<'a> {
 impl Place {
     fn of(bytes: &Bytes<'_>) -> Self {
         let Bytes { offset, frame, time, .. } = *bytes;
-        Self { first: frame, last: frame, packets: 1, time, until: time, offset, newest: frame }
+        Self { first: frame, last: frame, packets: 1, time, until: time, offset, end: offset, newest: frame }
     }
 
     fn extend(&mut self, bytes: &Bytes<'_>) {
+        self.end = self.end.max(bytes.offset.saturating_add(bytes.data.len() as u64));
         if bytes.frame != self.newest {
             self.newest = bytes.frame;
             self.packets = self.packets.saturating_add(1);

@@ -23,8 +23,10 @@ use std::net::IpAddr;
 pub use live::Live;
 pub use ways::{Between, Ground};
 
+use super::messages;
 use super::style::{Palette, Role};
 use super::words::{ENGLISH, Words, filled};
+use crate::flow::message::{Carried, Gathering};
 use crate::flow::names::Names;
 use crate::flow::state::State;
 use crate::frame::Timestamp;
@@ -85,6 +87,10 @@ struct Message {
     header: String,
     /// What it means.
     words: String,
+    /// Where in that its data is told.
+    said: std::ops::Range<usize>,
+    /// What its data may be a part of.
+    carried: Option<Carried>,
     role: Role,
     /// Of client and server, behind it.
     states: Option<[State; 2]>,
@@ -135,6 +141,8 @@ pub struct Ladder {
     watched: Option<(u64, bool)>,
     /// How often packets were seen in how many places, once they are joined.
     joined: Option<(u64, usize)>,
+    /// Where messages lie, until the chart is drawn.
+    gathering: Option<Gathering>,
 }
 
 /// How to draw.
@@ -166,6 +174,7 @@ impl Ladder {
             ways: None,
             watched: None,
             joined: None,
+            gathering: Some(Gathering::default()),
         }
     }
 
@@ -179,6 +188,8 @@ impl Ladder {
     #[must_use]
     pub fn on(mut self, ground: Ground) -> Self {
         (self.cast.apart, self.reader.apart) = (true, true);
+        // Conversations have a number in each place, and what is seen twice is said once.
+        self.gathering = None;
         self.ways = Some(Ways::new(ground));
         self
     }
@@ -263,7 +274,27 @@ impl Ladder {
         out.write_all(mermaid::draw(&self.moments, &layout, &self.notes(&layout)).as_bytes())
     }
 
+    /// Says a message that spans several segments once, and of those behind the first that they go on with it.
+    fn join_segments(&mut self) {
+        let (Some(gathering), words) = (self.gathering.take(), self.reader.words) else { return };
+        let spans = gathering.finish();
+        for moment in &mut self.moments {
+            let Row::Packet(message) = &mut moment.row else { continue };
+            let carried = message.carried.filter(|_| !message.said.is_empty());
+            let Some(part) = carried.map(|carried| spans.of(&carried)) else { continue };
+            if let Some((last, size)) = messages::whole(&part, words) {
+                message.words.push_str(&format!("  {}", filled(words.goes_on, &[&last])));
+                message.words.insert_str(message.said.end, &size.map_or_else(String::new, |size| format!(", {size}")));
+            }
+            let amount = |bytes| format!("… {}", words.count(&words.more_bytes, bytes));
+            if let Some(text) = messages::goes_on(&part, amount, &message.words[message.said.clone()], words) {
+                message.words.replace_range(message.said.clone(), &text);
+            }
+        }
+    }
+
     fn sort(&mut self) {
+        self.join_segments();
         self.join();
         // Stable: what has one time stays in the order in which it came.
         self.moments.sort_by_key(|moment| moment.order);

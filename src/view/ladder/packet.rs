@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::io;
+use std::ops::Range;
 
 use super::ends::{Ends, ends};
 use super::layout::{Cast, milliseconds};
@@ -15,6 +16,9 @@ use crate::view::{findings, lines};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::{At, Packet, Protocol};
 
+/// Between two things that are said of a packet.
+const GAP: &str = "  ";
+
 impl Sink for Ladder {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         if self.is_full() {
@@ -23,7 +27,8 @@ impl Sink for Ladder {
             self.left_out += 1;
         } else if self.has_row(packet) {
             // Nothing to add.
-        } else if let Some(message) = self.reader.read(packet, known, &mut self.cast) {
+        } else if let Some(mut message) = self.reader.read(packet, known, &mut self.cast) {
+            message.carried = self.gathering.as_mut().and_then(|gathering| gathering.packet(packet, known));
             let time = packet.frame.time.unwrap_or(self.now);
             self.now = self.now.max(time);
             // Several places are handed over one after the other, each with what it saw meanwhile.
@@ -91,7 +96,7 @@ impl Reader {
         if let Some((at, header, facts)) = segment {
             let places = cast.meet(&ends, Some((facts.stream, facts.from_client)));
             known.names.into_iter().for_each(|names| cast.name(&ends, names));
-            let (role, words) = self.segment(at, &header, &facts, known, ends.place);
+            let (role, words, said) = self.segment(at, &header, &facts, known, ends.place);
             let states = Some(facts.states);
             let header = drawn(&header, &facts);
             let number = packet.frame.number;
@@ -102,6 +107,8 @@ impl Reader {
                 protocol: "TCP",
                 header,
                 words,
+                said,
+                carried: None,
                 role,
                 states,
                 names: ends.hosts.map(|host| host.name),
@@ -127,6 +134,8 @@ impl Reader {
             protocol: described.protocol,
             header,
             words,
+            said: 0..0,
+            carried: None,
             role: described.role,
             states: None,
             names: hosts.map(|host| host.name),
@@ -145,7 +154,8 @@ impl Reader {
         }
     }
 
-    /// What a segment means: the trouble with it, what it opens or closes, its data, what it acknowledges.
+    /// What a segment means: the trouble with it, what it opens or closes, its data (and where in the text that stands),
+    /// what it acknowledges.
     fn segment(
         &mut self,
         at: &At<'_>,
@@ -153,7 +163,7 @@ impl Reader {
         facts: &tcp::Facts,
         known: &Known<'_>,
         place: u32,
-    ) -> (Role, String) {
+    ) -> (Role, String, Range<usize>) {
         let newly = self.acknowledged(header, facts, place);
         let mut said: Vec<String> = Vec::new();
         let mut role = if header.length > 0 { Role::Data } else { Role::Faint };
@@ -177,10 +187,13 @@ impl Reader {
         if facts.oversized {
             said.push(self.words.oversized.to_owned());
         }
+        let mut data = 0..0;
         if header.length > 0 {
             let course = &known.facts.course;
             if !course.as_ref().is_some_and(course::Found::tells_content) {
+                let before: usize = said.iter().map(|part| part.len() + GAP.len()).sum();
                 said.push(lines::said(at.packet, at, known.facts.secrets));
+                data = before..before + said.last().map_or(0, String::len);
             }
             if let Some((found, told)) = lines::exercise(at, course) {
                 role = if found == Role::Trouble { found } else { role };
@@ -195,7 +208,7 @@ impl Reader {
         if said.is_empty() && !newly.is_empty() {
             said.push(newly);
         }
-        (role, said.join("  "))
+        (role, said.join(GAP), data)
     }
 
     /// What an acknowledgment adds to the one before it, in words.

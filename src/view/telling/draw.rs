@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 use super::{Figures, Phase, Step, Telling};
+use crate::view::messages;
 use crate::view::style::{Palette, Role};
 use crate::view::words::filled;
 use crate::view::wrap;
@@ -29,7 +30,8 @@ pub struct Look {
 
 impl Telling {
     /// Writes the story. Where `found` says no, there is none.
-    pub fn draw(&self, out: &mut impl Write, look: Look) -> io::Result<()> {
+    pub fn draw(&mut self, out: &mut impl Write, look: Look) -> io::Result<()> {
+        self.join_segments();
         let telling = &self.words.telling;
         let palette = look.palette;
         let mut text = Vec::new();
@@ -118,7 +120,34 @@ impl Telling {
             role = Role::Trouble;
         }
         let packets = (first.packets.0, last.packets.1);
-        Some(Step { phase: first.phase, packets, text, role, everyday: false, figures })
+        Some(Step { phase: first.phase, packets, text, role, everyday: false, figures, carried: None })
+    }
+}
+
+impl Telling {
+    /// Says a message that spans several segments once, and of those behind the first that they go on with it.
+    fn join_segments(&mut self) {
+        let (Some(gathering), words) = (self.gathering.take(), self.words) else { return };
+        let spans = gathering.finish();
+        for step in &mut self.steps {
+            let Some((carried, quote)) = step.carried.take() else { continue };
+            let part = spans.of(&carried);
+            if let Some((last, size)) = messages::whole(&part, words) {
+                let size = size.map_or_else(String::new, |size| format!(", {size}"));
+                let until = filled(words.telling.goes_on, &[&last, &size]);
+                // Behind the sentence, which ends with the quote and a full stop.
+                let place = step
+                    .text
+                    .get(quote.end..)
+                    .and_then(|rest| rest.find(' '))
+                    .map_or(step.text.len(), |at| quote.end + at);
+                step.text.insert_str(place, &until);
+            }
+            let said = step.text.get(quote.clone()).unwrap_or_default().trim_start_matches(": ").to_owned();
+            if let Some(text) = messages::goes_on(&part, |_| "…".to_owned(), &said, words) {
+                step.text.replace_range(quote, &format!(": {text}"));
+            }
+        }
     }
 }
 

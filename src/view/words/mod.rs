@@ -120,6 +120,12 @@ pub struct Words {
     pub answers: &'static str,
     pub asked_before: &'static str,
     pub answered_before: &'static str,
+    // What a segment has to do with a message that spans several: a part, and of what it is.
+    pub of_answer: &'static str,
+    pub of_letter: &'static str,
+    pub of_message: &'static str,
+    pub goes_on: &'static str,
+    pub in_all: Counted,
     /// An address and its name.
     pub named: &'static str,
     // What the analysis of TCP found.

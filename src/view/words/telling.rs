@@ -25,6 +25,7 @@ pub struct Telling {
     pub confirms_after: &'static str,
     pub sends: Counted,
     pub answers: &'static str,
+    pub goes_on: &'static str,
     pub also_confirms: Counted,
     pub receives: Counted,
     pub gap_before: &'static str,
