@@ -3,8 +3,8 @@
 #   applications.sh [NAME...]      NAMEs are the functions below; without any, all of them
 # Debian: tcpdump ethtool iproute2 python3-aiosmtpd dovecot-imapd dovecot-pop3d vsftpd inetutils-telnetd inetutils-telnet
 # redis-server mosquitto mosquitto-clients tftpd-hpa tftp-hpa chrony ntpsec-ntpdate
-# isc-dhcp-client dnsmasq-base bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
-# sip-tester ngtcp2-client ngtcp2-server python3-websockets
+# isc-dhcp-client dnsmasq-base bind9 bind9-dnsutils openssl curl netcat-openbsd util-linux python3 snmp snmpd libcoap3-bin
+# sip-tester ngtcp2-client ngtcp2-server python3-websockets python3-h2
 set -e
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 here=$(cd "$(dirname "$0")" && pwd)
@@ -367,6 +367,58 @@ dns() {
     stop
 }
 
+http2() {
+    up
+    cat >"$work/zone" <<'Z'
+$TTL 300
+@ SOA ns admin 1 3600 600 86400 300
+@ NS ns
+@ TXT "tri bajta"
+ns A 10.0.5.2
+www A 10.0.5.2
+www AAAA fd00:5::2
+knjiga CNAME www
+Z
+    cat >"$work/named.conf" <<Z
+options {
+    directory "$work"; pid-file none; recursion no; listen-on-v6 { none; }; dnssec-validation no;
+    listen-on port 80 tls none http default { 10.0.5.2; };
+};
+controls { };
+zone "lab.example" { type primary; file "$work/zone"; };
+Z
+    chmod 755 "$work"
+    $S named -f -n 1 -c "$work/named.conf" >/dev/null 2>&1 &
+    sleep 2
+    record http2 "tcp port 80"
+    for question in "www.lab.example A" "knjiga.lab.example AAAA" "lab.example TXT" "nema.lab.example A"; do
+        $C dig @10.0.5.2 +http-plain-post +timeout=2 +tries=1 $question >/dev/null
+    done
+    $C dig @10.0.5.2 +http-plain-get +timeout=2 +tries=1 www.lab.example A >/dev/null
+    $C curl -s --http2-prior-knowledge http://10.0.5.2/nema >/dev/null
+    # A question in three frames, each in a segment of its own.
+    $C python3 - <<'P'
+import socket, time, h2.connection
+question = bytes.fromhex("12340100000100000000000003777777036c6162076578616d706c650000010001")
+peer = socket.create_connection(("10.0.5.2", 80))
+peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+http = h2.connection.H2Connection()
+http.initiate_connection()
+http.send_headers(1, [(":method", "POST"), (":scheme", "http"), (":authority", "10.0.5.2"), (":path", "/dns-query"),
+    ("content-type", "application/dns-message"), ("accept", "application/dns-message"), ("content-length", str(len(question)))])
+peer.sendall(http.data_to_send())
+for begin, end in (0, 7), (7, 20), (20, len(question)):
+    time.sleep(0.01)
+    http.send_data(1, question[begin:end], end_stream=end == len(question))
+    peer.sendall(http.data_to_send())
+time.sleep(0.2)
+http.receive_data(peer.recv(9999))
+peer.sendall(http.data_to_send())
+peer.close()
+P
+    stop
+}
+
 tftp() {
     up
     mkdir -p "$work/tftp"
@@ -533,5 +585,5 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns tftp syslog mqtt tls snmp coap sip quic websocket
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt tls snmp coap sip quic websocket
 for name in "$@"; do echo "$name"; $name; done

@@ -128,8 +128,12 @@ pub struct Frame<'a> {
 impl Frame<'_> {
     /// No frame: what a source lends before its first and after its last.
     pub fn empty() -> Self {
-        Self { number: 0, time: None, link: LinkType::NULL, interface: 0, length: 0, data: &[], comment: &[] }
+        Self::EMPTY
     }
+
+    /// No bytes, no number, no time.
+    pub const EMPTY: Self =
+        Self { number: 0, time: None, link: LinkType::NULL, interface: 0, length: 0, data: &[], comment: &[] };
 }
 
 /// An interface that frames of a source were captured on.

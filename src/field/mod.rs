@@ -3,6 +3,7 @@
 pub mod text;
 
 use crate::flow::fields::Read;
+use crate::flow::whole::Whole;
 use crate::flow::{self, Facts};
 use crate::wire::{self, Bits, Field, Kind, Packet, Protocol, Value, Words};
 
@@ -143,10 +144,11 @@ pub fn is_repeated(protocol: Protocol, facts: &Facts) -> bool {
     protocol.is_application() && protocol != Protocol::Data && facts.repeats()
 }
 
-/// The layers whose fields are shown: the frame itself, then those of the packet that are not repeated.
-pub fn layers<'a>(packet: &'a Packet<'a>, facts: &Facts) -> impl Iterator<Item = wire::At<'a>> {
+/// The layers whose fields are shown: the frame itself, then those of the packet that are not repeated, then a message
+/// that it completes.
+pub fn layers<'a>(packet: &'a Packet<'a>, facts: &'a Facts) -> impl Iterator<Item = wire::At<'a>> {
     let shown = packet.each().filter(|at| !is_repeated(at.layer.protocol, facts));
-    std::iter::once(frame(packet)).chain(shown)
+    std::iter::once(frame(packet)).chain(shown).chain(facts.whole.as_deref().map(Whole::at))
 }
 
 /// Every field, protocol by protocol from the outside in; a protocol's own fields before what flow adds.
@@ -279,7 +281,9 @@ impl Resolved {
                 Declared::Wire(_) if is_repeated(*protocol, facts) => None,
                 Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
                 Declared::Wire(field) => {
-                    packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at))
+                    let own = packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at));
+                    let whole = || facts.whole.as_deref().filter(|whole| whole.protocol() == *protocol);
+                    own.or_else(|| field.first(&whole()?.at()))
                 }
             };
         }
@@ -313,7 +317,7 @@ pub fn frame<'a>(packet: &'a Packet<'a>) -> wire::At<'a> {
     let end = packet.frame.data.len() as u32;
     let (protocol, quoted, fragment) = (Protocol::Frame, false, false);
     let layer = wire::Layer { protocol, quoted, fragment, start: 0, header: end, end };
-    wire::At { packet, index: 0, layer }
+    wire::At { packet, data: packet.frame.data, index: 0, layer }
 }
 
 #[cfg(test)]

@@ -7,12 +7,12 @@
 //! application cost nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{BuildHasher, Hash};
+use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
 use super::key::Key;
-use crate::frame::Timestamp;
+use crate::frame::{Frame, Timestamp};
 use crate::wire::exchange::{self, Among, Exchange, Part};
 use crate::wire::{At, Protocol};
 
@@ -47,6 +47,17 @@ impl Join {
             _ => None,
         }
     }
+}
+
+/// Where a message was met.
+#[derive(Clone, Copy)]
+pub struct Place<'p, 'a> {
+    /// A layer of the packet behind the transport: the message itself, or what it was put together from.
+    pub carrier: &'p At<'a>,
+    /// The number of the conversation, where that is known.
+    pub stream: Option<u32>,
+    /// The stream of HTTP/2 that it is in; 0: none.
+    pub within: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -101,13 +112,13 @@ pub struct Exchanges {
 }
 
 impl Exchanges {
-    /// Takes in the message of an application; `stream` is the number of its conversation where that is known.
+    /// Takes in the message of an application.
     #[cold]
-    pub fn ingest(&mut self, at: &At<'_>, stream: Option<u32>, now: Timestamp) -> Option<Join> {
+    pub fn ingest(&mut self, at: &At<'_>, place: &Place<'_, '_>, now: Timestamp) -> Option<Join> {
         let said = exchange::of(at)?;
-        let key = self.key(at, stream, &said)?;
-        let frame = at.packet.frame.number;
-        let here = Asked { frame, time: now, interface: at.packet.frame.interface, answered: None };
+        let key = self.key(at.layer.protocol, place, &said)?;
+        let Frame { number: frame, interface, .. } = place.carrier.packet.frame;
+        let here = Asked { frame, time: now, interface, answered: None };
         let join = |link| Some(Join { protocol: at.layer.protocol, link });
         match (said.among, said.part) {
             (Among::Turns, Part::Question) => {
@@ -161,30 +172,30 @@ impl Exchanges {
     }
 
     /// What the questions are kept by that a message may belong to.
-    fn key(&self, at: &At<'_>, stream: Option<u32>, said: &Exchange) -> Option<u64> {
-        let below = at.packet.layers.get(..at.index)?;
+    fn key(&self, protocol: Protocol, place: &Place<'_, '_>, said: &Exchange) -> Option<u64> {
+        let packet = place.carrier.packet;
+        let below = packet.layers.get(..place.carrier.index)?;
         let carrier = below.iter().rposition(|layer| matches!(layer.protocol, Protocol::Tcp | Protocol::Udp))?;
-        let carrier = at.packet.at(carrier)?;
-        let key = match said.among {
+        let carrier = packet.at(carrier)?;
+        let hash = |among: &dyn Fn(&RandomState) -> u64| {
+            Some(self.hasher.hash_one((protocol as u8, said.tag, among(&self.hasher))))
+        };
+        match said.among {
             Among::Conversation | Among::Turns => {
                 let (key, _) = Key::new(&carrier)?;
-                self.hash(at, said, (key, carrier.layer.protocol as u8, stream))
+                let transport = carrier.layer.protocol as u8;
+                hash(&|hasher| hasher.hash_one((key, transport, place.stream, place.within)))
             }
             Among::Asker => {
-                let (source, destination) = at.packet.addresses(carrier.index)?;
+                let (source, destination) = packet.addresses(carrier.index)?;
                 let asker = match said.part {
                     Part::Question => (source, carrier.u16(0)?),
                     Part::Answer { .. } => (destination, carrier.u16(2)?),
                 };
-                self.hash(at, said, asker)
+                hash(&|hasher| hasher.hash_one(asker))
             }
-            Among::Anybody { .. } => self.hash(at, said, ()),
-        };
-        Some(key)
-    }
-
-    fn hash(&self, at: &At<'_>, said: &Exchange, among: impl Hash) -> u64 {
-        self.hasher.hash_one((at.layer.protocol as u8, said.tag, among))
+            Among::Anybody { .. } => hash(&|_| 0),
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::key::{Direction, Key};
+use super::whole::Whole;
 use super::{Facts, Transport};
 use crate::wire::application;
 use crate::wire::http::{self, Start};
@@ -71,7 +72,8 @@ impl Gists {
             (None, Some(stream)) => (Transport::Udp, stream),
             (None, None) => return,
         };
-        for at in packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted) {
+        let own = packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
+        for at in own.chain(facts.whole.as_deref().map(Whole::at)) {
             let from_client = facts.tcp.map(|tcp| tcp.from_client);
             let direction = if from_client.is_none() { direction(packet) } else { None };
             let known = self.0.get_mut(&(transport, stream));
@@ -81,6 +83,11 @@ impl Gists {
                 // Lines of a body, a file, and the like belong to an application that has a name, or to none.
                 None if at.layer.protocol == Protocol::Data => {}
                 Some(gist) if gist.application == at.layer.protocol => gist.take(says),
+                // What the frames carry, where that is known, is what they were for.
+                Some(gist) if gist.application == Protocol::Http2 && at.layer.protocol == Protocol::Dns => {
+                    **gist = Gist::new(Protocol::Dns, direction);
+                    gist.take(says);
+                }
                 Some(_) => {}
                 None => {
                     let mut gist = Box::new(Gist::new(at.layer.protocol, direction));
@@ -161,7 +168,8 @@ fn says(at: &At<'_>, from_client: bool) -> Says {
         Protocol::Ftp => of_ftp(at.header(), from_client),
         Protocol::Smtp => of_smtp(at.header(), from_client),
         // What options both ends want says nothing of what they are for, and what was typed may be a password.
-        Protocol::Telnet | Protocol::Data => Says::Nothing,
+        // So does how a connection of HTTP/2 is held.
+        Protocol::Telnet | Protocol::Http2 | Protocol::Data => Says::Nothing,
         _ => of_any(at, from_client),
     }
 }

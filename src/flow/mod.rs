@@ -15,6 +15,7 @@ pub mod exchange;
 pub mod fields;
 pub mod gist;
 pub mod heartbeat;
+mod http2;
 mod icmp;
 pub mod key;
 pub mod matching;
@@ -30,10 +31,13 @@ pub mod stats;
 pub mod stream;
 pub mod table;
 pub mod tcp;
+pub mod whole;
+
+use std::sync::Arc;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{At, Layer, Layers, Packet, Protocol, decode, udp, usual};
+use crate::wire::{self, At, Layer, Layers, Packet, Protocol, decode, udp, usual};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
@@ -42,7 +46,7 @@ use key::Key;
 use table::{Conversation, Table, Traffic};
 
 /// What the past says about one packet.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Facts {
     /// Nanoseconds since the first frame.
     pub time_relative: Option<i64>,
@@ -54,6 +58,8 @@ pub struct Facts {
     pub udp_stream: Option<u32>,
     /// What an earlier message has to do with the first message of an application.
     pub join: Option<exchange::Join>,
+    /// A message that this packet completes and that lies in others, too.
+    pub whole: Option<Arc<whole::Whole>>,
     /// The programs at both ends: as who knows the sockets told, or as a comment of netlab's in the file says.
     pub ends: Ends,
     /// Passwords in the data of the first TCP layer.
@@ -148,6 +154,7 @@ pub struct FlowTable {
     course: course::Watch,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
+    streams: http2::Streams,
     first: Option<Timestamp>,
     previous: Option<Timestamp>,
     facts: Facts,
@@ -182,6 +189,7 @@ impl FlowTable {
             course: course::Watch::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
+            streams: http2::Streams::default(),
             first: None,
             previous: None,
             facts: Facts::default(),
@@ -340,14 +348,29 @@ impl FlowTable {
             return;
         }
         let stream = self.facts.tcp.map(|tcp| tcp.stream).or(self.facts.udp_stream);
-        let join = self.exchanges.ingest(at, stream, now);
-        let is_first = |at: &At<'_>| {
-            let before = at.index.checked_sub(1).and_then(|before| at.packet.layers.get(before));
-            before.is_some_and(|before| !before.protocol.is_application())
-        };
-        if is_first(at) {
+        let before = at.index.checked_sub(1).and_then(|before| at.packet.layers.get(before));
+        let is_first = before.is_some_and(|before| !before.protocol.is_application());
+        if at.layer.protocol == Protocol::Http2 {
+            self.framed(at, now);
+            return;
+        }
+        let within = wire::http2::stream_around(at);
+        let place = exchange::Place { carrier: at, stream, within: within.unwrap_or_default() };
+        let join = self.exchanges.ingest(at, &place, now);
+        if is_first || within.is_some() && self.facts.join.is_none() {
             self.facts.join = join;
         }
+    }
+
+    /// A frame of HTTP/2, which may complete a message.
+    fn framed(&mut self, at: &At<'_>, now: Timestamp) {
+        let Some((tcp, part)) = self.facts.tcp.zip(wire::http2::part(at)) else { return };
+        let Some(whole) = self.streams.ingest((tcp.stream, tcp.from_client, part.stream), &part) else { return };
+        let place = exchange::Place { carrier: at, stream: Some(tcp.stream), within: part.stream };
+        if let Some(join) = self.exchanges.ingest(&whole.at(), &place, now) {
+            self.facts.join.get_or_insert(join);
+        }
+        self.facts.whole.get_or_insert(Arc::new(whole));
     }
 
     /// Later fragments bear no ports: those of a whole datagram go to the conversation that its first one belongs to.

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use foldhash::fast::RandomState;
 
 use super::event::Event;
+use super::whole::Whole;
 use super::{Facts, Known};
 use crate::wire::{Address, At, Layers, Packet, Protocol, decode, dns, tls};
 
@@ -87,7 +88,8 @@ impl Names {
         if facts.repeats() {
             return;
         }
-        for at in packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted) {
+        let own = packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
+        for at in own.chain(facts.whole.as_deref().map(Whole::at)) {
             match at.layer.protocol {
                 Protocol::Dns | Protocol::Mdns | Protocol::Llmnr => {
                     dns::each_named(&at, &mut |address, name, pointer| {

@@ -79,7 +79,7 @@ impl Batch {
     pub fn add_known(&mut self, packet: &Packet<'_>, facts: &Facts, events: &[Event]) {
         self.add(packet);
         self.events.extend_from_slice(events);
-        self.known.push((*facts, self.events.len()));
+        self.known.push((facts.clone(), self.events.len()));
     }
 
     /// Hands every packet, with what is known of it, to `sink`, and flushes it where that was asked for.

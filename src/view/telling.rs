@@ -17,9 +17,9 @@ use crate::flow::analysis::{Marks, before};
 use crate::flow::exchange::Join;
 use crate::flow::message::{Carried, Gathering};
 use crate::flow::names::Names;
-use crate::flow::secret::Found;
 use crate::flow::state::State;
-use crate::flow::{Event, Known, Why, tcp};
+use crate::flow::whole::Whole;
+use crate::flow::{Event, Facts, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::{At, Packet, Protocol, application};
@@ -113,7 +113,7 @@ impl Sink for Telling {
             let side = usize::from(!facts.from_client);
             self.name_ends(&at, &header, side, known.names);
             let number = packet.frame.number;
-            let told = told(packet, at.index, known.facts.secrets);
+            let told = told(packet, at.index, known.facts);
             let whole = if known.facts.secrets.any { b"***" } else { at.content() };
             let content = told.as_deref().unwrap_or(whole);
             let join = known.facts.join.as_ref();
@@ -460,12 +460,12 @@ fn time(nanoseconds: i64) -> String {
 }
 
 /// What the messages behind the layer at `index` say, if an application is known there.
-fn told(packet: &Packet<'_>, index: usize, secrets: Found) -> Option<Vec<u8>> {
-    if secrets.typed > 0 {
+fn told(packet: &Packet<'_>, index: usize, facts: &Facts) -> Option<Vec<u8>> {
+    if facts.secrets.typed > 0 {
         return Some(b"***".to_vec());
     }
     let mut text = Vec::new();
-    for at in packet.each().skip(index + 1) {
+    for at in packet.each().skip(index + 1).chain(facts.whole.as_deref().map(Whole::at)) {
         if !text.is_empty() {
             text.extend_from_slice(b"; ");
         }

@@ -192,6 +192,9 @@ impl View<'_> {
         for at in packet.each() {
             self.layer(&at, facts, Some(at.index));
         }
+        if let Some(whole) = &facts.whole {
+            self.layer(&whole.at(), facts, None);
+        }
         self.rest(packet);
         if let Some(sentence) = stop::sentence(packet, self.words) {
             self.pad();
@@ -243,6 +246,9 @@ impl View<'_> {
         self.out.extend_from_slice(title.as_bytes());
         if at.layer.quoted {
             self.styled(Role::Faint, &format!(", {}", self.words.quoted));
+        }
+        if index.is_none() && protocol != Protocol::Frame {
+            self.styled(Role::Faint, &format!(", {}", self.words.completed));
         }
         let repeated = field::is_repeated(protocol, facts);
         if repeated {

@@ -297,7 +297,7 @@ pub(super) fn look(look: &Look<'_>) -> bool {
 }
 
 /// Whether bytes are one question of the Internet or the answer to it, and nothing else.
-fn is_whole(bytes: &[u8]) -> bool {
+pub fn is_whole(bytes: &[u8]) -> bool {
     let Some(&[_, _, high, low, 0, 1, ..]) = bytes.first_chunk::<HEADER>() else { return false };
     if high & 0x78 != 0 || low & 0x40 != 0 || high & 0x80 == 0 && low & 0x8f != 0 {
         return false;

@@ -282,6 +282,8 @@ impl<R: Copy> Field<R> {
 #[derive(Clone, Copy)]
 pub struct At<'a> {
     pub packet: &'a Packet<'a>,
+    /// The bytes in which it lies: those of the packet's frame.
+    pub data: &'a [u8],
     /// Index of the layer in the packet's list.
     pub index: usize,
     pub layer: Layer,
@@ -291,7 +293,7 @@ impl<'a> At<'a> {
     /// The captured bytes of the layer from its first to its end by length fields (header and content).
     #[inline]
     pub fn bytes(&self) -> &'a [u8] {
-        let data = self.packet.frame.data;
+        let data = self.data;
         let end = (self.layer.end as usize).min(data.len());
         data.get(self.layer.start as usize..end).unwrap_or_default()
     }

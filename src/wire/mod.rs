@@ -24,6 +24,7 @@ pub mod frame;
 pub mod ftp;
 pub mod gre;
 pub mod http;
+pub mod http2;
 pub mod icmp;
 pub mod icmpv6;
 pub mod igmp;
@@ -145,13 +146,14 @@ impl<'a> Packet<'a> {
     /// The layer at `index`, as field readers want it.
     #[inline]
     pub fn at(&'a self, index: usize) -> Option<At<'a>> {
-        self.layers.get(index).map(|layer| At { packet: self, index, layer: *layer })
+        self.layers.get(index).map(|layer| At { packet: self, data: self.frame.data, index, layer: *layer })
     }
 
     /// All layers with their index.
     #[inline]
     pub fn each(&'a self) -> impl Iterator<Item = At<'a>> {
-        self.layers.iter().enumerate().map(|(index, layer)| At { packet: self, index, layer: *layer })
+        let at = |(index, layer): (usize, &Layer)| At { packet: self, data: self.frame.data, index, layer: *layer };
+        self.layers.iter().enumerate().map(at)
     }
 
     /// The first layer of `protocol`.

@@ -1,9 +1,9 @@
 //! The protocols that have a layer of their own, each in one row: name, title, fields.
 
 use super::{
-    Field, arp, coap, dhcp, dns, ethernet, frame, ftp, gre, http, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp, mld,
-    mpls, mqtt, ndp, nsh, ntp, pim, pop, ppp, quic, resp, rtp, sip, sll, smtp, snmp, stun, syslog, tags, tcp, telnet,
-    teredo, tftp, tls, udp, vlan, vxlan, websocket,
+    Field, arp, coap, dhcp, dns, ethernet, frame, ftp, gre, http, http2, icmp, icmpv6, igmp, imap, ipv4, ipv6, l2tp,
+    mld, mpls, mqtt, ndp, nsh, ntp, pim, pop, ppp, quic, resp, rtp, sip, sll, smtp, snmp, stun, syslog, tags, tcp,
+    telnet, teredo, tftp, tls, udp, vlan, vxlan, websocket,
 };
 
 macro_rules! protocols {
@@ -108,6 +108,7 @@ protocols! {
     Sip "sip" "Session Initiation Protocol" sip::FIELDS;
     Rtp "rtp" "Real-time Transport Protocol" rtp::FIELDS;
     Quic "quic" "QUIC" quic::FIELDS;
+    Http2 "http2" "HTTP/2" http2::FIELDS;
     WebSocket "websocket" "WebSocket" websocket::FIELDS;
     Mqtt "mqtt" "MQTT" mqtt::FIELDS;
     Tls "tls" "Transport Layer Security" tls::FIELDS;

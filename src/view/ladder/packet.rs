@@ -192,7 +192,7 @@ impl Reader {
             let course = &known.facts.course;
             if !course.as_ref().is_some_and(course::Found::tells_content) {
                 let before: usize = said.iter().map(|part| part.len() + GAP.len()).sum();
-                said.push(lines::said(at.packet, at, known.facts.secrets));
+                said.push(lines::said(at.packet, at, known.facts));
                 data = before..before + said.last().map_or(0, String::len);
             }
             if let Some((found, told)) = lines::exercise(at, course) {

@@ -8,8 +8,7 @@ mod parts;
 use std::io::Write;
 
 use crate::field::text;
-use crate::flow::Known;
-use crate::flow::secret::Found;
+use crate::flow::{Facts, Known};
 use crate::frame::Timestamp;
 use crate::pipeline::{Next, Sink};
 use crate::view::style::{Palette, Role};
@@ -46,10 +45,10 @@ pub fn quoted(data: &[u8]) -> String {
 
 /// What the application behind the transport layer `at` says: its messages where their protocol is known, else the
 /// beginning of its data in quotation marks. Safe for a terminal.
-pub fn said(packet: &Packet<'_>, at: &At<'_>, secrets: Found) -> String {
+pub fn said(packet: &Packet<'_>, at: &At<'_>, facts: &Facts) -> String {
     let mut text = Vec::new();
-    if describe::told(packet, at, secrets, &mut text).is_none() {
-        match secrets.any {
+    if describe::told(packet, at, facts, &mut text).is_none() {
+        match facts.secrets.any {
             true => text.extend_from_slice(describe::COVERED),
             false => describe::beginning(at.content(), &mut text),
         }

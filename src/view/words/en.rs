@@ -118,6 +118,7 @@ pub static ENGLISH: Words = Words {
     },
     datagram_of: "The datagram of {} fragments, {} bytes",
     quoted: "quoted",
+    completed: "completed by this packet",
     set: "set",
     not_set: "not set",
     none: "none",

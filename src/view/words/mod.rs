@@ -161,6 +161,8 @@ pub struct Words {
     pub more_bytes_in_frame: Counted,
     pub datagram_of: &'static str,
     pub quoted: &'static str,
+    /// Of a message in several packets.
+    pub completed: &'static str,
     pub set: &'static str,
     pub not_set: &'static str,
     pub none: &'static str,

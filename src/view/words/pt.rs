@@ -118,6 +118,7 @@ pub static PORTUGUESE: Words = Words {
     },
     datagram_of: "O datagrama de {} fragmentos, {} bytes",
     quoted: "citado",
+    completed: "completado por este pacote",
     set: "ativo",
     not_set: "inativo",
     none: "nenhum",

@@ -122,6 +122,7 @@ pub static SERBIAN: Words = Words {
     },
     datagram_of: "Datagram: fragmenata {}, bajtova {}",
     quoted: "citirano",
+    completed: "ovim paketom potpuno",
     set: "postavljen",
     not_set: "nije postavljen",
     none: "nema",

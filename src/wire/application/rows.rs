@@ -3,8 +3,8 @@
 
 use super::{Over, Row};
 use crate::wire::{
-    Protocol, coap, dhcp, dns, ftp, http, imap, mqtt, ntp, pop, quic, resp, rtp, sip, smtp, snmp, stun, syslog, telnet,
-    tftp, tls, websocket,
+    Protocol, coap, dhcp, dns, ftp, http, http2, imap, mqtt, ntp, pop, quic, resp, rtp, sip, smtp, snmp, stun, syslog,
+    telnet, tftp, tls, websocket,
 };
 
 macro_rules! rows {
@@ -44,6 +44,7 @@ rows! {
     Netbios Udp &[137], &[], (dns::look_netbios, dns::decode_netbios, dns::tell);
     Sip Tcp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode_tcp, sip::tell);
     Http Tcp http::PORTS, &[(b'A', b'Z')], (http::look, http::decode, http::tell);
+    Http2 Tcp http2::PORTS, &[(b'P', b'P')], (http2::look, http2::decode, http2::tell);
     WebSocket Tcp websocket::PORTS, &[], (websocket::look, websocket::decode, websocket::tell);
     Sip Udp sip::PORTS, &[(b'A', b'Z')], (sip::look, sip::decode, sip::tell);
     Rtp Udp &[], &[(rtp::PLAIN, rtp::PLAIN)], (rtp::look, rtp::decode, rtp::tell);

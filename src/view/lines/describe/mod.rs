@@ -309,6 +309,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Sip => "SIP",
         Protocol::Rtp => "RTP",
         Protocol::Quic => "QUIC",
+        Protocol::Http2 => "HTTP2",
         Protocol::WebSocket => "WS",
         Protocol::Mqtt => "MQTT",
         Protocol::Tls => "TLS",

@@ -2,9 +2,8 @@
 
 use super::{Keep, Line, short};
 use crate::field::text;
-use crate::flow::secret::Found;
 use crate::flow::tcp::Facts;
-use crate::flow::{Event, course};
+use crate::flow::{self, Event, course};
 use crate::view::escape;
 use crate::view::findings;
 use crate::view::style::Role;
@@ -117,8 +116,8 @@ impl<'a> Line<'a> {
     /// What an application says in the data of `at`: its messages where their protocol is known, else its text. The
     /// name of that protocol, as the protocol column shows it.
     pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
-        let (packet, secrets) = (self.packet, self.known.facts.secrets);
-        let Some(protocol) = self.parts.add_told(Keep::Matter, |out| told(packet, at, secrets, out)) else {
+        let (packet, facts) = (self.packet, self.known.facts);
+        let Some(protocol) = self.parts.add_told(Keep::Matter, |out| told(packet, at, facts, out)) else {
             let course = self.known.facts.course.as_ref();
             if !course.is_some_and(course::Found::tells_content) {
                 self.text(at.content());
@@ -176,13 +175,14 @@ fn named(flags: tcp::Flags, out: &mut Vec<u8>) {
 }
 
 /// Writes what the messages behind the transport layer `at` say, escaped; `None` where their protocol is not known.
-/// A message that begins within a password is covered as a whole.
-pub fn told(packet: &Packet<'_>, at: &At<'_>, secrets: Found, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
+/// The message that they complete comes last. One that begins within a password is covered as a whole.
+pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
     let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
     let (mut role, mut count) = (Role::Data, 0);
-    let typed = first.layer.start.saturating_add(secrets.typed);
-    for at in packet.each().skip(first.index) {
-        if at.layer.start < typed {
+    let typed = first.layer.start.saturating_add(facts.secrets.typed);
+    let own = packet.each().skip(first.index).map(|at| (at.layer.start < typed, at));
+    for (is_typed, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
+        if is_typed {
             out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
             count += 1;
             continue;

@@ -1,0 +1,96 @@
+//! Messages of DNS in streams of HTTP/2 whose data come in several frames: put together where the last one has come.
+//!
+//! Guarantee: so many streams, so many bytes of each; a stream with more is none of DNS.
+
+use std::collections::{HashMap, VecDeque};
+
+use foldhash::fast::RandomState;
+
+use super::whole::Whole;
+use crate::wire::http2::Part;
+use crate::wire::{Protocol, dns};
+
+/// Streams whose data are kept; the oldest leave.
+const MOST: usize = 256;
+/// Bytes of a stream.
+const LONGEST: usize = 4096;
+
+/// A side of a stream: number of the TCP conversation, whether the client sends, number of the stream.
+pub type Side = (u32, bool, u32);
+
+/// What has come of each stream.
+#[derive(Debug, Default)]
+pub struct Streams {
+    /// Nothing where it was too long.
+    parts: HashMap<Side, Option<Vec<u8>>, RandomState>,
+    order: VecDeque<Side>,
+}
+
+impl Streams {
+    /// Takes in data of a stream; the message that they complete. One that lies in a single frame is read there.
+    pub fn ingest(&mut self, side: Side, part: &Part<'_>) -> Option<Whole> {
+        let Some(known) = self.parts.get_mut(&side) else {
+            if !part.last {
+                self.begin(side, part.content);
+            }
+            return None;
+        };
+        match known.as_mut().filter(|known| known.len() + part.content.len() <= LONGEST) {
+            Some(known) => known.extend_from_slice(part.content),
+            None => *known = None,
+        }
+        if !part.last {
+            return None;
+        }
+        self.order.retain(|other| *other != side);
+        let whole = self.parts.remove(&side)??;
+        dns::is_whole(&whole).then(|| Whole::new(Protocol::Dns, &whole))
+    }
+
+    fn begin(&mut self, side: Side, content: &[u8]) {
+        self.parts.insert(side, Some(content.to_vec()).filter(|content| content.len() <= LONGEST));
+        self.order.push_back(side);
+        if self.order.len() > MOST
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.parts.remove(&oldest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::sample::hex;
+
+    fn part(content: &[u8], last: bool) -> Part<'_> {
+        Part { stream: 15, content, last }
+    }
+
+    #[test]
+    fn a_message_is_whole_with_the_last_data_of_its_stream() {
+        let question = hex("0000 0100 0001 0000 0000 0000 03 777777 03 6c6162 00 0001 0001");
+        let (first, second) = question.split_at(7);
+        let mut streams = Streams::default();
+        let side = (0, false, 15);
+        assert!(streams.ingest(side, &part(first, false)).is_none());
+        assert!(streams.ingest((0, true, 15), &part(b"of the other side", false)).is_none());
+        assert!(streams.ingest(side, &part(second, false)).is_none());
+        let whole = streams.ingest(side, &part(b"", true)).expect("a message");
+        assert_eq!((whole.at().layer.protocol, whole.at().header()), (Protocol::Dns, &question[..]));
+        assert!(streams.ingest((0, true, 15), &part(b"", true)).is_none(), "no message of DNS");
+        assert!(streams.parts.is_empty() && streams.order.is_empty());
+    }
+
+    #[test]
+    fn long_streams_and_many_of_them_take_little_memory() {
+        let mut streams = Streams::default();
+        for stream in 0..1000 {
+            streams.ingest((0, false, stream), &part(&[0; 3000], false));
+            streams.ingest((0, false, stream), &part(&[0; 3000], false));
+        }
+        assert_eq!((streams.parts.len(), streams.order.len()), (MOST, MOST));
+        assert!(streams.parts.values().all(Option::is_none));
+        assert!(streams.ingest((0, false, 999), &part(&[0; 10], true)).is_none());
+    }
+}
