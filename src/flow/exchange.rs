@@ -11,6 +11,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
+use super::analysis::before;
 use super::key::Key;
 use crate::frame::{Frame, Timestamp};
 use crate::wire::exchange::{self, Among, Exchange, Part};
@@ -96,11 +97,93 @@ impl<T> Bounded<T> {
     }
 }
 
-/// How many questions of a conversation there have been, and how many have been answered.
+/// How many questions of a conversation there have been, and how many have been answered; and the sequence numbers of
+/// TCP that tell what came again and what was not seen.
 #[derive(Clone, Copy, Debug, Default)]
 struct Turns {
     asked: u32,
     answered: u32,
+    /// Where the last question and the last answer begin.
+    last: [Option<u32>; 2],
+    /// What the asker had got of the other side when it asked last; nothing once an answer to that has begun.
+    got: Option<u32>,
+    /// Where the last answer ends.
+    ended: Option<u32>,
+}
+
+impl Turns {
+    fn waiting(&self) -> u32 {
+        self.asked.wrapping_sub(self.answered)
+    }
+
+    /// Nobody knows any more which answers belong to which of the questions so far.
+    fn give_up(&mut self) {
+        self.answered = self.asked;
+    }
+
+    /// Whether the message at this place of its stream comes later than all of its side so far: else it comes again.
+    fn comes_new(&mut self, side: usize, place: Option<Span>) -> bool {
+        let Some((span, last)) = place.zip(self.last.get_mut(side)) else { return true };
+        let is_new = last.is_none_or(|last| before(last, span.begins));
+        if is_new {
+            *last = Some(span.begins);
+        }
+        is_new
+    }
+
+    /// A question; whether it is new.
+    fn ask(&mut self, place: Option<Span>) -> bool {
+        if !self.comes_new(0, place) {
+            return false;
+        }
+        // Whoever asks has got something since it asked last: the answer to that was not seen.
+        let acknowledged = place.map(|span| span.acknowledged);
+        if self.waiting() == 1 && self.got.zip(acknowledged).is_some_and(|(got, now)| before(got, now)) {
+            self.give_up();
+        }
+        self.got = acknowledged;
+        self.asked = self.asked.wrapping_add(1);
+        true
+    }
+
+    /// An answer; the number of its question.
+    fn answer(&mut self, last: bool, place: Option<Span>) -> Option<u32> {
+        if !self.comes_new(1, place) {
+            return None;
+        }
+        let behind = self.ended.zip(place).is_some_and(|(ended, span)| before(ended, span.begins));
+        self.ended = place.and_then(|span| span.ends);
+        self.got = None;
+        // Between the last answer and this one there was another, which was not seen.
+        if behind && self.waiting() > 1 {
+            self.give_up();
+        }
+        let question = Some(self.answered).filter(|_| self.waiting() > 0)?;
+        self.answered = self.answered.wrapping_add(u32::from(last));
+        Some(question)
+    }
+}
+
+/// Where a message lies in its stream of TCP: sequence numbers.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    begins: u32,
+    /// Where that is known.
+    ends: Option<u32>,
+    /// Of the other side's stream.
+    acknowledged: u32,
+}
+
+impl Span {
+    /// `None` of what TCP does not carry.
+    fn of(at: &At<'_>) -> Option<Self> {
+        let below = at.packet.layers.get(..at.index)?;
+        let tcp = at.packet.at(below.iter().rposition(|layer| layer.protocol == Protocol::Tcp)?)?;
+        let data = tcp.layer.start.checked_add(tcp.layer.header)?;
+        let begins = tcp.u32(4)?.wrapping_add(at.layer.start.checked_sub(data)?);
+        let ends = exchange::length(at).map(|length| begins.wrapping_add(length as u32));
+        Some(Self { begins, ends, acknowledged: tcp.u32(8)? })
+    }
 }
 
 /// The questions of a capture that may still be answered.
@@ -123,16 +206,16 @@ impl Exchanges {
         match (said.among, said.part) {
             (Among::Turns, Part::Question) => {
                 let mut turns = self.turns.map.get(&key).copied().unwrap_or_default();
-                self.questions.insert(self.hasher.hash_one((key, turns.asked)), here);
-                turns.asked = turns.asked.wrapping_add(1);
-                self.turns.insert(key, turns);
+                if turns.ask(Span::of(at)) {
+                    let number = turns.asked.wrapping_sub(1);
+                    self.questions.insert(self.hasher.hash_one((key, number)), here);
+                    self.turns.insert(key, turns);
+                }
                 None
             }
             (Among::Turns, Part::Answer { last }) => {
-                let turns = self.turns.map.get_mut(&key).filter(|turns| turns.answered != turns.asked)?;
-                let question = self.hasher.hash_one((key, turns.answered));
-                turns.answered = turns.answered.wrapping_add(u32::from(last));
-                let asked = self.questions.map.get(&question)?;
+                let number = self.turns.map.get_mut(&key)?.answer(last, Span::of(at))?;
+                let asked = self.questions.map.get(&self.hasher.hash_one((key, number)))?;
                 join(Link::Answers { question: asked.frame, after: now.since(asked.time) })
             }
             (among, Part::Question) => {

@@ -48,3 +48,11 @@ pub fn of(at: &At<'_>) -> Option<Exchange> {
         _ => None,
     }
 }
+
+/// Bytes of a message with its body, where its own bytes tell that.
+pub fn length(at: &At<'_>) -> Option<u64> {
+    match at.layer.protocol {
+        Protocol::Http => http::whole(at),
+        _ => None,
+    }
+}

@@ -213,6 +213,20 @@ fn body(head: &[u8], there: usize) -> usize {
     }
 }
 
+/// Bytes of a message with its body; `None` where its head is cut, or does not say.
+pub(super) fn whole(at: &At<'_>) -> Option<u64> {
+    let head = at.header();
+    let ended = head.ends_with(b"\r\n\r\n") || head.ends_with(b"\n\n");
+    if !ended || header(head, "transfer-encoding").is_some() {
+        return None;
+    }
+    let body = match Start::read(line(head).0)? {
+        Start::Response { code: 100..=199 | 204 | 304, .. } => 0,
+        _ => header(head, "content-length").and_then(number)?,
+    };
+    Some((head.len() as u64).saturating_add(body))
+}
+
 fn messages(walk: &mut Walk<'_, '_>, protocol: Protocol) -> Stop {
     loop {
         let rest = walk.rest();

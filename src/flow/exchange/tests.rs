@@ -44,10 +44,16 @@ impl Talk {
         self.segment_at(from, sequence, content, milliseconds)
     }
 
+    /// A segment that arrives, and that the capture lacks.
+    fn lose(&mut self, from: u16, content: &[u8]) {
+        *self.sequences.entry(from).or_insert(1) += content.len() as u32;
+    }
+
     fn segment_at(&mut self, from: u16, sequence: u32, content: &[u8], milliseconds: i64) -> Option<Join> {
         let to: u16 = if from == 80 { 40_000 } else { 80 };
+        let got = self.sequences.get(&to).copied().unwrap_or(1).to_be_bytes();
         let head =
-            [&from.to_be_bytes()[..], &to.to_be_bytes(), &sequence.to_be_bytes(), &hex("00000001 5018 ffff 0000 0000")];
+            [&from.to_be_bytes()[..], &to.to_be_bytes(), &sequence.to_be_bytes(), &got, &hex("5018 ffff 0000 0000")];
         let mut packet = ipv4(6, &[&head.concat(), content].concat());
         if from == 80 {
             (packet[15], packet[19]) = (2, 1);
@@ -120,6 +126,34 @@ fn a_request_in_a_segment_that_comes_again_is_no_second_request() {
     assert_eq!(talk.segment_at(40_000, 1, get, 300), None);
     assert_eq!(talk.segment(80, ok, 301), answers(Protocol::Http, 1, 301));
     assert_eq!(talk.segment(80, ok, 302), None);
+}
+
+#[test]
+fn an_answer_that_was_not_captured_does_not_shift_the_others() {
+    let (get, ok) = (b"GET /a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let mut talk = Talk::new();
+    talk.segment(40_000, get, 0);
+    talk.lose(80, ok);
+    talk.segment(40_000, get, 2);
+    assert_eq!(talk.segment(80, ok, 3), answers(Protocol::Http, 2, 1));
+    // Of three that were asked at once, the answer to the second is lost: it is not known whose the next one is.
+    talk.segment(40_000, &get.repeat(3), 4);
+    assert_eq!(talk.segment(80, ok, 5), answers(Protocol::Http, 4, 1));
+    talk.lose(80, ok);
+    assert_eq!(talk.segment(80, ok, 6), None);
+    talk.segment(40_000, get, 7);
+    assert_eq!(talk.segment(80, ok, 8), answers(Protocol::Http, 7, 1));
+}
+
+#[test]
+fn a_request_that_comes_again_with_another_behind_it_is_no_second_request() {
+    let (get, ok) = (b"GET /a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let mut talk = Talk::new();
+    talk.segment(40_000, get, 0);
+    talk.segment_at(40_000, 1, &get.repeat(2), 300);
+    assert_eq!(talk.segment(80, ok, 301), answers(Protocol::Http, 1, 301));
+    assert_eq!(talk.segment(80, ok, 302), answers(Protocol::Http, 2, 2));
+    assert_eq!(talk.segment(80, ok, 303), None);
 }
 
 #[test]
