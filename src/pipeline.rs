@@ -149,7 +149,7 @@ pub fn run_asking(
     mut programs: Option<&mut dyn Programs>,
     sink: &mut dyn Sink,
 ) -> std::io::Result<Summary> {
-    let mut layers = Layers::new();
+    let (mut layers, mut again) = (Layers::new(), Layers::new());
     let mut summary = Summary::default();
     loop {
         if !source.ready() {
@@ -172,6 +172,7 @@ pub fn run_asking(
             Some(programs) => table.ingest_asking(&packet, *programs),
             None => table.ingest(&packet),
         };
+        let packet = reread(packet, &known, &mut again);
         if sink.packet(&packet, &known)? == Next::Stop {
             break;
         }
@@ -181,13 +182,22 @@ pub fn run_asking(
     Ok(summary)
 }
 
+/// The packet as it is to be read by what its conversation has agreed on; as it was, mostly.
+#[inline]
+pub fn reread<'a>(packet: Packet<'a>, known: &Known<'_>, layers: &'a mut Layers) -> Packet<'a> {
+    match known.facts.reread {
+        None => packet,
+        Some(how) => wire::read_again(packet, how, layers),
+    }
+}
+
 /// More interfaces than this share the last one's table.
 const MOST_TABLES: usize = 64;
 
 /// As [`run`], for captures at several places of the same network: a table of conversations for each interface, so that
 /// what passes the next place is no retransmission.
 pub fn run_apart(source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Result<Summary> {
-    let (mut layers, mut summary) = (Layers::new(), Summary::default());
+    let (mut layers, mut again, mut summary) = (Layers::new(), Layers::new(), Summary::default());
     let mut tables: Vec<FlowTable> = Vec::new();
     let mut began = None;
     loop {
@@ -217,6 +227,7 @@ pub fn run_apart(source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Resul
         let Some(table) = tables.get_mut(place) else { break };
         let packet = wire::decode(frame, &mut layers);
         let known = table.ingest(&packet);
+        let packet = reread(packet, &known, &mut again);
         if sink.packet(&packet, &known)? == Next::Stop {
             break;
         }

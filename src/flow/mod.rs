@@ -31,13 +31,14 @@ pub mod stats;
 pub mod stream;
 pub mod table;
 pub mod tcp;
+pub mod upgrade;
 pub mod whole;
 
 use std::sync::Arc;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{self, At, Layer, Layers, Packet, Protocol, decode, udp, usual};
+use crate::wire::{self, At, Layer, Layers, Packet, Protocol, Reread, decode, udp, usual};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use fields::FIELDS;
@@ -66,6 +67,8 @@ pub struct Facts {
     pub secrets: secret::Found,
     /// What the data of the first TCP layer is by the exercises of the course.
     pub course: Option<course::Found>,
+    /// How the packet is to be read otherwise than it was, by what its conversation has agreed on.
+    pub reread: Option<Reread>,
 }
 
 impl Facts {
@@ -152,6 +155,7 @@ pub struct FlowTable {
     echo: Table<icmp::Echo>,
     secrets: secret::Watch,
     course: course::Watch,
+    upgrades: upgrade::Watch,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
     streams: http2::Streams,
@@ -187,6 +191,7 @@ impl FlowTable {
             echo: Table::new(conversations),
             secrets: secret::Watch::default(),
             course: course::Watch::default(),
+            upgrades: upgrade::Watch::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
             streams: http2::Streams::default(),
@@ -269,6 +274,7 @@ impl FlowTable {
             None => secret::Watch::look_at_datagram(packet),
         };
         self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
+        self.facts.reread = self.facts.tcp.as_ref().and_then(|tcp| self.upgrades.look(packet, tcp));
         self.end();
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
-use super::{Next, Sink, Summary, moment};
+use super::{Next, Sink, Summary, moment, reread};
 use crate::flow::{FlowTable, Seeker};
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
@@ -91,7 +91,7 @@ fn follow(
     sink: &mut dyn Sink,
 ) -> io::Result<u64> {
     let all = sink.takes_packets();
-    let mut frames = 0;
+    let (mut frames, mut again) = (0, Layers::new());
     for mut batch in batches {
         let mut hints = std::mem::take(&mut batch.hints);
         let mut packets = batch.packets();
@@ -108,6 +108,7 @@ fn follow(
                 None => {
                     let Some(packet) = packets.next() else { break };
                     let known = table.ingest_hinted(&packet, hint);
+                    let packet = reread(packet, &known, &mut again);
                     if all { sink.packet(&packet, &known)? } else { sink.departed(known.departed)? }
                 }
             };

@@ -150,6 +150,11 @@ fn choice() -> &'static Choice {
     CHOICE.get_or_init(|| Choice::new(Wishes::default()))
 }
 
+/// Whether the person who reads has said what goes over one of these ports.
+pub fn is_wished(over: Over, ports: [u16; 2]) -> bool {
+    choice().wishes.decode_as.iter().any(|wish| wish.over == over && ports.contains(&wish.port))
+}
+
 /// A password or the like: as it stands only where that was asked for.
 pub fn secret(text: &[u8]) -> Value<'_> {
     Value::Text(if secrets_are_shown() { text } else { b"***" })

@@ -14,7 +14,7 @@ use std::io::Write;
 
 use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
-use super::{At, Protocol, Stop, Walk};
+use super::{At, Protocol, Stop, Walk, websocket};
 pub(super) use fields::secrets;
 pub use fields::{FIELDS, covered};
 
@@ -234,6 +234,9 @@ fn messages(walk: &mut Walk<'_, '_>, protocol: Protocol) -> Stop {
         let (head, behind) = rest.split_at_checked(length).unwrap_or((rest, &[]));
         if let Err(stop) = walk.text(protocol, length) {
             return stop;
+        }
+        if !behind.is_empty() && websocket::is_agreed(head) {
+            return websocket::decode(walk);
         }
         // An answer to HEAD has a length and no body.
         let body = if behind.starts_with(b"HTTP/1.") { 0 } else { body(head, behind.len()) };

@@ -1,14 +1,15 @@
 //! WebSocket (RFC 6455): frames in both ways, behind an HTTP connection that was upgraded.
 //!
-//! No state is kept from packet to packet: a segment is taken for frames on the ports where web servers are, where it
-//! begins with a frame that only this side may send (a client covers its bytes, a server does not) and frames fill it to
-//! its end, or a text goes on in the next one. Elsewhere `--decode-as` says it.
+//! Where the upgrade was seen, its conversation is known (`flow::upgrade`), on any port. Where not, a segment is taken
+//! for frames on the ports where web servers are, if it begins with a frame that only this side may send (a client
+//! covers its bytes, a server does not) and frames fill it to its end, or a text goes on in the next one. Elsewhere
+//! `--decode-as` says it.
 //!
-//! Trap: the frame of a segment that begins in the middle of one stays data.
+//! Trap: of a frame that goes on in other segments only the first part is told; the others are data.
 
 use super::application::{Look, Tone};
 use super::reader::Reader;
-use super::{At, Field, Kind, Made, Protocol, Stop, Value, Walk};
+use super::{At, Field, Kind, Made, Protocol, Stop, Value, Walk, http};
 
 /// Where web servers are, and what the usual library's examples take.
 pub const PORTS: &[u16] = &[80, 8000, 8008, 8080, 8088, 8765];
@@ -103,8 +104,32 @@ fn is_frame(frame: &Frame<'_>, masked: Option<bool>) -> bool {
 }
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    let masked = Some(!look.is_from(PORTS));
-    let mut rest = look.data;
+    fills(look.data, Some(!look.is_from(PORTS)))
+}
+
+/// Whether a head of HTTP is a server's that agrees to speak WebSocket behind it (RFC 6455 §4.2.2).
+pub fn is_agreed(head: &[u8]) -> bool {
+    let start = http::Start::read(http::line(head).0);
+    matches!(start, Some(http::Start::Response { code: 101, .. }))
+        && http::header(head, "upgrade").is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Bytes that are still to come of the last of these frames; `None` where what stands there is no frame, or its head is
+/// cut. `masked`: whether this side has to cover its bytes.
+pub fn left(mut data: &[u8], masked: Option<bool>) -> Option<u64> {
+    while !data.is_empty() {
+        let found = frame(data).filter(|frame| is_frame(frame, masked))?;
+        if !found.is_whole() {
+            return Some(found.length.saturating_sub(found.payload.len() as u64));
+        }
+        data = data.get(found.at + found.payload.len()..).unwrap_or_default();
+    }
+    Some(0)
+}
+
+/// Whether data are frames from their first byte to their last, or a text begins that goes on.
+pub fn fills(data: &[u8], masked: Option<bool>) -> bool {
+    let mut rest = data;
     for number in 0..MOST_FRAMES {
         let Some(frame) = frame(rest).filter(|frame| is_frame(frame, masked)) else { return false };
         // Zeros alone are no frames.
@@ -142,6 +167,19 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
         }
     }
     Stop::End
+}
+
+/// The same, behind `skip` bytes of a frame that began before.
+pub(super) fn decode_behind(walk: &mut Walk<'_, '_>, skip: usize) -> Stop {
+    if skip > 0
+        && let Err(stop) = walk.text(Protocol::Data, skip)
+    {
+        return stop;
+    }
+    match decode(walk) {
+        Stop::End if skip > 0 => Stop::Payload,
+        stop => stop,
+    }
 }
 
 fn of<'a>(at: &At<'a>) -> Option<Frame<'a>> {
