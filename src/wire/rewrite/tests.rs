@@ -143,23 +143,37 @@ proptest! {
             }
         }
         let new = rewritten(&rewrite, *link, *length, data);
-        with(*link, *length, &new, |packet| {
+        let by_chance = with(*link, *length, &new, |packet| {
             let wanted: Vec<Address> = old_addresses.iter().map(|address| rewrite.address(*address)).collect();
             prop_assert_eq!(addresses(packet), wanted);
             let port = |port: &u16| rewrite.ports.iter().find(|map| map.from == *port).map_or(*port, |map| map.to);
             prop_assert_eq!(ports(packet), old_ports.iter().map(port).collect::<Vec<_>>());
             let new_checks = checks(packet);
             prop_assert_eq!(new_checks.len(), old_checks.len());
-            for ((protocol, was), (_, is)) in old_checks.iter().zip(&new_checks) {
+            // Whether a field that seems right still holds the sum of the pseudo-header alone: another byte shows it.
+            let waits = |place: usize| {
+                let (mut other, end) = (new.clone(), packet.layers.last().map_or(0, |layer| layer.end as usize));
+                other.get_mut(end.wrapping_sub(1)).into_iter().for_each(|byte| *byte ^= 1);
+                with(*link, *length, &other, |packet| checks(packet).get(place).map(|(_, check)| check.verdict()))
+                    == Some(Verdict::NotFilledIn)
+            };
+            let mut by_chance = false;
+            for (place, ((protocol, was), (_, is))) in old_checks.iter().zip(&new_checks).enumerate() {
                 match (distance(was), distance(is)) {
                     (Some(was), Some(is)) => prop_assert_eq!(was, is, "{:?}", protocol),
                     // One wrong checksum in 65,535 looks as if it were not filled in.
                     (Some(1..), None) | (None, Some(1..)) => {}
+                    // And one that is not filled in looks as if it were right.
+                    (None, Some(0)) if was.verdict() == Verdict::NotFilledIn && waits(place) => by_chance = true,
                     _ => prop_assert_eq!(was.verdict(), is.verdict(), "{:?}", protocol),
                 }
             }
-            Ok(())
+            Ok(by_chance)
         })?;
+        // What looks right is taken for right on the way back.
+        if by_chance {
+            return Ok(());
+        }
         let back = Rewrite {
             addresses: rewrite.addresses.iter().map(|(from, to)| (*to, *from)).collect(),
             ports: rewrite.ports.iter().map(|map| Port { of: None, from: map.to, to: map.from }).collect(),
