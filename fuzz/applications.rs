@@ -3,7 +3,8 @@
 use std::io;
 use std::sync::Once;
 
-use netlab::flow::{FlowTable, Known, secret};
+use netlab::flow::secret::Places;
+use netlab::flow::{FlowTable, Known};
 use netlab::frame::{LinkType, Source};
 use netlab::pipeline::{self, Next, Sink};
 use netlab::view::hex;
@@ -105,8 +106,8 @@ impl Sink for Checked {
             application::tell(&at, &mut told);
             assert!(told.len() <= at.header().len() * 8 + MADE, "{} bytes told of {layer:?}", told.len());
         }
-        let places = secret::places(packet, known.facts);
-        assert!(places.iter().all(|place| place.start < place.end && place.end <= packet.frame.data.len()));
+        let places = Places::of(packet, known.facts);
+        assert!(places.ranges().iter().all(|place| place.start < place.end && place.end <= packet.frame.data.len()));
         assert_eq!(known.facts.secrets.any, !places.is_empty());
         let mut dump = Vec::new();
         hex::write(packet, &places, Palette::new(false), &mut dump);

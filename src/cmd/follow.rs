@@ -19,8 +19,9 @@ use super::progress::Progress;
 use super::{Exit, selection};
 use crate::flow::analysis::Analysis;
 use crate::flow::key::{Direction, Key};
+use crate::flow::secret::Places;
 use crate::flow::stream::{Assembler, Item, Segment, is_fragment};
-use crate::flow::{Event, FlowTable, Known, secret};
+use crate::flow::{Event, FlowTable, Known};
 use crate::frame::Source;
 use crate::io::file;
 use crate::pipeline::{self, Next, Sink};
@@ -198,7 +199,7 @@ impl Sink for Follower {
                 chosen.over = chosen.stream != stream;
                 if !chosen.over && !is_fragment(packet, at.index) {
                     let analysis = known.facts.tcp.map(|facts| facts.analysis).unwrap_or_default();
-                    self.takes(&at, direction, &analysis, &secret::places(packet, known.facts));
+                    self.takes(&at, direction, &analysis, Places::of(packet, known.facts).ranges());
                 }
             }
         }
@@ -254,10 +255,10 @@ impl Follower {
         {
             // The secrets of a stream were told by its segments; a datagram is whole only now.
             let secrets = match self.protocol {
-                Protocol::Udp => secret::places_of_datagram(packet),
-                _ => Vec::new(),
+                Protocol::Udp => Places::of_datagram(packet),
+                _ => Places::default(),
             };
-            self.takes(&at, direction, &Analysis::default(), &secrets);
+            self.takes(&at, direction, &Analysis::default(), secrets.ranges());
         }
     }
 

@@ -7,11 +7,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::key::{Direction, Key};
-use super::whole::Whole;
 use super::{Facts, Transport};
 use crate::wire::application;
 use crate::wire::http::{self, Start};
-use crate::wire::{At, Packet, Protocol, ftp, line, smtp};
+use crate::wire::secret::write_addresses;
+use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp};
 
 /// Bytes of what was asked, and of what was answered, that are kept.
 const LONGEST: usize = 100;
@@ -72,13 +72,23 @@ impl Gists {
             (None, Some(stream)) => (Transport::Udp, stream),
             (None, None) => return,
         };
-        let own = packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
-        for at in own.chain(facts.whole.as_deref().map(Whole::at)) {
+        let own = || packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
+        let begin = own().next().map_or(0, |at| at.layer.start);
+        // What only the conversation knows to be a password.
+        let is_secret = |layer: &Layer| {
+            let [from, to] = [layer.start, layer.start + layer.header].map(|place| place.saturating_sub(begin));
+            facts.secrets.touches(from, to)
+        };
+        let own = own().map(|at| (is_secret(&at.layer), at));
+        for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
             let from_client = facts.tcp.map(|tcp| tcp.from_client);
             let direction = if from_client.is_none() { direction(packet) } else { None };
             let known = self.0.get_mut(&(transport, stream));
             let from_opener = known.as_ref().is_none_or(|gist| gist.opener == direction);
-            let says = says(&at, from_client.unwrap_or(from_opener));
+            let says = match is_secret {
+                true => Says::Nothing,
+                false => says(&at, from_client.unwrap_or(from_opener)),
+            };
             match known {
                 // Lines of a body, a file, and the like belong to an application that has a name, or to none.
                 None if at.layer.protocol == Protocol::Data => {}
@@ -176,7 +186,11 @@ fn says(at: &At<'_>, from_client: bool) -> Says {
 
 fn of_http(head: &[u8]) -> Says {
     match Start::read(http::line(head).0) {
-        Some(Start::Request { method, uri, .. }) => Says::Asks([method, b" ", uri].concat()),
+        Some(Start::Request { method, uri, .. }) => {
+            let mut asked = [method, b" "].concat();
+            write_addresses(uri, &mut asked);
+            Says::Asks(asked)
+        }
         // That an answer will come.
         Some(Start::Response { code: 100 | 102..=199, .. }) | None => Says::Nothing,
         Some(Start::Response { code, .. }) => {
@@ -317,6 +331,7 @@ mod tests {
             Says::Nothing => String::new(),
         };
         assert_eq!(said(of_http(b"GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n")), "GET /a?b");
+        assert_eq!(said(of_http(b"GET http://ana:tajna@x/ HTTP/1.1\r\n\r\n")), "GET http://ana:***@x/");
         assert_eq!(said(of_http(b"HTTP/1.1 200 OK\r\nContent-Length: 612\r\n\r\n")), "200, 612 bytes");
         assert_eq!(said(of_http(b"HTTP/1.1 100 Continue\r\n\r\n")), "");
         assert_eq!(said(of_ftp(b"PASS secret\r\n", true)), "");

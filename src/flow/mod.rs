@@ -269,10 +269,13 @@ impl FlowTable {
     fn take_in(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) {
         let now = self.begin(packet.frame.time);
         self.layers(packet, now, hint);
-        self.facts.secrets = match &self.facts.tcp {
+        let found = match &self.facts.tcp {
             Some(tcp) => self.secrets.look(packet, tcp),
             None => secret::Watch::look_at_datagram(packet),
         };
+        if let Some(found) = found {
+            self.facts.secrets = found;
+        }
         self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
         self.facts.reread = self.facts.tcp.as_ref().and_then(|tcp| self.upgrades.look(packet, tcp));
         self.end();

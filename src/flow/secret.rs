@@ -1,249 +1,396 @@
 //! Passwords in what the sides of a conversation say, as places: those that a message shows
-//! ([`wire::secret`](crate::wire::secret)), those that go on in the next segment, and those that are typed where a
-//! server asked for one, a letter a segment (Telnet).
+//! ([`wire::secret`](crate::wire::secret)), those that only what was said before tells: in the next segment of a line or of a
+//! head, as the answer to a question (SASL), typed where a server asked for one, a letter a segment (Telnet).
 //!
-//! Guarantee: bounded, whatever comes: so many conversations, a line's end and a few ranges of each. Trap: over Telnet
-//! nothing marks a password; it is known by the question before it.
+//! Guarantee: bounded, whatever comes: so many conversations, the beginning of a line and a few ranges of each. Trap: what
+//! is not known is covered rather than shown: the rest of a line whose beginning was not captured, or comes later.
+
+mod commands;
+mod lines;
+mod places;
+mod terminal;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 
 use super::analysis::before;
-use super::{Facts, tcp};
-use crate::wire::{At, Packet, Protocol, Value, application, secret, telnet};
+use super::tcp;
+use crate::wire::http::{self, Following};
+use crate::wire::{At, Packet, Protocol, Stop, application, mqtt, secret};
+use commands::Commands;
+use lines::Lines;
+pub use places::Places;
+use terminal::Terminal;
 
-/// Conversations in which a password may be typed; the oldest leaves.
+/// Conversations in which a password was asked for or goes on; and so many others. The oldest leave.
 const MOST: usize = 4096;
-/// Bytes of the server's line in which the question stands.
-const LINE: usize = 96;
-/// Passwords of a conversation that are known again where a segment is repeated.
-const KEPT: usize = 8;
-
-/// Words of a question for a password, in lower case.
-const QUESTIONS: [&str; 12] = [
-    "password",
-    "passwd",
-    "passphrase",
-    "passcode",
-    "lozink",
-    "šifr",
-    "senha",
-    "passwort",
-    "kennwort",
-    "mot de passe",
-    "contraseña",
-    "лозинк",
-];
+/// Ranges of passwords of one side that are known again where a segment is repeated.
+const KEPT: usize = 16;
+/// Places of a segment that are secret because of what was said before; more are taken together.
+const PLACES: usize = 4;
 
 /// What is secret in one segment or datagram.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Found {
-    /// There is something; [`places`] tells where.
+    /// There is something; [`Places`] tells where.
     pub any: bool,
-    /// Bytes from the beginning of the data that are secret because of what was said before.
-    pub typed: u32,
+    count: u8,
+    /// What is secret because of what was said before: first byte and the one behind the last, in the data.
+    before: [(u32, u32); PLACES],
+}
+
+impl Found {
+    /// What of the data is secret because of what was said before.
+    fn known_before(&self) -> impl Iterator<Item = Range<usize>> {
+        self.before.iter().take(self.count.into()).map(|(start, end)| *start as usize..*end as usize)
+    }
+
+    /// Whether some of these bytes of the data are secret because of what was said before: what is said of them by
+    /// those who see them alone is not to be shown.
+    #[inline]
+    pub fn touches(&self, from: u32, to: u32) -> bool {
+        self.before.iter().take(self.count.into()).any(|(start, end)| *start < to && from < *end)
+    }
+
+    fn add(&mut self, place: Range<usize>) {
+        let (start, end) = (place.start as u32, place.end as u32);
+        self.any = true;
+        let full = usize::from(self.count) == PLACES;
+        let last = usize::from(self.count).checked_sub(1).and_then(|last| self.before.get_mut(last));
+        match last {
+            Some((from, to)) if full || start <= *to && *from <= end => {
+                (*from, *to) = ((*from).min(start), (*to).max(end));
+            }
+            _ => {
+                if let Some(free) = self.before.get_mut(usize::from(self.count)) {
+                    *free = (start, end);
+                    self.count += 1;
+                }
+            }
+        }
+    }
+}
+
+/// What of one side is remembered.
+#[derive(Debug, Default)]
+struct Half {
+    /// Its next sequence number.
+    next: Option<u32>,
+    /// Sequence numbers that were secret.
+    covered: VecDeque<Range<u32>>,
+    /// Where in a head it is.
+    head: Following,
+    /// So many bytes to come are secret.
+    rest: u64,
+}
+
+impl Half {
+    fn cover(&mut self, place: Range<u32>) {
+        match self.covered.back_mut().filter(|range| range.end == place.start) {
+            Some(range) => range.end = place.end,
+            None => {
+                if self.covered.len() >= KEPT {
+                    self.covered.pop_front();
+                }
+                self.covered.push_back(place);
+            }
+        }
+    }
+
+    /// What of data that are said again was secret the first time.
+    fn said_again(&self, sequence: u32, length: usize, found: &mut Found) {
+        let length = length as u32;
+        for range in &self.covered {
+            // Both relative to the segment's first byte.
+            let [start, end] = [range.start, range.end].map(|at| at.wrapping_sub(sequence).cast_signed());
+            let [start, end] = [start, end].map(|at| at.clamp(0, length.cast_signed()) as usize);
+            if start < end {
+                found.add(start..end);
+            }
+        }
+    }
+}
+
+/// What the client says, as its protocol wants it followed.
+#[derive(Debug, Default)]
+enum Speech {
+    #[default]
+    Nothing,
+    Lines(Box<Lines>),
+    Commands(Box<Commands>),
+    Terminal(Box<Terminal>),
 }
 
 /// One conversation.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Talk {
-    /// The server's line so far, its last bytes.
-    line: Vec<u8>,
-    /// The client's next bytes are a password, up to the line's end.
-    asked: bool,
-    /// The client's next sequence number.
-    next: Option<u32>,
-    /// Sequence numbers of the client's that were passwords.
-    covered: VecDeque<Range<u32>>,
+    application: Protocol,
+    client: Half,
+    server: Half,
+    speech: Speech,
 }
 
 /// Watches conversations for passwords.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Watch {
-    talks: BTreeMap<u32, Talk>,
+    /// Those in which a password was asked for or goes on, and the others.
+    asked: BTreeMap<u32, Talk>,
+    calm: BTreeMap<u32, Talk>,
+    /// A bit for each of their numbers, the higher digits left out: most packets are of none.
+    known: [u64; 64],
+}
+
+impl Default for Watch {
+    fn default() -> Self {
+        Self { asked: BTreeMap::new(), calm: BTreeMap::new(), known: [0; 64] }
+    }
+}
+
+/// The data of the segment that is looked at.
+struct Segment<'s, 'a> {
+    packet: &'s Packet<'a>,
+    tcp: &'s At<'s>,
+    data: &'s [u8],
+    sequence: u32,
+    /// Bytes on the wire.
+    length: usize,
+    from_client: bool,
+    /// What its messages show to be secret.
+    shown: &'s [Range<usize>],
 }
 
 impl Watch {
-    /// What is secret in the first TCP layer of the next packet.
+    /// What is secret in the first TCP layer of the next packet, if it is looked at.
     #[inline]
-    pub fn look(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Found {
+    pub fn look(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Option<Found> {
         let last = packet.layers.last().map_or(Protocol::Data, |layer| layer.protocol);
         // Behind the messages of an application may lie data.
         let may = secret::has_any(last)
             || last == Protocol::Data && packet.layers.iter().any(|at| secret::has_any(at.protocol));
-        if !may && self.talks.is_empty() { Found::default() } else { self.look_into(packet, facts) }
+        (may || self.may_know(facts.stream)).then(|| self.look_into(packet, facts))
+    }
+
+    #[inline]
+    fn may_know(&self, stream: u32) -> bool {
+        self.known.get((stream >> 6) as usize % self.known.len()).is_some_and(|word| word >> (stream & 63) & 1 != 0)
     }
 
     /// What is secret in a packet without TCP: a message over UDP is whole in its datagram, nothing is remembered for it.
     #[inline]
-    pub fn look_at_datagram(packet: &Packet<'_>) -> Found {
+    pub fn look_at_datagram(packet: &Packet<'_>) -> Option<Found> {
         let mut any = false;
         for at in packet.each().filter(|at| secret::has_any(at.layer.protocol)) {
             secret::of(&at, &mut |piece| any |= !piece.is_empty());
         }
-        Found { any, typed: 0 }
+        any.then(|| Found { any, ..Found::default() })
     }
 
     fn look_into(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Found {
+        let mut found = Found::default();
         let own = packet.each().find(|at| at.layer.protocol == Protocol::Tcp);
-        let Some(at) = own.filter(|at| !at.layer.quoted && !at.content().is_empty()) else { return Found::default() };
-        if application::secrets_are_shown() || facts.unmeasured {
-            return Found::default();
+        let Some(at) = own.filter(|at| !at.layer.quoted && !at.content().is_empty()) else { return found };
+        if application::secrets_are_shown() {
+            return found;
         }
         let data = at.content();
-        let application = packet.layers.get(at.index + 1).map_or(Protocol::Data, |layer| layer.protocol);
-        let talk = match self.talks.contains_key(&facts.stream) || application == Protocol::Telnet {
-            true => Some(self.talk(facts.stream)),
-            false => None,
-        };
-        let typed = talk.map_or(0, |talk| match facts.from_client {
-            true => talk.client(facts.sequence, data),
-            false => talk.server(data, application),
-        });
-        let (mut any, mut last) = (typed > 0, None);
-        for at in packet.each().skip(at.index + 1) {
-            secret::of(&at, &mut |piece| {
-                any |= !piece.is_empty();
-                last = Some(piece);
+        let mut shown = Vec::new();
+        for layer in packet.each().skip(at.index + 1) {
+            secret::of(&layer, &mut |piece| {
+                shown.extend(within(data, piece).filter(|place| !place.is_empty()));
             });
         }
-        // It goes on in the next segment, or in a literal that was announced.
-        let goes_on = last.is_some_and(|piece| {
-            let reaches_end = place(packet, piece)
-                .is_some_and(|place| place.end == packet.frame.data.len().min(at.layer.end as usize));
-            reaches_end && !piece.ends_with(b"\n") || piece.ends_with(b"}") && data.ends_with(b"}\r\n")
-        });
-        if goes_on && facts.from_client && application != Protocol::Http && application != Protocol::Mqtt {
-            let talk = self.talk(facts.stream);
-            talk.asked = true;
+        found.any = !shown.is_empty();
+        // Of a fragment, nobody knows where it belongs to; what it shows is known.
+        if facts.unmeasured {
+            return found;
         }
-        Found { any, typed }
+        let segment = Segment {
+            packet,
+            tcp: &at,
+            data,
+            // A SYN counts one, before its data.
+            sequence: facts.sequence.wrapping_add(u32::from(at.u8(13).is_some_and(|flags| flags & 2 != 0))),
+            length: (at.layer.end.saturating_sub(at.layer.start + at.layer.header)) as usize,
+            from_client: facts.from_client,
+            shown: &shown,
+        };
+        let application = packet.layers.get(at.index + 1).map_or(Protocol::Data, |layer| layer.protocol);
+        if let Some(talk) = self.talk(facts.stream) {
+            talk.segment(&segment, application, &mut found);
+            if talk.is_expecting()
+                && let Some(talk) = self.calm.remove(&facts.stream)
+            {
+                insert(&mut self.asked, facts.stream, talk);
+            }
+            return found;
+        }
+        let mut talk = Talk::new(application);
+        talk.segment(&segment, application, &mut found);
+        if talk.is_to_be_kept() {
+            self.keep(facts.stream, talk);
+        }
+        found
     }
 
-    fn talk(&mut self, stream: u32) -> &mut Talk {
-        if self.talks.len() >= MOST && !self.talks.contains_key(&stream) {
-            self.talks.pop_first();
+    fn talk(&mut self, stream: u32) -> Option<&mut Talk> {
+        match self.asked.get_mut(&stream) {
+            Some(talk) => Some(talk),
+            None => self.calm.get_mut(&stream),
         }
-        self.talks.entry(stream).or_default()
     }
+
+    fn keep(&mut self, stream: u32, talk: Talk) {
+        let place = (stream >> 6) as usize % self.known.len();
+        self.known.get_mut(place).into_iter().for_each(|word| *word |= 1 << (stream & 63));
+        insert(if talk.is_expecting() { &mut self.asked } else { &mut self.calm }, stream, talk);
+    }
+}
+
+fn insert(talks: &mut BTreeMap<u32, Talk>, stream: u32, talk: Talk) {
+    if talks.len() >= MOST {
+        talks.pop_first();
+    }
+    talks.insert(stream, talk);
 }
 
 impl Talk {
-    /// How many bytes of the client's data are secret, from the first.
-    fn client(&mut self, sequence: u32, data: &[u8]) -> u32 {
-        let behind = |length: usize| sequence.wrapping_add(length as u32);
-        // Said again: as it was the first time.
-        let known = self.covered.iter().find(|range| {
-            let from = sequence.wrapping_sub(range.start);
-            from < range.end.wrapping_sub(range.start)
-        });
-        if let Some(range) = known {
-            return range.end.wrapping_sub(sequence).min(data.len() as u32);
-        }
-        // Said again too, from before the question.
-        if self.next.is_some_and(|next| before(sequence, next)) {
-            return 0;
-        }
-        self.next = Some(behind(data.len()));
-        // Between what is typed Telnet's commands may come.
-        if !self.asked || data.first() == Some(&255) {
-            return 0;
-        }
-        let end = data.iter().position(|byte| matches!(byte, b'\r' | b'\n'));
-        let length = end.unwrap_or(data.len());
-        self.asked = end.is_none() || data.get(..length).is_some_and(|line| line.ends_with(b"}"));
-        match self.covered.back_mut().filter(|range| range.end == sequence) {
-            Some(range) => range.end = behind(length),
-            None if length > 0 => {
-                if self.covered.len() >= KEPT {
-                    self.covered.pop_front();
-                }
-                self.covered.push_back(sequence..behind(length));
-            }
-            None => {}
-        }
-        length as u32
-    }
-
-    /// The same of the server's: what it shows of a password while that is typed.
-    fn server(&mut self, data: &[u8], application: Protocol) -> u32 {
-        if application != Protocol::Telnet {
-            return 0;
-        }
-        let echo = match self.asked {
-            true => data.iter().position(|byte| matches!(byte, b'\r' | b'\n' | 255)).unwrap_or(data.len()),
-            false => 0,
+    fn new(application: Protocol) -> Self {
+        use Protocol::{Ftp, Imap, Pop, Resp, Smtp, Telnet};
+        let speech = match application {
+            Ftp | Imap | Pop | Smtp => Speech::Lines(Box::default()),
+            Resp => Speech::Commands(Box::default()),
+            Telnet => Speech::Terminal(Box::default()),
+            _ => Speech::Nothing,
         };
-        for text in telnet::texts(data) {
-            self.line.extend(text.iter().map(u8::to_ascii_lowercase));
-            if text.ends_with(b"\n") {
-                self.line.clear();
-            }
-            let more = self.line.len().saturating_sub(LINE);
-            self.line.drain(..more);
+        Self { application, client: Half::default(), server: Half::default(), speech }
+    }
+
+    /// Whether a password is to come, or goes on.
+    fn is_expecting(&self) -> bool {
+        let speech = match &self.speech {
+            Speech::Nothing => false,
+            Speech::Lines(lines) => lines.is_expecting(),
+            Speech::Commands(commands) => commands.is_expecting(),
+            Speech::Terminal(terminal) => terminal.is_expecting(),
+        };
+        speech || [&self.client, &self.server].iter().any(|half| half.head.follows() || half.rest > 0)
+    }
+
+    fn is_to_be_kept(&self) -> bool {
+        matches!(self.speech, Speech::Lines(_) | Speech::Terminal(_))
+            || self.is_expecting()
+            || !self.client.covered.is_empty()
+            || !self.server.covered.is_empty()
+    }
+
+    fn segment(&mut self, segment: &Segment<'_, '_>, begins: Protocol, found: &mut Found) {
+        let Segment { data, sequence, length, from_client, shown, .. } = *segment;
+        let half = if from_client { &mut self.client } else { &mut self.server };
+        let is_first = half.next.is_none();
+        // Sequence numbers begin with 1, where the beginning was seen.
+        let follows_lines = matches!(self.speech, Speech::Lines(_));
+        let next = half.next.unwrap_or(if follows_lines { 1 } else { sequence });
+        let (mut skip, mut missing) = (0, 0);
+        if before(sequence, next) {
+            half.said_again(sequence, data.len(), found);
+            skip = next.wrapping_sub(sequence) as usize;
+        } else {
+            missing = next.abs_diff(sequence).into();
         }
-        let line = String::from_utf8_lossy(&self.line);
-        self.asked |= echo == 0 && line.contains(':') && QUESTIONS.iter().any(|word| line.contains(word));
-        echo as u32
+        let mut places = Vec::new();
+        let fresh = data.get(skip..).filter(|fresh| !fresh.is_empty() && (skip == 0 || !is_first)).unwrap_or_default();
+        if skip < length {
+            half.next = Some(sequence.wrapping_add(length as u32));
+        }
+        if !fresh.is_empty() {
+            let mut give = |place: Range<usize>| places.push(place.start + skip..place.end + skip);
+            // What was cut off by the snap length is missing too, behind what is there.
+            let behind = (length - data.len()) as u64;
+            match &mut self.speech {
+                Speech::Lines(lines) if from_client => {
+                    lines.client(self.application, fresh, [missing, behind], &mut give)
+                }
+                Speech::Lines(lines) => lines.server(self.application, fresh),
+                Speech::Commands(commands) if from_client => commands.client(fresh, [missing, behind], &mut give),
+                Speech::Commands(_) => {}
+                Speech::Terminal(terminal) if from_client => terminal.client(fresh, &mut give),
+                Speech::Terminal(terminal) => terminal.server(fresh, &mut give),
+                Speech::Nothing => half.follow(segment, begins, skip, [missing, behind], &mut give),
+            }
+        }
+        for place in places.into_iter().filter(|place| !place.is_empty()) {
+            let known = shown.iter().any(|shown| shown.start <= place.start && place.end <= shown.end);
+            if !known {
+                found.add(place.clone());
+            }
+            half.cover(sequence.wrapping_add(place.start as u32)..sequence.wrapping_add(place.end as u32));
+        }
+        for place in shown.iter().filter(|place| place.end > skip) {
+            half.cover(sequence.wrapping_add(place.start as u32)..sequence.wrapping_add(place.end as u32));
+        }
     }
 }
 
-/// Where a piece of the packet's bytes lies in them.
-fn place(packet: &Packet<'_>, piece: &[u8]) -> Option<Range<usize>> {
-    let data = packet.frame.data;
-    let start = (piece.as_ptr() as usize).checked_sub(data.as_ptr() as usize)?;
+impl Half {
+    /// Follows heads, and messages of so many bytes, from segment to segment.
+    fn follow(
+        &mut self,
+        segment: &Segment<'_, '_>,
+        begins: Protocol,
+        skip: usize,
+        [missing, behind]: [u64; 2],
+        give: &mut dyn FnMut(Range<usize>),
+    ) {
+        let fresh = segment.data.get(skip..).unwrap_or_default();
+        self.rest = self.rest.saturating_sub(missing);
+        if self.rest > 0 {
+            let now = self.rest.min(fresh.len() as u64);
+            give(0..now as usize);
+            self.rest = (self.rest - now).saturating_sub(behind);
+            return;
+        }
+        // A message that begins with the segment is known better there.
+        if skip == 0 && begins != Protocol::Data {
+            self.head = Following::default();
+            let last = segment.packet.layers.last();
+            if begins == Protocol::Mqtt {
+                let messages = last.and_then(|_| segment.packet.at(segment.packet.layers.len() - 1));
+                let more = messages.and_then(|at| mqtt::connect_goes_on(at.header()));
+                self.rest = more.filter(|_| segment.from_client).unwrap_or(0).saturating_sub(behind);
+            } else if let Some(from) = unfinished(segment) {
+                let tail = segment.data.get(from..).unwrap_or_default();
+                self.head = Following::head(tail);
+                self.head.read(tail, &mut |place| give(from + place.start..from + place.end));
+                self.head.skip(behind);
+            }
+        } else if self.head.follows() {
+            self.head.skip(missing);
+            self.head.read(fresh, give);
+            self.head.skip(behind);
+        }
+    }
+}
+
+/// Where the last head of a segment begins, if what follows depends on it: it is not whole, a body goes on, or it lies
+/// deeper than the layers go.
+fn unfinished(segment: &Segment<'_, '_>) -> Option<usize> {
+    let heads = segment.packet.each().skip(segment.tcp.index + 1);
+    let last = heads.filter(|at| matches!(at.layer.protocol, Protocol::Http | Protocol::Sip)).last()?;
+    let from = within(segment.data, last.header())?.start;
+    let head = match last.layer.protocol {
+        Protocol::Http => last.header(),
+        _ => last.header().get(..http::head(last.header()))?,
+    };
+    let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n");
+    let has_no_body = head.starts_with(b"GET ") || head.starts_with(b"HTTP/") || last.layer.protocol == Protocol::Sip;
+    (!is_whole || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
+}
+
+/// Where a piece lies in what it is a piece of.
+fn within(whole: &[u8], piece: &[u8]) -> Option<Range<usize>> {
+    let start = (piece.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
     let end = start.checked_add(piece.len())?;
-    (end <= data.len()).then_some(start..end)
-}
-
-/// Where the secrets of a packet lie in its frame, in their order.
-pub fn places(packet: &Packet<'_>, facts: &Facts) -> Vec<Range<usize>> {
-    let mut places = Vec::new();
-    if !facts.secrets.any {
-        return places;
-    }
-    // A TCP header that an ICMP error quotes is of no connection: what was looked at then is the whole packet.
-    let is_tcp = |at: &At<'_>| facts.tcp.is_some() && at.layer.protocol == Protocol::Tcp;
-    let over_tcp = packet.each().find(is_tcp);
-    if let Some(at) = &over_tcp {
-        places.extend(at.content().get(..facts.secrets.typed as usize).and_then(|typed| place(packet, typed)));
-    }
-    for at in packet.each().skip(over_tcp.map_or(0, |at| at.index + 1)) {
-        secret::of(&at, &mut |piece| places.extend(place(packet, piece)));
-    }
-    places.retain(|place| !place.is_empty());
-    places.sort_by_key(|place| place.start);
-    places
-}
-
-/// [`places`] of a packet whose facts nobody has: a datagram that was put together from fragments.
-pub fn places_of_datagram(packet: &Packet<'_>) -> Vec<Range<usize>> {
-    places(packet, &Facts { secrets: Watch::look_at_datagram(packet), ..Facts::default() })
-}
-
-/// Whether a byte of the frame is in one of these places.
-pub fn is_in(places: &[Range<usize>], at: usize) -> bool {
-    places.iter().any(|place| place.contains(&at))
-}
-
-/// `bytes`, which begin at `start` in the frame, with `*` at these places.
-pub fn covered(bytes: &[u8], start: usize, places: &[Range<usize>]) -> Vec<u8> {
-    let bytes = bytes.iter().zip(start..);
-    bytes.map(|(byte, at)| if is_in(places, at) { b'*' } else { *byte }).collect()
-}
-
-/// A value as it may be shown: `***` where it holds bytes of a secret. Filters look at the value itself.
-#[inline]
-pub fn shown<'a>(value: Value<'a>, packet: &Packet<'_>, facts: &Facts) -> Value<'a> {
-    if facts.secrets.any { judged(value, packet, facts) } else { value }
-}
-
-#[cold]
-fn judged<'a>(value: Value<'a>, packet: &Packet<'_>, facts: &Facts) -> Value<'a> {
-    let (Value::Text(bytes) | Value::Bytes(bytes)) = value else { return value };
-    let Some(own) = place(packet, bytes) else { return value };
-    let overlaps = |place: &Range<usize>| place.start < own.end && own.start < place.end;
-    if places(packet, facts).iter().any(overlaps) { Value::Text(b"***") } else { value }
+    (end <= whole.len()).then_some(start..end)
 }
 
 #[cfg(test)]

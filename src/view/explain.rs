@@ -12,7 +12,7 @@ use super::words::{Words, filled};
 use super::{escape, hex, stop, tree};
 use crate::field::{self, Entry};
 use crate::flow::datagram::Datagram;
-use crate::flow::{Event, Facts, Known, secret};
+use crate::flow::{Event, Facts, Known, secret::Places};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Layers, Packet, Protocol, Stop, Value};
@@ -260,10 +260,10 @@ impl View<'_> {
     fn data(&mut self, at: &At<'_>, facts: &Facts) {
         let bytes = at.header();
         let kept = bytes.get(..MOST_DATA).unwrap_or(bytes);
-        let (start, secrets) = (at.layer.start as usize, secret::places(at.packet, facts));
-        let is_secret = |place: usize| secret::is_in(&secrets, start + place);
+        let (start, secrets) = (at.layer.start as usize, Places::of(at.packet, facts));
+        let is_secret = |place: usize| secrets.contains(start + place);
         let mut text = Vec::new();
-        escape::write(&secret::covered(kept, start, &secrets), &mut text);
+        escape::write(&secrets.covered(kept, start), &mut text);
         if is_text(kept) {
             // Before it is measured: an escaped letter is longer.
             let text = if self.options.ascii { ascii(&text) } else { text };
@@ -289,6 +289,7 @@ impl View<'_> {
 
     /// Every field one line: name, value, what it means, where that is laid down.
     fn fields(&mut self, at: &At<'_>, facts: &Facts, parts: &[Part]) {
+        let secrets = Places::of(at.packet, facts);
         let told_below = parts.iter().any(|part| !part.title.is_empty());
         for entry in field::of(at.layer.protocol) {
             if told_below && is_told_by_parts(entry.name()) || is_told_by_sums(entry.name()) {
@@ -298,7 +299,7 @@ impl View<'_> {
             entry.each_in_layer(at, facts, &mut |value| {
                 count += 1;
                 if count <= MOST_VALUES {
-                    self.field(&entry, at, secret::shown(value, at.packet, facts));
+                    self.field(&entry, at, secrets.shown(value));
                 }
                 true
             });

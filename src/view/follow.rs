@@ -121,11 +121,17 @@ impl<W: Write> Follow<W> {
 
     /// What a side says at these places of its stream is a password: told before it is said.
     pub fn cover(&mut self, from_client: bool, places: Range<u64>) {
+        let said = self.said(from_client);
         let known = &mut self.secrets[usize::from(!from_client)];
         if known.len() >= MOST_SECRETS {
-            known.remove(0);
+            known.retain(|places| places.end > said);
         }
-        known.push(places);
+        // Rather too much is covered than too little.
+        let is_full = known.len() >= MOST_SECRETS;
+        match known.last_mut().filter(|last| is_full || last.end == places.start) {
+            Some(last) => (last.start, last.end) = (last.start.min(places.start), last.end.max(places.end)),
+            None => known.push(places),
+        }
     }
 
     /// The same of the next datagram, whose places are counted from its own first byte.

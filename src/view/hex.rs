@@ -3,13 +3,13 @@
 //! A `|` stands before the first byte of each layer, so that the view can be read without colour.
 
 use std::io::{self, Write};
-use std::ops::Range;
 
 use anstyle::Style;
 
 use super::style::{Palette, Role};
 use super::words::{ENGLISH, Words};
-use crate::flow::{Known, secret};
+use crate::flow::Known;
+use crate::flow::secret::Places;
 use crate::pipeline::{Next, Sink};
 use crate::wire::Packet;
 
@@ -49,7 +49,7 @@ impl<W: Write> Hex<W> {
 impl<W: Write> Sink for Hex<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         super::tree::headline(packet, known, self.palette, self.words, &mut self.buffer);
-        write(packet, &secret::places(packet, known.facts), self.palette, &mut self.buffer);
+        write(packet, &Places::of(packet, known.facts), self.palette, &mut self.buffer);
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
             self.write_out()?;
@@ -66,7 +66,7 @@ impl<W: Write> Sink for Hex<W> {
 /// Appends legend and bytes of one packet.
 ///
 /// Those at the places of `secrets` stand as `**`, and a line says so.
-pub fn write(packet: &Packet<'_>, secrets: &[Range<usize>], palette: Palette, out: &mut Vec<u8>) {
+pub fn write(packet: &Packet<'_>, secrets: &Places<'_>, palette: Palette, out: &mut Vec<u8>) {
     legend(packet, palette, out);
     let mut marks = Marks { packet, secrets, next: 0, current: None };
     for (line, bytes) in packet.frame.data.chunks(LINE).enumerate() {
@@ -104,7 +104,7 @@ fn legend(packet: &Packet<'_>, palette: Palette, out: &mut Vec<u8>) {
 /// Walks over the layers as the offset goes on.
 struct Marks<'p> {
     packet: &'p Packet<'p>,
-    secrets: &'p [Range<usize>],
+    secrets: &'p Places<'p>,
     /// The layer that begins next.
     next: usize,
     current: Option<usize>,
@@ -146,7 +146,7 @@ fn write_line(offset: usize, bytes: &[u8], marks: &mut Marks<'_>, palette: Palet
         } else {
             digits.same(b" ");
         }
-        let is_secret = secret::is_in(marks.secrets, offset + place);
+        let is_secret = marks.secrets.contains(offset + place);
         digits.push(layer, if is_secret { "**".to_owned() } else { format!("{byte:02x}") }.as_bytes());
         letters.push(layer, &[if is_secret { b'*' } else { letter(*byte) }]);
     }

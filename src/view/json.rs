@@ -11,7 +11,8 @@ use std::io::{self, Write};
 use super::words::ENGLISH;
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
-use crate::flow::{Event, Facts, Known, secret};
+use crate::flow::secret::Places;
+use crate::flow::{Event, Facts, Known};
 use crate::pipeline::{Next, Sink};
 use crate::wire::{At, Kind, Layer, Packet, Protocol, Value};
 
@@ -97,17 +98,16 @@ impl<W: Write> Json<W> {
     }
 
     fn plain(&mut self, packet: &Packet<'_>, facts: &Facts) {
+        let secrets = Places::of(packet, facts);
         for at in field::layers(packet, facts) {
             for column in Self::plan(&self.plans, &at.layer) {
                 if column.repeats {
                     let mut values = Values::new(&mut self.buffer, &column.key);
-                    column
-                        .entry
-                        .each_in_layer(&at, facts, &mut |value| values.push(secret::shown(value, packet, facts)));
+                    column.entry.each_in_layer(&at, facts, &mut |value| values.push(secrets.shown(value)));
                     values.end();
                     continue;
                 }
-                match column.entry.first_in_layer(&at, facts).map(|value| secret::shown(value, packet, facts)) {
+                match column.entry.first_in_layer(&at, facts).map(|value| secrets.shown(value)) {
                     None => {}
                     Some(Value::Bool(true)) => self.buffer.extend_from_slice(&column.yes),
                     Some(Value::Bool(false)) => self.buffer.extend_from_slice(&column.no),
@@ -123,6 +123,7 @@ impl<W: Write> Json<W> {
     /// A packet in which names repeat: all values of a name are gathered where it is first met.
     fn merged(&mut self, packet: &Packet<'_>, facts: &Facts) {
         self.done.fill(false);
+        let secrets = Places::of(packet, facts);
         let layers: Vec<At<'_>> = field::layers(packet, facts).collect();
         for (place, at) in layers.iter().enumerate() {
             for column in Self::plan(&self.plans, &at.layer) {
@@ -134,9 +135,7 @@ impl<W: Write> Json<W> {
                 for later in layers.iter().skip(place) {
                     let same = Self::plan(&self.plans, &later.layer).iter().filter(|other| other.name == column.name);
                     for other in same {
-                        other
-                            .entry
-                            .each_in_layer(later, facts, &mut |value| values.push(secret::shown(value, packet, facts)));
+                        other.entry.each_in_layer(later, facts, &mut |value| values.push(secrets.shown(value)));
                     }
                 }
                 values.end();

@@ -8,6 +8,7 @@ use super::object::Object;
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
 use crate::flow::message::{Content, End, Message, What};
+use crate::wire::secret::write_addresses;
 
 /// Columns from which on the table has the types and the ends of what was found.
 const WIDE: usize = 100;
@@ -55,7 +56,7 @@ impl<'a> Carried<'a> {
     /// What it is called: a path, a file's name, who wrote to whom.
     fn name(&self) -> Vec<u8> {
         match &self.message.what {
-            What::Request { .. } | What::Response { .. } => target(self.message).unwrap_or_default().to_vec(),
+            What::Request { .. } | What::Response { .. } => target(self.message).unwrap_or_default(),
             What::Mail(envelope) if !envelope.command.is_empty() => envelope.command.clone(),
             What::Mail(envelope) => {
                 let from: &[u8] = if envelope.from.is_empty() { b"<>" } else { &envelope.from };
@@ -105,14 +106,16 @@ fn missing(message: &Message) -> Vec<String> {
     words
 }
 
-/// What HTTP's message is about, without the query.
-fn target(message: &Message) -> Option<&[u8]> {
+/// What HTTP's message is about, without the query and without a password.
+fn target(message: &Message) -> Option<Vec<u8>> {
     let target = match &message.what {
         What::Request { head, .. } => head.split(|byte| *byte == b' ').nth(1)?,
         What::Response { asked, .. } => &asked.as_ref()?.target,
         What::Mail(_) | What::File(_) => return None,
     };
-    target.split(|byte| matches!(byte, b'?' | b'#')).next()
+    let mut shown = Vec::new();
+    write_addresses(target.split(|byte| matches!(byte, b'?' | b'#')).next()?, &mut shown);
+    Some(shown)
 }
 
 /// Whether a message is something that is carried: it has a body, or is a file.
@@ -132,7 +135,7 @@ pub fn file_name(message: &Message) -> (Vec<u8>, String) {
         What::Request { .. } | What::Response { .. } => {
             let carried = Carried::new(message, &message.content(0));
             let ending = ending(&carried.media_type().to_ascii_lowercase());
-            (target(message).unwrap_or_default().to_vec(), format!("object-{number}.{ending}"))
+            (target(message).unwrap_or_default(), format!("object-{number}.{ending}"))
         }
     }
 }

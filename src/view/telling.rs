@@ -18,11 +18,10 @@ use crate::flow::exchange::Join;
 use crate::flow::message::{Carried, Gathering};
 use crate::flow::names::Names;
 use crate::flow::state::State;
-use crate::flow::whole::Whole;
 use crate::flow::{Event, Facts, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
-use crate::wire::{At, Packet, Protocol, application};
+use crate::wire::{At, Layer, Packet, Protocol, application};
 
 /// Bytes of a segment's text that a sentence quotes.
 const QUOTED: usize = 48;
@@ -461,15 +460,19 @@ fn time(nanoseconds: i64) -> String {
 
 /// What the messages behind the layer at `index` say, if an application is known there.
 fn told(packet: &Packet<'_>, index: usize, facts: &Facts) -> Option<Vec<u8>> {
-    if facts.secrets.typed > 0 {
-        return Some(b"***".to_vec());
-    }
     let mut text = Vec::new();
-    for at in packet.each().skip(index + 1).chain(facts.whole.as_deref().map(Whole::at)) {
+    let begin = packet.at(index + 1)?.layer.start;
+    let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
+    let own = packet.each().skip(index + 1).map(|at| (is_secret(&at.layer), at));
+    for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
         if !text.is_empty() {
             text.extend_from_slice(b"; ");
         }
-        application::tell(&at, &mut text)?;
+        if is_secret {
+            text.extend_from_slice(b"***");
+        } else {
+            application::tell(&at, &mut text)?;
+        }
         if text.len() > QUOTED {
             break;
         }

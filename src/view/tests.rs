@@ -7,6 +7,7 @@ use super::style::Palette;
 use super::words::{ENGLISH, LANGUAGES};
 use super::{explain, hex, json, tree};
 use crate::flow::FlowTable;
+use crate::flow::secret::Places;
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::pipeline::Sink;
 use crate::wire::{self, Layers};
@@ -63,7 +64,9 @@ fn the_tree_shows_values_bits_and_names() {
 
 #[test]
 fn the_hex_view_marks_where_layers_begin() {
-    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| hex::write(packet, &[], Palette::new(false), out));
+    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| {
+        hex::write(packet, &Places::default(), Palette::new(false), out)
+    });
     let expected = "  eth 0000-000d  ip 000e-0021  tcp 0022-0049\n  \
         0000  02 00 00 00 00 02 02 00  00 00 00 01 08 00|45 00  ..............E.\n";
     assert!(text.starts_with(expected), "{text}");
@@ -72,7 +75,9 @@ fn the_hex_view_marks_where_layers_begin() {
 
 #[test]
 fn the_hex_view_colours_each_layer() {
-    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| hex::write(packet, &[], Palette::new(true), out));
+    let text = shown(LinkType::ETHERNET, SYN, |packet, _, out| {
+        hex::write(packet, &Places::default(), Palette::new(true), out)
+    });
     let (ethernet, ip) = (Palette::new(true).layer(0), Palette::new(true).layer(1));
     assert!(text.contains(&format!("{ip}45 00")), "{text:?}");
     assert!(text.contains(&format!("08 00{ethernet:#}|{ip}")), "{text:?}");
@@ -133,7 +138,7 @@ proptest! {
         let plain = Palette::new(false);
         let text = shown(link, &data, |packet, known, out| {
             tree::write(packet, known, plain, words, 80, out);
-            hex::write(packet, &[], plain, out);
+            hex::write(packet, &Places::default(), plain, out);
         });
         prop_assert!(is_printable(&text), "{:?}", text);
         for (width, ascii) in [(80, false), (120, true)] {

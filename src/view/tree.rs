@@ -13,7 +13,8 @@ use super::words::{ENGLISH, Words, filled};
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::datagram::Datagram;
-use crate::flow::{Event, Facts, Known, secret};
+use crate::flow::secret::{Places, Watch};
+use crate::flow::{Event, Facts, Known};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value};
@@ -73,7 +74,7 @@ impl<W: Write> Sink for Tree<W> {
         write(packet, known, self.palette, self.words, self.width, &mut self.buffer);
         if self.hex {
             self.buffer.push(b'\n');
-            super::hex::write(packet, &secret::places(packet, known.facts), self.palette, &mut self.buffer);
+            super::hex::write(packet, &Places::of(packet, known.facts), self.palette, &mut self.buffer);
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
@@ -224,7 +225,11 @@ impl View<'_> {
         let length = u32::try_from(datagram.bytes.len()).unwrap_or(u32::MAX);
         let frame = Frame { link: Datagram::LINK, length, data: &datagram.bytes, ..*around };
         self.indent += 1;
-        self.packet(&wire::decode(frame, &mut layers), &Facts::default());
+        let packet = wire::decode(frame, &mut layers);
+        self.packet(
+            &packet,
+            &Facts { secrets: Watch::look_at_datagram(&packet).unwrap_or_default(), ..Facts::default() },
+        );
         self.indent -= 1;
     }
 
@@ -255,18 +260,19 @@ impl View<'_> {
             self.styled(Role::Faint, &format!(", {}", self.words.again));
         }
         self.out.push(b'\n');
+        let secrets = Places::of(at.packet, facts);
         for entry in field::of(protocol).filter(|_| !repeated) {
-            self.field(&entry, at, facts);
+            self.field(&entry, at, facts, &secrets);
         }
     }
 
-    fn field(&mut self, entry: &Entry, at: &At<'_>, facts: &Facts) {
+    fn field(&mut self, entry: &Entry, at: &At<'_>, facts: &Facts, secrets: &Places<'_>) {
         // Values go straight into lines of their own: several occurrences, several lines.
         let (palette, words, indent, width) = (self.palette, self.words, self.indent, self.width);
         let out = &mut *self.out;
         entry.each_in_layer(at, facts, &mut |value| {
             let mut line = Line { palette, words, out, columns: 0 };
-            line.field(entry, at, secret::shown(value, at.packet, facts), indent * 2 + 2, width);
+            line.field(entry, at, secrets.shown(value), indent * 2 + 2, width);
             true
         });
     }

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use super::escape;
 use crate::field::{Resolved, text};
-use crate::flow::{Known, secret};
+use crate::flow::Known;
+use crate::flow::secret::Places;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{Packet, Value};
 
@@ -32,11 +33,12 @@ impl<W: Write> Values<W> {
 
 impl<W: Write> Sink for Values<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        let secrets = Places::of(packet, known.facts);
         for (place, field) in self.fields.iter().enumerate() {
             if place > 0 {
                 self.buffer.push(b'\t');
             }
-            match field.first(packet, known.facts).map(|value| secret::shown(value, packet, known.facts)) {
+            match field.first(packet, known.facts).map(|value| secrets.shown(value)) {
                 // Tabs and line ends would break the table; the rest could act on a terminal.
                 Some(Value::Text(bytes)) => escape::write(bytes, &mut self.buffer),
                 Some(Value::Made(made)) => escape::write(&made.text(), &mut self.buffer),

@@ -20,7 +20,7 @@ pub(super) fn look(look: &Look<'_>) -> bool {
     if !line::is_text(look) {
         return false;
     }
-    let (word, _) = line::word(line::bare(line::first(look.data)));
+    let (word, _) = line::word(command_of(line::bare(line::first(look.data))));
     look.is_from(PORTS) || ((3..=4).contains(&word.len()) && word.iter().all(u8::is_ascii_alphabetic))
 }
 
@@ -39,7 +39,7 @@ fn request<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
         Side::Server => false,
         Side::Unknown => line::reply(line).is_none(),
     };
-    is_request.then(|| line::word(line))
+    is_request.then(|| line::word(command_of(line)))
 }
 
 fn argument<'a>(at: &At<'a>) -> Option<Value<'a>> {
@@ -51,11 +51,39 @@ fn argument<'a>(at: &At<'a>) -> Option<Value<'a>> {
     }
 }
 
+/// A line without the blanks and the Telnet command (RFC 959 §4.1.3) that may stand before its command.
+fn command_of(line: &[u8]) -> &[u8] {
+    let mut line = line.trim_ascii_start();
+    while let [255 | 240..=250, rest @ ..] = line {
+        line = rest;
+    }
+    line.trim_ascii_start()
+}
+
+/// Whether a word is a command of the protocol and of its extensions.
+pub fn is_command(word: &[u8]) -> bool {
+    const COMMANDS: &[&str] = &[
+        "USER", "PASS", "ACCT", "CWD", "CDUP", "SMNT", "QUIT", "REIN", "PORT", "PASV", "TYPE", "STRU", "MODE", "RETR",
+        "STOR", "STOU", "APPE", "ALLO", "REST", "RNFR", "RNTO", "ABOR", "DELE", "RMD", "MKD", "PWD", "LIST", "NLST",
+        "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT", "OPTS", "AUTH", "PBSZ", "PROT", "CCC", "EPRT", "EPSV", "SIZE",
+        "MDTM", "MFMT", "MLST", "MLSD", "CLNT", "LANG", "HOST", "XCWD", "XPWD", "XMKD", "XRMD", "XCUP",
+    ];
+    line::is_one_of(word, COMMANDS)
+}
+
+/// From which byte on a line is secret.
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let (command, argument) = line::word(command_of(line));
+    (line::is_one_of(command, SECRET) && !argument.is_empty()).then(|| line::offset(line, argument))
+}
+
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    if let Some((command, argument)) = request(at)
-        && line::is_one_of(command, SECRET)
-    {
-        give(argument);
+    let side = Side::of_layer(at, PORTS);
+    if side == Side::Server {
+        return;
+    }
+    for line in line::each(at.header()).map(line::bare) {
+        give(secret_from(line).and_then(|from| line.get(from..)).unwrap_or_default());
     }
 }
 

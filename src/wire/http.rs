@@ -7,6 +7,7 @@
 //! them is another message only where it begins like one.
 
 mod fields;
+mod secret;
 #[cfg(test)]
 mod tests;
 
@@ -14,9 +15,11 @@ use std::io::Write;
 
 use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
+use super::secret::write_addresses;
 use super::{At, Protocol, Stop, Walk, websocket};
-pub(super) use fields::secrets;
 pub use fields::{FIELDS, covered};
+pub use secret::Following;
+pub(super) use secret::{of_head, secrets};
 
 /// Where servers listen, by custom too.
 pub const PORTS: &[u16] = &[80, 3128, 8000, 8008, 8080, 8088];
@@ -275,7 +278,7 @@ pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let head = at.header();
     let first = line(head).0;
-    out.extend_from_slice(first);
+    write_addresses(first, out);
     let start = Start::read(first);
     let told: &[(&str, &str, &str)] = match start {
         Some(Start::Request { .. }) => &[("host", ", host ", "")],
@@ -292,7 +295,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     for ((_, before, behind), value) in told.iter().zip(values) {
         let Some(value) = value else { continue };
         out.extend_from_slice(before.as_bytes());
-        out.extend_from_slice(value);
+        write_addresses(value, out);
         out.extend_from_slice(behind.as_bytes());
     }
     if start.is_none() && first.is_empty() {

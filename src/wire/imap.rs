@@ -106,7 +106,9 @@ fn is_status(word: &[u8]) -> bool {
 }
 
 fn is_tag(word: &[u8]) -> bool {
-    !word.is_empty() && word.len() <= 32 && word.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'.')
+    // RFC 3501 §9: any ASTRING-CHAR except "+".
+    let may = |byte: &u8| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte);
+    !word.is_empty() && word.len() <= 32 && word.iter().all(may)
 }
 
 fn is_request(message: &[u8], side: Side) -> bool {
@@ -157,21 +159,48 @@ fn arguments<'a>(at: &At<'a>) -> Option<Value<'a>> {
     }
 }
 
+/// Whether a line has a tag and a command.
+pub fn is_command(line: &[u8]) -> bool {
+    is_request(line, Side::Client)
+}
+
+/// Whether a line ends the answer to a command.
+pub fn ends_answer(line: &[u8]) -> bool {
+    answer(line).is_some_and(|(tag, ..)| !matches!(tag, b"*" | b"+"))
+}
+
+/// Command and arguments of a line that asks to be let in: LOGIN, AUTHENTICATE.
+pub fn asks_in(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (tag, rest) = line::word(line.trim_ascii_start());
+    let (command, arguments) = line::word(rest);
+    (is_tag(tag) && line::is_one_of(command, &["LOGIN", "AUTHENTICATE"])).then_some((command, arguments))
+}
+
+/// From which byte on a line is secret. A name that is announced as a literal is covered with the password.
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let (_, arguments) = asks_in(line)?;
+    let behind = line::behind(arguments, 1);
+    let secret = if behind.is_empty() && arguments.ends_with(b"}") { arguments } else { behind };
+    (!secret.is_empty()).then(|| line::offset(line, secret))
+}
+
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    match by_uid(at) {
-        Some((_, command, rest)) if line::is_one_of(command, &["LOGIN", "AUTHENTICATE"]) => {
-            let behind = line::behind(rest, 1);
-            // The name as a literal announces what follows too.
-            give(if behind.is_empty() && rest.ends_with(b"}") { rest } else { behind });
-            // A literal's bytes are lines of their own.
-            let literal = at.header().get(line::first(at.header()).len()..).unwrap_or_default();
-            if !literal.is_empty() {
-                give(literal);
+    if is_by_server(at) {
+        return;
+    }
+    let side = Side::of_layer(at, PORTS);
+    for message in line::each_message(at, side, length) {
+        let first = line::first(message);
+        let line = line::bare(first);
+        match secret_from(line) {
+            Some(from) => {
+                give(line.get(from..).unwrap_or_default());
+                // A literal's bytes are lines of their own.
+                give(message.get(first.len()..).unwrap_or_default());
             }
+            None if !is_command(line) && line::is_credential(message) => give(line),
+            None => {}
         }
-        Some(_) => {}
-        None if credential(at).is_some() => give(line::bare(at.header())),
-        None => {}
     }
 }
 

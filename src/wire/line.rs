@@ -75,7 +75,7 @@ pub(super) fn is_text(look: &Look<'_>) -> bool {
 
 /// The first line with its end; all of it where no line ends.
 pub fn first(data: &[u8]) -> &[u8] {
-    let end = data.iter().position(|byte| *byte == b'\n').map_or(data.len(), |at| at + 1);
+    let end = memchr::memchr(b'\n', data).map_or(data.len(), |at| at + 1);
     data.get(..end).unwrap_or(data)
 }
 
@@ -92,9 +92,28 @@ pub fn each(data: &[u8]) -> impl Iterator<Item = &[u8]> {
 
 /// The first word, and what stands behind the blanks behind it.
 pub fn word(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line.iter().position(|byte| *byte == b' ').unwrap_or(line.len());
+    let end = line.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(line.len());
     let (word, rest) = line.split_at(end);
     (word, rest.trim_ascii_start())
+}
+
+/// The messages of a layer, as [`messages`] would cut them: the last layer of a segment may have many.
+pub(super) fn each_message<'a>(
+    at: &At<'a>,
+    side: Side,
+    length: fn(&[u8], Side) -> usize,
+) -> impl Iterator<Item = &'a [u8]> {
+    let mut rest = at.header();
+    std::iter::from_fn(move || {
+        let (message, behind) = rest.split_at_checked(length(rest, side).max(1)).unwrap_or((rest, &[]));
+        rest = behind;
+        Some(message).filter(|message| !message.is_empty())
+    })
+}
+
+/// Where in a text its last part begins.
+pub fn offset(text: &[u8], end: &[u8]) -> usize {
+    text.len() - end.len().min(text.len())
 }
 
 /// Whether a word is one of these commands, whatever its case.

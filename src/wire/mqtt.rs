@@ -76,7 +76,29 @@ fn string<'a>(reader: &mut Reader<'a>) -> Option<&'a [u8]> {
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    connect(at).and_then(|connect| connect.password).into_iter().for_each(give);
+    let mut rest = at.header();
+    // The last layer of a segment may have many.
+    while let Some((first, length, begins)) = head(rest) {
+        let end = begins.saturating_add(length).min(rest.len());
+        let (message, behind) = rest.split_at(end);
+        if first >> 4 == 1 {
+            connect_of(message).and_then(|connect| connect.password).into_iter().for_each(&mut *give);
+        }
+        rest = behind;
+    }
+}
+
+/// Bytes that are to come of a message of who asks to be let in, with which a segment ends: a password is among them.
+pub fn connect_goes_on(layer: &[u8]) -> Option<u64> {
+    let mut rest = layer;
+    while let Some((first, length, begins)) = head(rest) {
+        let end = begins.saturating_add(length);
+        match rest.get(end..) {
+            Some(behind) => rest = behind,
+            None => return (first >> 4 == 1).then(|| (end - rest.len()) as u64),
+        }
+    }
+    None
 }
 
 /// What a client says of itself.
@@ -91,13 +113,14 @@ struct Connect<'a> {
 }
 
 fn connect<'a>(at: &At<'a>) -> Option<Connect<'a>> {
-    if kind(at) != 1 {
-        return None;
-    }
-    let mut reader = body(at)?;
+    if kind(at) == 1 { connect_of(at.header()) } else { None }
+}
+
+fn connect_of(message: &[u8]) -> Option<Connect<'_>> {
+    let mut reader = Reader::new(message.get(head(message)?.2..)?);
     let protocol = string(&mut reader)?;
     let (version, flags, keep_alive) = (reader.u8()?, reader.u8()?, reader.u16()?);
-    let properties = |reader: &mut Reader<'a>| match version {
+    let properties = |reader: &mut Reader<'_>| match version {
         5.. => varint(reader).and_then(|length| reader.skip(length)),
         _ => Some(()),
     };
@@ -109,7 +132,12 @@ fn connect<'a>(at: &At<'a>) -> Option<Connect<'a>> {
         string(&mut reader)?;
     }
     let user = if flags & 0x80 != 0 { string(&mut reader) } else { None };
-    let password = if flags & 0x40 != 0 { string(&mut reader) } else { None };
+    let has_password = flags & 0x40 != 0 && (flags & 0x80 == 0 || user.is_some());
+    let password = reader.u16().filter(|_| has_password).map(|length| {
+        // As much of it as lies here.
+        let rest = reader.rest();
+        rest.get(..length.into()).unwrap_or(rest)
+    });
     Some(Connect { protocol, version, flags, keep_alive, client, user, password })
 }
 

@@ -71,13 +71,31 @@ fn parameter<'a>(at: &At<'a>) -> Option<Value<'a>> {
     }
 }
 
+/// Whether a word is a command of the protocol.
+pub fn is_command(word: &[u8]) -> bool {
+    line::is_one_of(word, COMMANDS)
+}
+
+/// From which byte on a line is secret.
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let (command, parameter) = line::word(line.trim_ascii_start());
+    let secret = match () {
+        () if line::is_one_of(command, &["PASS"]) => parameter,
+        () if line::is_one_of(command, &["APOP", "AUTH"]) => line::behind(parameter, 1),
+        () => &[],
+    };
+    (!secret.is_empty()).then(|| line::offset(line, secret))
+}
+
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    match request(at) {
-        Some((command, parameter)) if line::is_one_of(command, &["PASS"]) => give(parameter),
-        Some((command, parameter)) if line::is_one_of(command, &["APOP", "AUTH"]) => give(line::behind(parameter, 1)),
-        Some(_) => {}
-        None if is_request(at.header(), Side::of_layer(at, PORTS)) => give(line::bare(at.header())),
-        None => {}
+    let side = Side::of_layer(at, PORTS);
+    for message in line::each_message(at, side, length).filter(|message| is_request(message, side)) {
+        let line = line::bare(line::first(message));
+        match secret_from(line) {
+            Some(from) => give(line.get(from..).unwrap_or_default()),
+            None if is_command(line::word(line.trim_ascii_start()).0) => {}
+            None => give(line),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ const INLINE: &[&str] = &[
     "AUTH",
     "HELLO",
     "CONFIG",
+    "ACL",
+    "MIGRATE",
+    "SENTINEL",
     "PING",
     "ECHO",
     "QUIT",
@@ -42,18 +45,67 @@ const INLINE: &[&str] = &[
     "PUBLISH",
 ];
 /// Words behind which everything is secret.
-const SECRET: &[&str] = &["AUTH", "REQUIREPASS", "MASTERAUTH"];
+const SECRET: &[&str] =
+    &["AUTH", "AUTH2", "REQUIREPASS", "MASTERAUTH", "AUTH-PASS", "TLS-KEY-FILE-PASS", "TLS-CLIENT-KEY-FILE-PASS"];
+
+/// The words of a command, one after the other: which of them are secret.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    all: bool,
+    /// What sets up a user: its passwords and their hashes bear signs.
+    sets_user: bool,
+}
+
+impl Words {
+    /// Whether the next word is secret, by what it begins with.
+    pub fn is_secret(self, begins: &[u8]) -> bool {
+        self.all || self.sets_user && matches!(unquoted(begins).first(), Some(b'>' | b'<' | b'#' | b'!'))
+    }
+
+    /// Takes in the next word, of which the beginning is enough.
+    pub fn take(&mut self, word: &[u8]) {
+        let word = unquoted(word);
+        self.all |= line::is_one_of(word, SECRET);
+        self.sets_user |= line::is_one_of(word, &["SETUSER"]);
+    }
+}
+
+/// A word without the quotation marks that a person may type around it.
+fn unquoted(word: &[u8]) -> &[u8] {
+    let is_mark = |byte: &u8| matches!(byte, b'"' | b'\'');
+    let word = word.split_first().filter(|(first, _)| is_mark(first)).map_or(word, |(_, rest)| rest);
+    word.split_last().filter(|(last, _)| is_mark(last)).map_or(word, |(_, rest)| rest)
+}
 
 /// The line of a command that is typed as it is.
 fn inline(message: &[u8]) -> Option<&[u8]> {
-    let line = line::bare(line::first(message));
-    line::is_one_of(line::word(line).0, INLINE).then_some(line)
+    let line = line::bare(line::first(message)).trim_ascii_start();
+    line::is_one_of(unquoted(line::word(line).0), INLINE).then_some(line)
+}
+
+/// Whether a line is a command as a person types it, or begins one of strings.
+pub fn is_command(line: &[u8]) -> bool {
+    line.starts_with(b"*") || inline(line).is_some()
+}
+
+/// From which byte on a line that is typed is secret.
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let (mut words, mut rest) = (Words::default(), line.trim_ascii_start());
+    while !rest.is_empty() {
+        let (word, behind) = line::word(rest);
+        if words.is_secret(word) {
+            return Some(line::offset(line, rest));
+        }
+        words.take(word);
+        rest = behind;
+    }
+    None
 }
 
 /// Words of such a line that are not secret, where others are.
 fn open_words(line: &[u8]) -> Option<usize> {
-    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
-    words.position(|word| line::is_one_of(word, SECRET)).map(|place| place + 1)
+    let open = line.get(..secret_from(line)?)?;
+    Some(open.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).count())
 }
 
 fn command<'a>(at: &At<'a>) -> Option<Value<'a>> {
@@ -62,16 +114,28 @@ fn command<'a>(at: &At<'a>) -> Option<Value<'a>> {
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    if let Some(line) = inline(at.header()) {
-        return open_words(line).into_iter().for_each(|open| give(line::behind(line, open)));
-    }
-    let mut secret = false;
-    for found in elements(at.header()) {
-        let Element::Bulk(_, Some(text)) = found else { continue };
-        if secret {
-            give(text);
+    let (mut rest, mut words) = (at.header(), Words::default());
+    // The last layer of a segment may have many messages, typed ones among them.
+    while !rest.is_empty() {
+        if !rest.starts_with(b"$") && inline(rest).is_some() {
+            let line = line::first(rest);
+            let text = line::bare(line);
+            give(secret_from(text).and_then(|from| text.get(from..)).unwrap_or_default());
+            rest = rest.get(line.len()..).unwrap_or_default();
+            continue;
         }
-        secret |= line::is_one_of(text, SECRET);
+        let Some((found, behind)) = element(rest) else { return };
+        match found {
+            Element::Array(_) => words = Words::default(),
+            Element::Bulk(_, Some(text)) => {
+                if words.is_secret(text) {
+                    give(text);
+                }
+                words.take(text);
+            }
+            _ => {}
+        }
+        rest = behind;
     }
 }
 
@@ -148,13 +212,16 @@ fn length(data: &[u8]) -> usize {
     data.len() - rest.len()
 }
 
-/// The strings of a message with their lengths, those covered that stand behind the word AUTH.
+/// The strings of a message with their lengths, those covered that stand behind the word AUTH and the like.
 fn strings<'a>(data: &'a [u8]) -> impl Iterator<Item = (i64, Option<Value<'a>>)> {
-    let mut secret = false;
+    let mut words = Words::default();
     elements(data).filter_map(move |found| {
+        if let Element::Array(_) = found {
+            words = Words::default();
+        }
         let Element::Bulk(length, text) = found else { return None };
-        let value = text.map(|text| if secret { application::secret(text) } else { Value::Bytes(text) });
-        secret |= text.is_some_and(|text| line::is_one_of(text, SECRET));
+        let value = text.map(|text| if words.is_secret(text) { application::secret(text) } else { Value::Bytes(text) });
+        words.take(text.unwrap_or_default());
         Some((length, value))
     })
 }
@@ -272,6 +339,9 @@ mod tests {
         assert_eq!(open_words(b"auth ana tajna"), Some(1));
         assert_eq!(open_words(b"CONFIG SET requirepass tajna"), Some(3));
         assert_eq!(open_words(b"GET auth-no"), None);
+        assert_eq!(open_words(b"ACL SETUSER ana on >tajna"), Some(4));
+        assert_eq!(open_words(b"CONFIG SET \"requirepass\" tajna"), Some(3));
+        assert_eq!(inline(b"  auth tajna\r\n"), Some(&b"auth tajna"[..]));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod fields;
 mod tests;
 
 use super::application::{Look, Tone};
+use super::secret::write_addresses;
 use super::{At, Protocol, Stop, Walk, http};
 pub use fields::FIELDS;
 
@@ -141,8 +142,7 @@ fn header(head: &[u8], wanted: Name) -> Option<&[u8]> {
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    let is_secret = |name: &[u8]| Name::Authorization.is(name) || Name::ProxyAuthorization.is(name);
-    http::headers(head(at)).filter(|(name, _)| is_secret(name)).for_each(|(_, value)| give(value));
+    http::of_head(head(at), give);
 }
 
 /// The address in `"Ana" <sip:ana@lab.example>;tag=1`.
@@ -188,10 +188,10 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         Some(Start::Request { method, uri }) => {
             out.extend_from_slice(method);
             out.push(b' ');
-            out.extend_from_slice(uri);
+            write_addresses(uri, out);
             if let Some(from) = header(head, Name::From) {
                 out.extend_from_slice(b" from ");
-                out.extend_from_slice(address(from));
+                write_addresses(address(from), out);
             }
         }
         Some(Start::Response { code, phrase }) => {

@@ -82,7 +82,7 @@ fn is(at: &At<'_>, wanted: Part) -> bool {
 }
 
 fn request<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
-    is(at, Part::Command).then(|| line::word(line::bare(at.header())))
+    is(at, Part::Command).then(|| line::word(line::bare(line::first(at.header()))))
 }
 
 fn parameter<'a>(at: &At<'a>) -> Option<Value<'a>> {
@@ -104,7 +104,7 @@ fn replies<'a>(at: &At<'a>, take: fn(&'a [u8]) -> Option<Value<'a>>, give: &mut 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     match part(at.header(), Side::of_layer(at, PORTS)) {
         Part::Command => {
-            let (command, _) = line::word(line::bare(at.header()));
+            let (command, _) = line::word(line::bare(line::first(at.header())));
             line::tell_command(command, parameter(at), out)
         }
         Part::Credential => line::tell_command(b"credential", credential(at), out),
@@ -123,12 +123,36 @@ fn ends(letter: &[u8]) -> bool {
     matches!(letter, b".\r\n" | b".\n") || letter.ends_with(b"\n.\r\n") || letter.ends_with(b"\n.\n")
 }
 
+/// From which byte on a line is secret: behind the mechanism, which is a word of capital letters, digits and dashes.
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let (command, parameter) = line::word(line.trim_ascii_start());
+    let (mechanism, secret) = line::word(parameter);
+    let is_asked = line::is_one_of(command, &["AUTH"]) && is_mechanism(mechanism) && !secret.is_empty();
+    is_asked.then(|| line::offset(line, secret))
+}
+
+/// The name of a mechanism (RFC 4422 §3.1).
+fn is_mechanism(word: &[u8]) -> bool {
+    word.len() <= 20 && word.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+/// Whether a line asks to be let in: what follows may be names and passwords.
+pub fn asks_in(line: &[u8]) -> bool {
+    let (command, parameter) = line::word(line.trim_ascii_start());
+    let (mechanism, secret) = line::word(parameter);
+    let words = line::word(secret).1;
+    line::is_one_of(command, &["AUTH"]) && is_mechanism(mechanism) && !mechanism.is_empty() && words.is_empty()
+}
+
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    match request(at) {
-        Some((command, parameter)) if line::is_one_of(command, &["AUTH"]) => give(line::behind(parameter, 1)),
-        Some(_) => {}
-        None if is(at, Part::Credential) => give(line::bare(at.header())),
-        None => {}
+    let side = Side::of_layer(at, PORTS);
+    for message in line::each_message(at, side, length) {
+        let line = line::bare(line::first(message));
+        match part(message, side) {
+            Part::Command => give(secret_from(line).and_then(|from| line.get(from..)).unwrap_or_default()),
+            Part::Credential => give(line),
+            Part::Reply | Part::Letter => {}
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use std::io::Write;
 
 use super::Transport;
 use crate::frame::Timestamp;
+use crate::wire::secret::write_addresses;
 use crate::wire::{Address, Protocol, http as head};
 pub use body::{Body, End, Gap};
 pub use collect::{Collector, Found, LeftOut};
@@ -253,13 +254,14 @@ impl Message {
             What::Request { .. } => {
                 let line = start();
                 let version = line.windows(6).rposition(|window| window == b" HTTP/").unwrap_or(line.len());
-                out.extend_from_slice(line.get(..version).unwrap_or(line));
+                write_addresses(line.get(..version).unwrap_or(line), out);
             }
             What::Response { asked, .. } => {
                 let line = start();
                 out.extend_from_slice(memchr::memchr(b' ', line).and_then(|at| line.get(at + 1..)).unwrap_or(line));
                 if let Some(asked) = asked {
-                    join(out, b" to ", &[&asked.method, b" ", &asked.target]);
+                    join(out, b" to ", &[&asked.method, b" "]);
+                    write_addresses(&asked.target, out);
                 }
             }
             What::Mail(envelope) => {

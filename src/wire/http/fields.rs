@@ -1,7 +1,8 @@
 //! The fields of a head, under the names that Wireshark gives them.
 
-use super::{Start, beginning_with, header, line, number, values};
+use super::{Start, header, line, number, values};
 use crate::wire::application::{secret, secrets_are_shown};
+use crate::wire::secret::write_addresses;
 use crate::wire::{At, Field, Kind, Made, Value};
 
 const LINE: &str = "RFC 9112 §3";
@@ -40,7 +41,7 @@ fn full_uri<'a>(at: &At<'a>) -> Option<Value<'a>> {
         let Some(Start::Request { uri, .. }) = Start::read(line(head).0) else { return };
         out.extend_from_slice(b"http://");
         out.extend_from_slice(header(head, "host").unwrap_or_default());
-        out.extend_from_slice(uri);
+        write_addresses(uri, out);
     })))
 }
 
@@ -53,26 +54,6 @@ macro_rules! header {
     ($field:literal $label:literal $name:literal $help:literal) => {
         Field::many($field, $label, Kind::Text, |at, give| each(at, $name, give)).about($help, RFC)
     };
-}
-
-/// What of the headers [`covered`] does not show.
-pub(in crate::wire) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    for (name, value) in beginning_with(at.header(), b"apcs") {
-        let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-        let pairs = match () {
-            () if is("authorization") || is("proxy-authorization") => {
-                give(value);
-                0
-            }
-            () if is("cookie") => usize::MAX,
-            () if is("set-cookie") => 1,
-            () => 0,
-        };
-        for pair in value.split(|byte| *byte == b';').take(pairs) {
-            let sign = memchr::memchr(b'=', pair).map_or(0, |sign| sign + 1);
-            give(pair.get(sign..).unwrap_or_default().trim_ascii());
-        }
-    }
 }
 
 fn lines<'a>(at: &At<'a>, request: bool, give: &mut dyn FnMut(Value<'a>) -> bool) {

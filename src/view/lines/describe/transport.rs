@@ -9,7 +9,7 @@ use crate::view::findings;
 use crate::view::style::Role;
 use crate::view::words::fill;
 use crate::wire::application::{self, Tone};
-use crate::wire::{At, Packet, Protocol, checksum, tcp};
+use crate::wire::{At, Layer, Packet, Protocol, checksum, tcp};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
@@ -179,10 +179,11 @@ fn named(flags: tcp::Flags, out: &mut Vec<u8>) {
 pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
     let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
     let (mut role, mut count) = (Role::Data, 0);
-    let typed = first.layer.start.saturating_add(facts.secrets.typed);
-    let own = packet.each().skip(first.index).map(|at| (at.layer.start < typed, at));
-    for (is_typed, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
-        if is_typed {
+    let begin = first.layer.start;
+    let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
+    let own = packet.each().skip(first.index).map(|at| (is_secret(&at.layer), at));
+    for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
+        if is_secret {
             out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
             count += 1;
             continue;

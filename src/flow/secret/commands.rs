@@ -1,0 +1,79 @@
+//! What a client of Redis says, in whatever segments: strings with their lengths, or lines as a person types them.
+
+use std::ops::Range;
+
+use crate::wire::resp::Words;
+use crate::wire::{Protocol, line, secret};
+
+/// Bytes of an unfinished line or word that are remembered.
+const BEGINNING: usize = 512;
+
+/// Where in its commands a client is.
+#[derive(Debug, Default)]
+pub(super) struct Commands {
+    words: Words,
+    /// What the unfinished line or word begins with.
+    begun: Vec<u8>,
+    /// Bytes of a string that are to come.
+    string: u64,
+    /// The string is secret.
+    covers: bool,
+}
+
+impl Commands {
+    /// Whether a command is not whole yet.
+    pub(super) fn is_expecting(&self) -> bool {
+        self.string > 0 || !self.begun.is_empty() || self.words != Words::default()
+    }
+
+    /// Reads on; so many bytes are missing before and behind.
+    pub(super) fn client(&mut self, data: &[u8], [before, behind]: [u64; 2], give: &mut dyn FnMut(Range<usize>)) {
+        self.string = self.string.saturating_sub(before);
+        let mut at = 0;
+        while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
+            if self.string > 0 {
+                let used = usize::try_from(self.string).unwrap_or(usize::MAX).min(rest.len());
+                let piece = rest.get(..used).unwrap_or_default();
+                self.covers |= self.begun.is_empty() && self.words.is_secret(piece);
+                if self.covers {
+                    give(at..at + used);
+                }
+                self.remember(piece);
+                self.string -= used as u64;
+                if self.string == 0 {
+                    self.words.take(&self.begun);
+                    self.begun.clear();
+                    self.covers = false;
+                }
+                at += used;
+                continue;
+            }
+            let line = line::first(rest);
+            let (text, before) = (line::bare(line), self.begun.len());
+            self.remember(text);
+            let number = || std::str::from_utf8(self.begun.get(1..)?).ok()?.parse::<u64>().ok();
+            let ended = line.ends_with(b"\n");
+            match self.begun.first() {
+                Some(b'*') if ended => self.words = Words::default(),
+                Some(b'$') if ended => self.string = number().unwrap_or(0),
+                None | Some(b'*' | b'$' | b'+' | b'-' | b':') => {}
+                Some(_) => {
+                    let from = secret::from(Protocol::Resp, &self.begun).map(|from| from.saturating_sub(before));
+                    if let Some(from) = from.filter(|from| *from < text.len()) {
+                        give(at + from..at + text.len());
+                    }
+                }
+            }
+            if ended {
+                self.begun.clear();
+            }
+            at += line.len();
+        }
+        self.string = self.string.saturating_sub(behind);
+    }
+
+    fn remember(&mut self, piece: &[u8]) {
+        let room = BEGINNING - self.begun.len().min(BEGINNING);
+        self.begun.extend(piece.iter().take(room));
+    }
+}
