@@ -147,12 +147,15 @@ impl Turns {
     }
 
     /// An answer; the number of its question.
-    fn answer(&mut self, last: bool, place: Option<Span>) -> Option<u32> {
+    fn answer(&mut self, last: bool, place: Option<Span>, at: &At<'_>) -> Option<u32> {
         if !self.comes_new(1, place) {
             return None;
         }
         let behind = self.ended.zip(place).is_some_and(|(ended, span)| before(ended, span.begins));
-        self.ended = place.and_then(|span| span.ends);
+        // Only where others wait does it matter.
+        let others_wait = self.waiting() > 1;
+        let length = || if others_wait { exchange::length(at) } else { None };
+        self.ended = place.and_then(|span| Some(span.begins.wrapping_add(length()? as u32)));
         self.got = None;
         // Between the last answer and this one there was another, which was not seen.
         if behind && self.waiting() > 1 {
@@ -168,8 +171,6 @@ impl Turns {
 #[derive(Clone, Copy, Debug)]
 struct Span {
     begins: u32,
-    /// Where that is known.
-    ends: Option<u32>,
     /// Of the other side's stream.
     acknowledged: u32,
 }
@@ -181,8 +182,7 @@ impl Span {
         let tcp = at.packet.at(below.iter().rposition(|layer| layer.protocol == Protocol::Tcp)?)?;
         let data = tcp.layer.start.checked_add(tcp.layer.header)?;
         let begins = tcp.u32(4)?.wrapping_add(at.layer.start.checked_sub(data)?);
-        let ends = exchange::length(at).map(|length| begins.wrapping_add(length as u32));
-        Some(Self { begins, ends, acknowledged: tcp.u32(8)? })
+        Some(Self { begins, acknowledged: tcp.u32(8)? })
     }
 }
 
@@ -214,7 +214,7 @@ impl Exchanges {
                 None
             }
             (Among::Turns, Part::Answer { last }) => {
-                let number = self.turns.map.get_mut(&key)?.answer(last, Span::of(at))?;
+                let number = self.turns.map.get_mut(&key)?.answer(last, Span::of(at), at)?;
                 let asked = self.questions.map.get(&self.hasher.hash_one((key, number)))?;
                 join(Link::Answers { question: asked.frame, after: now.since(asked.time) })
             }

@@ -150,13 +150,18 @@ impl Watch {
         if facts.completeness & tcp::Completeness::SYN == 0 {
             return None;
         }
+        let is_data = packet.layers.get(at.index + 1).is_some_and(|layer| layer.protocol == Protocol::Data);
+        if !is_data {
+            // It speaks another protocol; what comes later begins behind this.
+            self.talks.get_mut(&facts.stream).into_iter().for_each(|talk| talk.lost = true);
+            return None;
+        }
         let talk = self.talk(facts.stream);
         let side = usize::from(!facts.from_client);
         let data = at.content();
         let is_next = facts.sequence == talk.next.get(side).copied()?;
         let is_whole = facts.next.wrapping_sub(facts.sequence) as usize <= data.len() + 1;
-        let is_data = packet.layers.get(at.index + 1).is_some_and(|layer| layer.protocol == Protocol::Data);
-        if talk.lost || !is_next || !is_whole || !is_data {
+        if talk.lost || !is_next || !is_whole {
             talk.lost = true;
             return None;
         }
