@@ -6,12 +6,12 @@
 //! Guarantee: at most [`QUESTIONS`] of each kind of question are remembered, the oldest leave; packets without an
 //! application cost nothing.
 
-use std::collections::{HashMap, VecDeque};
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
 
 use super::analysis::before;
+use super::bounded::ByAge;
 use super::key::Key;
 use crate::frame::{Frame, Timestamp};
 use crate::wire::exchange::{self, Among, Exchange, Part};
@@ -68,33 +68,6 @@ struct Asked {
     /// Where it was captured: what two interfaces see is said once.
     interface: u32,
     answered: Option<u64>,
-}
-
-/// A map whose oldest keys leave.
-#[derive(Debug)]
-struct Bounded<T> {
-    map: HashMap<u64, T, RandomState>,
-    /// Keys in the order in which they came; some have left since.
-    order: VecDeque<u64>,
-}
-
-impl<T> Default for Bounded<T> {
-    fn default() -> Self {
-        Self { map: HashMap::default(), order: VecDeque::new() }
-    }
-}
-
-impl<T> Bounded<T> {
-    fn insert(&mut self, key: u64, value: T) {
-        if self.map.insert(key, value).is_none() {
-            self.order.push_back(key);
-            if self.order.len() > QUESTIONS
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.map.remove(&oldest);
-            }
-        }
-    }
 }
 
 /// How many questions of a conversation there have been, and how many have been answered; and the sequence numbers of
@@ -189,8 +162,8 @@ impl Span {
 /// The questions of a capture that may still be answered.
 #[derive(Debug, Default)]
 pub struct Exchanges {
-    questions: Bounded<Asked>,
-    turns: Bounded<Turns>,
+    questions: ByAge<u64, Asked, QUESTIONS>,
+    turns: ByAge<u64, Turns, QUESTIONS>,
     hasher: RandomState,
 }
 
@@ -205,7 +178,7 @@ impl Exchanges {
         let join = |link| Some(Join { protocol: at.layer.protocol, link });
         match (said.among, said.part) {
             (Among::Turns, Part::Question) => {
-                let mut turns = self.turns.map.get(&key).copied().unwrap_or_default();
+                let mut turns = self.turns.of(key).copied().unwrap_or_default();
                 if turns.ask(Span::of(at)) {
                     let number = turns.asked.wrapping_sub(1);
                     self.questions.insert(self.hasher.hash_one((key, number)), here);
@@ -214,12 +187,12 @@ impl Exchanges {
                 None
             }
             (Among::Turns, Part::Answer { last }) => {
-                let number = self.turns.map.get_mut(&key)?.answer(last, Span::of(at), at)?;
-                let asked = self.questions.map.get(&self.hasher.hash_one((key, number)))?;
+                let number = self.turns.of_mut(key)?.answer(last, Span::of(at), at)?;
+                let asked = self.questions.of(self.hasher.hash_one((key, number)))?;
                 join(Link::Answers { question: asked.frame, after: now.since(asked.time) })
             }
             (among, Part::Question) => {
-                let known = self.questions.map.get(&key);
+                let known = self.questions.of(key);
                 // Multicast DNS asks the same again and again: each time whoever knows may answer.
                 let again = known.filter(|asked| {
                     !matches!(among, Among::Anybody { within } if within < AGAIN)
@@ -237,7 +210,7 @@ impl Exchanges {
                 None
             }
             (among, Part::Answer { .. }) => {
-                let asked = self.questions.map.get_mut(&key)?;
+                let asked = self.questions.of_mut(key)?;
                 let after = now.since(asked.time);
                 if matches!(among, Among::Anybody { within } if after > within) {
                     return None;

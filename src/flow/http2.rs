@@ -2,10 +2,7 @@
 //!
 //! Guarantee: so many streams, so many bytes of each; a stream with more is none of DNS.
 
-use std::collections::{HashMap, VecDeque};
-
-use foldhash::fast::RandomState;
-
+use super::bounded::ByAge;
 use super::whole::Whole;
 use crate::wire::http2::Part;
 use crate::wire::{Protocol, dns};
@@ -22,16 +19,16 @@ pub type Side = (u32, bool, u32);
 #[derive(Debug, Default)]
 pub struct Streams {
     /// Nothing where it was too long.
-    parts: HashMap<Side, Option<Vec<u8>>, RandomState>,
-    order: VecDeque<Side>,
+    parts: ByAge<Side, Option<Vec<u8>>, MOST>,
 }
 
 impl Streams {
     /// Takes in data of a stream; the message that they complete. One that lies in a single frame is read there.
     pub fn ingest(&mut self, side: Side, part: &Part<'_>) -> Option<Whole> {
-        let Some(known) = self.parts.get_mut(&side) else {
+        let Some(known) = self.parts.of_mut(side) else {
             if !part.last {
-                self.begin(side, part.content);
+                let is_short = part.content.len() <= LONGEST;
+                self.parts.insert(side, is_short.then(|| part.content.to_vec()));
             }
             return None;
         };
@@ -42,19 +39,8 @@ impl Streams {
         if !part.last {
             return None;
         }
-        self.order.retain(|other| *other != side);
-        let whole = self.parts.remove(&side)??;
+        let whole = self.parts.remove(side)??;
         dns::is_whole(&whole).then(|| Whole::new(Protocol::Dns, &whole))
-    }
-
-    fn begin(&mut self, side: Side, content: &[u8]) {
-        self.parts.insert(side, Some(content.to_vec()).filter(|content| content.len() <= LONGEST));
-        self.order.push_back(side);
-        if self.order.len() > MOST
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.parts.remove(&oldest);
-        }
     }
 }
 
@@ -79,7 +65,7 @@ mod tests {
         let whole = streams.ingest(side, &part(b"", true)).expect("a message");
         assert_eq!((whole.at().layer.protocol, whole.at().header()), (Protocol::Dns, &question[..]));
         assert!(streams.ingest((0, true, 15), &part(b"", true)).is_none(), "no message of DNS");
-        assert!(streams.parts.is_empty() && streams.order.is_empty());
+        assert!(streams.parts.is_empty());
     }
 
     #[test]
@@ -89,8 +75,9 @@ mod tests {
             streams.ingest((0, false, stream), &part(&[0; 3000], false));
             streams.ingest((0, false, stream), &part(&[0; 3000], false));
         }
-        assert_eq!((streams.parts.len(), streams.order.len()), (MOST, MOST));
-        assert!(streams.parts.values().all(Option::is_none));
+        assert_eq!(streams.parts.len(), MOST);
+        let kept = |stream| streams.parts.of((0, false, stream));
+        assert!((0..1000).filter_map(kept).all(Option::is_none));
         assert!(streams.ingest((0, false, 999), &part(&[0; 10], true)).is_none());
     }
 }

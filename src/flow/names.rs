@@ -4,11 +4,9 @@
 //! Names are what somebody wrote into a packet: anybody can name any address, and the last word counts. Views escape them.
 //! Guarantee: at most [`MOST`] addresses have names, the oldest leave; a name has at most 255 bytes and is no address.
 
-use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 
-use foldhash::fast::RandomState;
-
+use super::bounded::ByAge;
 use super::event::Event;
 use super::whole::Whole;
 use super::{Facts, Known};
@@ -38,15 +36,13 @@ struct Named {
 /// The names that were told so far.
 #[derive(Debug, Default)]
 pub struct Names {
-    by: HashMap<Address, Named, RandomState>,
-    /// Addresses in the order in which they got their first name.
-    order: VecDeque<Address>,
+    by: ByAge<Address, Named, MOST>,
 }
 
 impl Names {
     /// The name of an address: not escaped, perhaps not UTF-8.
     pub fn of(&self, address: Address) -> Option<&[u8]> {
-        self.by.get(&address).map(|named| &*named.name)
+        self.by.of(address).map(|named| &*named.name)
     }
 
     /// Whether no address has one.
@@ -59,18 +55,11 @@ impl Names {
         if name.len() > LONGEST || !reads_as_name(name) || is_nobody(address) {
             return;
         }
-        let known = self.by.get(&address);
+        let known = self.by.of(address);
         if known.is_some_and(|known| known.by > by || *known.name == *name) {
             return;
         }
-        if self.by.insert(address, Named { name: name.into(), by }).is_none() {
-            self.order.push_back(address);
-            if self.order.len() > MOST
-                && let Some(oldest) = self.order.pop_front()
-            {
-                self.by.remove(&oldest);
-            }
-        }
+        self.by.insert(address, Named { name: name.into(), by });
     }
 
     /// Takes in what a packet says of names, and the datagrams that it has completed.
@@ -206,7 +195,7 @@ mod tests {
         for number in 0..=MOST as u32 {
             names.add(Address::V4((0x0a00_0000 + number).to_be_bytes()), b"host", By::Name);
         }
-        assert_eq!((names.by.len(), names.order.len()), (MOST, MOST));
+        assert_eq!(names.by.len(), MOST);
         assert_eq!(names.of(Address::V4([10, 0, 0, 0])), None);
     }
 }

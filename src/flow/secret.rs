@@ -10,10 +10,11 @@ mod lines;
 mod places;
 mod terminal;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::analysis::before;
+use super::bounded::ByStream;
 use super::tcp;
 use crate::wire::http::{self, Following};
 use crate::wire::{At, Packet, Protocol, Stop, application, mqtt, secret};
@@ -134,15 +135,15 @@ struct Talk {
 #[derive(Debug)]
 pub struct Watch {
     /// Those in which a password was asked for or goes on, and the others.
-    asked: BTreeMap<u32, Talk>,
-    calm: BTreeMap<u32, Talk>,
+    asked: ByStream<Talk, MOST>,
+    calm: ByStream<Talk, MOST>,
     /// A bit for each of their numbers, the higher digits left out: most packets are of none.
     known: [u64; 64],
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { asked: BTreeMap::new(), calm: BTreeMap::new(), known: [0; 64] }
+        Self { asked: ByStream::default(), calm: ByStream::default(), known: [0; 64] }
     }
 }
 
@@ -218,9 +219,9 @@ impl Watch {
         if let Some(talk) = self.talk(facts.stream) {
             talk.segment(&segment, application, &mut found);
             if talk.is_expecting()
-                && let Some(talk) = self.calm.remove(&facts.stream)
+                && let Some(talk) = self.calm.remove(facts.stream)
             {
-                insert(&mut self.asked, facts.stream, talk);
+                self.asked.insert(facts.stream, talk);
             }
             return found;
         }
@@ -233,24 +234,18 @@ impl Watch {
     }
 
     fn talk(&mut self, stream: u32) -> Option<&mut Talk> {
-        match self.asked.get_mut(&stream) {
+        match self.asked.of_mut(stream) {
             Some(talk) => Some(talk),
-            None => self.calm.get_mut(&stream),
+            None => self.calm.of_mut(stream),
         }
     }
 
     fn keep(&mut self, stream: u32, talk: Talk) {
         let place = (stream >> 6) as usize % self.known.len();
         self.known.get_mut(place).into_iter().for_each(|word| *word |= 1 << (stream & 63));
-        insert(if talk.is_expecting() { &mut self.asked } else { &mut self.calm }, stream, talk);
+        let talks = if talk.is_expecting() { &mut self.asked } else { &mut self.calm };
+        talks.insert(stream, talk);
     }
-}
-
-fn insert(talks: &mut BTreeMap<u32, Talk>, stream: u32, talk: Talk) {
-    if talks.len() >= MOST {
-        talks.pop_first();
-    }
-    talks.insert(stream, talk);
 }
 
 impl Talk {

@@ -4,8 +4,7 @@
 //! Guarantee: bounded, whatever comes: so many conversations, a place of each side. Trap: where a segment is missing,
 //! nobody knows where a frame begins, until a segment is made of frames from its first byte to its last.
 
-use std::collections::BTreeMap;
-
+use super::bounded::ByStream;
 use super::tcp;
 use crate::wire::{Packet, Protocol, Reread, application, http, websocket};
 
@@ -23,7 +22,7 @@ struct Place {
 #[derive(Debug, Default)]
 pub struct Watch {
     /// Of client and server; `None`: not known.
-    talks: BTreeMap<u32, [Option<Place>; 2]>,
+    talks: ByStream<[Option<Place>; 2], MOST>,
     forgotten: bool,
 }
 
@@ -49,17 +48,13 @@ impl Watch {
             if upgraded && !facts.analysis.repeats() {
                 let behind = data.get(http::head(data)..).unwrap_or_default();
                 let left = websocket::left(behind, Some(false)).filter(|_| is_whole);
-                self.begin(
-                    facts.stream,
-                    [
-                        Some(Place { next: facts.acknowledgment, left: 0 }),
-                        left.map(|left| Place { next: facts.next, left }),
-                    ],
-                );
+                let client = Place { next: facts.acknowledgment, left: 0 };
+                let server = left.map(|left| Place { next: facts.next, left });
+                self.forgotten |= self.talks.insert(facts.stream, [Some(client), server]);
             }
             return None;
         }
-        let Some(places) = self.talks.get_mut(&facts.stream) else {
+        let Some(places) = self.talks.of_mut(facts.stream) else {
             // All of it was seen from its beginning, and nobody has agreed to anything.
             let is_none = first.layer.protocol == Protocol::WebSocket
                 && !self.forgotten
@@ -89,14 +84,6 @@ impl Watch {
             *place = left.filter(|_| is_whole).map(|left| Place { next: facts.next, left });
         }
         Some(Reread::WebSocket { layer: at.index, skip })
-    }
-
-    fn begin(&mut self, stream: u32, places: [Option<Place>; 2]) {
-        if self.talks.len() >= MOST && !self.talks.contains_key(&stream) {
-            self.talks.pop_first();
-            self.forgotten = true;
-        }
-        self.talks.insert(stream, places);
     }
 }
 

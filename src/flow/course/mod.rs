@@ -8,8 +8,7 @@
 mod answer;
 pub mod framing;
 
-use std::collections::BTreeMap;
-
+use super::bounded::ByStream;
 use super::tcp;
 use crate::wire::application::Tone;
 use crate::wire::{Packet, Protocol};
@@ -127,7 +126,7 @@ enum Begun {
 /// Watches conversations for what the exercises say.
 #[derive(Debug, Default)]
 pub struct Watch {
-    talks: BTreeMap<u32, Talk>,
+    talks: ByStream<Talk, MOST>,
 }
 
 impl Watch {
@@ -153,10 +152,10 @@ impl Watch {
         let is_data = packet.layers.get(at.index + 1).is_some_and(|layer| layer.protocol == Protocol::Data);
         if !is_data {
             // It speaks another protocol; what comes later begins behind this.
-            self.talks.get_mut(&facts.stream).into_iter().for_each(|talk| talk.lost = true);
+            self.talks.of_mut(facts.stream).into_iter().for_each(|talk| talk.lost = true);
             return None;
         }
-        let talk = self.talk(facts.stream);
+        let talk = self.talks.of_or_insert_with(facts.stream, Talk::default);
         let side = usize::from(!facts.from_client);
         let data = at.content();
         let is_next = facts.sequence == talk.next.get(side).copied()?;
@@ -170,19 +169,18 @@ impl Watch {
         }
         if facts.from_client { talk.client(data) } else { talk.server(data) }
     }
+}
 
-    fn talk(&mut self, stream: u32) -> &mut Talk {
-        if self.talks.len() >= MOST && !self.talks.contains_key(&stream) {
-            self.talks.pop_first();
-        }
-        self.talks.entry(stream).or_insert(Talk {
+impl Default for Talk {
+    fn default() -> Self {
+        Self {
             exercise: None,
             place: Place::default(),
             begun: Begun::Nothing,
             numbers: Numbers::default(),
             next: [1; 2],
             lost: false,
-        })
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use crate::frame::{Frame, LinkType};
 /// A conversation of so many pieces; `false`: the server's. What is told of each.
 fn told(pieces: &[(bool, &[u8])]) -> Vec<String> {
     let mut watch = Watch::default();
-    let talk = watch.talk(0);
+    let talk = watch.talks.of_or_insert_with(0, Talk::default);
     let told = pieces.iter().map(|(from_client, data)| {
         let found = if talk.lost {
             None
@@ -174,7 +174,7 @@ proptest::proptest! {
     fn any_bytes_are_told_or_not(pieces in proptest::collection::vec((proptest::prelude::any::<bool>(), proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40)), 0..8)) {
         let pieces: Vec<_> = pieces.iter().map(|(side, data)| (*side, &data[..])).collect();
         let mut watch = Watch::default();
-        let talk = watch.talk(0);
+        let talk = watch.talks.of_or_insert_with(0, Talk::default);
         for (from_client, data) in pieces {
             let found = if from_client { talk.client(data) } else { talk.server(data) };
             let mut out = Vec::new();

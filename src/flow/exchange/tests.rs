@@ -1,5 +1,7 @@
 //! Who answers whom: numbers, turns, groups; what comes twice; what is forgotten.
 
+use std::collections::HashMap;
+
 use super::*;
 use crate::flow::FlowTable;
 use crate::frame::{Frame, LinkType};
@@ -177,7 +179,7 @@ fn the_oldest_questions_are_forgotten() {
     for port in 0..=QUESTIONS as u16 {
         talk.datagram((1, 20_000 + port), SERVER, &question(7), 0);
     }
-    assert_eq!(talk.table.exchanges.questions.map.len(), QUESTIONS);
+    assert_eq!(talk.table.exchanges.questions.len(), QUESTIONS);
     assert_eq!(talk.datagram(SERVER, (1, 20_000), &answer(7), 1), None);
     assert_eq!(talk.datagram(SERVER, (1, 20_001), &answer(7), 1), answers(Protocol::Dns, 2, 1));
 }
