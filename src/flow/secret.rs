@@ -17,7 +17,8 @@ use super::analysis::before;
 use super::bounded::ByStream;
 use super::tcp;
 use crate::wire::http::{self, Following};
-use crate::wire::{At, Packet, Protocol, Stop, application, mqtt, secret};
+use crate::wire::secret::{self, within};
+use crate::wire::{At, Packet, Protocol, Stop, application, mqtt};
 use commands::Commands;
 use lines::Lines;
 pub use places::Places;
@@ -165,9 +166,9 @@ impl Watch {
     #[inline]
     pub fn look(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Option<Found> {
         let last = packet.layers.last().map_or(Protocol::Data, |layer| layer.protocol);
-        // Behind the messages of an application may lie data.
+        // Behind the messages of an application may lie data, or those of another.
         let may = secret::has_any(last)
-            || last == Protocol::Data && packet.layers.iter().any(|at| secret::has_any(at.protocol));
+            || last.is_application() && packet.layers.iter().any(|at| secret::has_any(at.protocol));
         (may || self.may_know(facts.stream)).then(|| self.look_into(packet, facts))
     }
 
@@ -379,13 +380,6 @@ fn unfinished(segment: &Segment<'_, '_>) -> Option<usize> {
     let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n");
     let has_no_body = head.starts_with(b"GET ") || head.starts_with(b"HTTP/") || last.layer.protocol == Protocol::Sip;
     (!is_whole || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
-}
-
-/// Where a piece lies in what it is a piece of.
-fn within(whole: &[u8], piece: &[u8]) -> Option<Range<usize>> {
-    let start = (piece.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
-    let end = start.checked_add(piece.len())?;
-    (end <= whole.len()).then_some(start..end)
 }
 
 #[cfg(test)]

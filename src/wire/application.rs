@@ -12,7 +12,8 @@
 //!
 //! Lines, tree, JSON, filters, ladders and statistics take it from there; what is drawn as a grid (fields at fixed
 //! places) gets its options in `view/grid/parts`. A message of text is [`Walk::text`]: as much as this segment holds of
-//! it. Text that is in pieces, or must be decoded, is a [`Value::Made`]; a secret goes through [`secret`].
+//! it. Text that is in pieces, or must be decoded, is a [`Value::Made`]; which bytes are secret says
+//! [`secret`](super::secret).
 //!
 //! Trap: with `--decode-as` `look` is not asked, so `decode` and the fields hold out against any bytes.
 
@@ -21,7 +22,7 @@ mod rows;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use super::{At, Protocol, Stop, Value, Walk};
+use super::{At, Protocol, Stop, Walk};
 pub use rows::ROWS;
 
 /// The transport below an application.
@@ -155,12 +156,7 @@ pub fn is_wished(over: Over, ports: [u16; 2]) -> bool {
     choice().wishes.decode_as.iter().any(|wish| wish.over == over && ports.contains(&wish.port))
 }
 
-/// A password or the like: as it stands only where that was asked for.
-pub fn secret(text: &[u8]) -> Value<'_> {
-    Value::Text(if secrets_are_shown() { text } else { b"***" })
-}
-
-/// Whether it was asked for passwords as they stand; for what is secret only in part.
+/// Whether it was asked for passwords as they stand.
 pub fn secrets_are_shown() -> bool {
     choice().wishes.show_secrets
 }

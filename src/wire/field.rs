@@ -2,6 +2,8 @@
 //!
 //! One declaration drives `-e`, `--json`, the display filter, the tree, the bit grid and `netlab fields`.
 
+use std::ops::Range;
+
 use super::{Layer, Packet};
 
 /// A field's value, borrowed from the frame where it can be.
@@ -27,20 +29,42 @@ pub enum Value<'a> {
 #[derive(Clone, Copy)]
 pub struct Made<'a> {
     bytes: &'a [u8],
-    at: usize,
-    write: fn(&[u8], usize, &mut Vec<u8>),
+    how: How<'a>,
 }
+
+#[derive(Clone, Copy)]
+enum How<'a> {
+    Written { at: u32, write: fn(&[u8], usize, &mut Vec<u8>) },
+    Covered { at: u32, places: &'a Vec<Range<usize>> },
+}
+
+/// No frame has a place behind this.
+const fn short(at: usize) -> u32 {
+    if at < u32::MAX as usize { at as u32 } else { u32::MAX }
+}
+
+/// What stands for a secret.
+const COVER: &[u8] = b"***";
 
 impl<'a> Made<'a> {
     /// Text that `write` makes of `bytes`, from the place `at` on; it appends it unescaped, and no more than some
     /// kilobytes.
     pub const fn new(bytes: &'a [u8], at: usize, write: fn(&[u8], usize, &mut Vec<u8>)) -> Self {
-        Self { bytes, at, write }
+        Self { bytes, how: How::Written { at: short(at), write } }
+    }
+
+    /// Text that begins at byte `at` of a frame, with `***` for each of the places of that frame: in their order, none
+    /// overlapping another.
+    pub const fn covered(bytes: &'a [u8], at: usize, places: &'a Vec<Range<usize>>) -> Self {
+        Self { bytes, how: How::Covered { at: short(at), places } }
     }
 
     /// Appends the text: not escaped, perhaps not UTF-8.
     pub fn write(&self, out: &mut Vec<u8>) {
-        (self.write)(self.bytes, self.at, out);
+        match self.how {
+            How::Written { at, write } => write(self.bytes, at as usize, out),
+            How::Covered { at, places } => write_covered(self.bytes, at as usize, places, out),
+        }
     }
 
     pub fn text(&self) -> Vec<u8> {
@@ -48,6 +72,18 @@ impl<'a> Made<'a> {
         self.write(&mut text);
         text
     }
+}
+
+/// Appends a text that begins at byte `at` of something, with `***` for each of the places of that in it.
+pub(super) fn write_covered(text: &[u8], at: usize, places: &[Range<usize>], out: &mut Vec<u8>) {
+    let first = places.partition_point(|place| place.end <= at);
+    let mut from = 0;
+    for place in places.iter().skip(first).take_while(|place| place.start < at + text.len()) {
+        out.extend_from_slice(text.get(from..place.start.saturating_sub(at)).unwrap_or_default());
+        out.extend_from_slice(COVER);
+        from = (place.end - at).min(text.len());
+    }
+    out.extend_from_slice(text.get(from..).unwrap_or_default());
 }
 
 impl std::fmt::Debug for Made<'_> {

@@ -5,7 +5,7 @@
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::line::{self, Side};
 use super::{Address, At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -43,12 +43,8 @@ fn request<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 fn argument<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    let (command, argument) = request(at)?;
-    match argument {
-        [] => None,
-        _ if line::is_one_of(command, SECRET) => Some(application::secret(argument)),
-        _ => Some(Value::Text(argument)),
-    }
+    let (_, argument) = request(at)?;
+    (!argument.is_empty()).then_some(Value::Text(argument))
 }
 
 /// A line without the blanks and the Telnet command (RFC 959 §4.1.3) that may stand before its command.
@@ -172,7 +168,7 @@ pub fn passive(code: u16, text: &[u8]) -> Option<End> {
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let tone = match request(at) {
-        Some((command, _)) => line::tell_command(command, argument(at), out),
+        Some((command, _)) => line::tell_command(at, command, argument(at), out),
         None => line::tell_reply(at.header(), out),
     };
     if let Some((address, port)) = data_end(at) {
@@ -190,7 +186,7 @@ pub static FIELDS: &[Field] = &[
     Field::one("ftp.request.command", "Command", Kind::Text, |at| Some(Value::Text(request(at)?.0)))
         .about("What the client wants: USER, RETR, STOR, LIST, ...", "RFC 959 §4.1"),
     Field::one("ftp.request.arg", "Argument", Kind::Text, argument)
-        .about("What stands behind the command; a password is covered", "RFC 959 §4.1"),
+        .about("What stands behind the command; a password is shown covered", "RFC 959 §4.1"),
     Field::one("ftp.response", "Reply", Kind::Bool, |at| Some(Value::Bool(request(at).is_none())))
         .computed()
         .about("The server speaks", RFC),

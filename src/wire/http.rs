@@ -17,7 +17,7 @@ use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
 use super::secret::write_addresses;
 use super::{At, Protocol, Stop, Walk, websocket};
-pub use fields::{FIELDS, covered};
+pub use fields::FIELDS;
 pub use secret::Following;
 pub(super) use secret::{of_head, secrets};
 

@@ -3,7 +3,7 @@
 //! Trap: a literal (`{208}` at a line's end) is so many bytes that are no lines, whatever they look like. One that goes
 //! on in the next segment is not recognised there by anything but that it does not look like an answer.
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::line::{self, Side};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -149,14 +149,10 @@ fn by_uid<'a>(at: &At<'a>) -> Option<(bool, &'a [u8], &'a [u8])> {
     Some((true, command, rest))
 }
 
-/// What stands behind the command, without what is secret.
+/// What stands behind the command.
 fn arguments<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    let (_, command, rest) = by_uid(at)?;
-    match rest {
-        [] => None,
-        _ if line::is_one_of(command, &["LOGIN", "AUTHENTICATE"]) => Some(line::secret_behind(rest, 1)),
-        _ => Some(Value::Text(rest)),
-    }
+    let (_, _, rest) = by_uid(at)?;
+    (!rest.is_empty()).then_some(Value::Text(rest))
 }
 
 /// Whether a line has a tag and a command.
@@ -215,7 +211,7 @@ fn string(text: &[u8]) -> (&[u8], &[u8]) {
 /// What a client says that has no command: a literal of a letter, or the answer to AUTHENTICATE.
 fn credential<'a>(at: &At<'a>) -> Option<Value<'a>> {
     let said = !is_by_server(at) && request(at).is_none() && line::is_credential(at.header());
-    said.then(|| application::secret(line::bare(at.header())))
+    said.then(|| Value::Text(line::bare(at.header())))
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
@@ -225,12 +221,12 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         if let Some((true, inner, _)) = by_uid(at) {
             out.extend_from_slice(command);
             out.push(b' ');
-            return line::tell_command(inner, arguments(at), out);
+            return line::tell_command(at, inner, arguments(at), out);
         }
-        return line::tell_command(command, arguments(at), out);
+        return line::tell_command(at, command, arguments(at), out);
     }
     if let Some(secret) = credential(at) {
-        return line::tell_command(b"credential", Some(secret), out);
+        return line::tell_command(at, b"credential", Some(secret), out);
     }
     let Some((_, status, _)) = response(at) else {
         out.extend_from_slice(format!("literal: {} bytes", at.header().len()).as_bytes());
@@ -261,7 +257,7 @@ pub static FIELDS: &[Field] = &[
     Field::one("imap.request.command.uid", "By UID", Kind::Bool, |at| Some(Value::Bool(by_uid(at)?.0)).filter(is_true))
         .about("Letters are named by numbers that stay theirs", "RFC 3501 §6.4.8"),
     Field::one("netlab.imap.arguments", "Arguments", Kind::Text, arguments)
-        .about("What stands behind the command; a password is covered", "RFC 3501 §6"),
+        .about("What stands behind the command; a password is shown covered", "RFC 3501 §6"),
     Field::one("imap.request.folder", "Mailbox", Kind::Text, |at| {
         let (_, command, rest) = by_uid(at)?;
         line::is_one_of(command, WITH_FOLDER).then(|| Value::Text(string(rest).0))
@@ -274,11 +270,11 @@ pub static FIELDS: &[Field] = &[
     .about("Who logs in", "RFC 3501 §6.2.3"),
     Field::one("imap.request.password", "Password", Kind::Text, |at| {
         let (_, command, rest) = by_uid(at)?;
-        line::is_one_of(command, &["LOGIN"]).then(|| application::secret(string(string(rest).1).0))
+        line::is_one_of(command, &["LOGIN"]).then(|| Value::Text(string(string(rest).1).0))
     })
-    .about("Covered", "RFC 3501 §6.2.3"),
+    .about("Shown covered", "RFC 3501 §6.2.3"),
     Field::one("netlab.imap.credential", "Credential", Kind::Text, credential)
-        .about("What answers AUTHENTICATE's question, covered", "RFC 3501 §6.2.2"),
+        .about("What answers AUTHENTICATE's question, shown covered", "RFC 3501 §6.2.2"),
     Field::one("imap.response_tag", "Tag", Kind::Text, |at| Some(Value::Text(tagged(at)?.0)))
         .about("Whose answer ends here", "RFC 3501 §2.2.2"),
     Field::one("imap.response.status", "Status", Kind::Text, |at| Some(Value::Text(tagged(at)?.1)))

@@ -4,8 +4,9 @@
 //! A message is one layer. Trap: a segment may begin in the middle of a message, or end there; what is read here is
 //! always only what this segment holds of it.
 
-use super::application::{self, Look, Tone};
-use super::{At, Layer, Made, Protocol, Stop, Value, Walk};
+use super::application::{Look, Tone};
+use super::secret::Cover;
+use super::{At, Layer, Protocol, Stop, Value, Walk};
 
 /// Messages of a segment that have a layer of their own; the last has what is left.
 const MOST_MESSAGES: usize = 12;
@@ -167,18 +168,14 @@ pub fn tell_reply(message: &[u8], out: &mut Vec<u8>) -> Tone {
     }
 }
 
-/// A command in a line: its word, and what stands behind it, as its reader shows that.
-pub fn tell_command(word: &[u8], behind: Option<Value<'_>>, out: &mut Vec<u8>) -> Tone {
+/// A command of a layer in a line: its word, and what stands behind it, the secrets in that as `***`.
+pub(super) fn tell_command(at: &At<'_>, word: &[u8], behind: Option<Value<'_>>, out: &mut Vec<u8>) -> Tone {
     out.extend_from_slice(word);
-    let before = out.len();
-    out.push(b' ');
-    match behind {
-        Some(Value::Text(text)) => out.extend_from_slice(text),
-        Some(Value::Made(made)) => made.write(out),
-        _ => {}
-    }
-    if out.len() == before + 1 {
-        out.truncate(before);
+    if let Some(Value::Text(text)) = behind {
+        if !word.is_empty() && !text.is_empty() {
+            out.push(b' ');
+        }
+        Cover::new(at).write(text, out);
     }
     Tone::Plain
 }
@@ -186,26 +183,6 @@ pub fn tell_command(word: &[u8], behind: Option<Value<'_>>, out: &mut Vec<u8>) -
 /// What stands behind the first `open` words.
 pub fn behind(text: &[u8], open: usize) -> &[u8] {
     (0..open).fold(text, |rest, _| word(rest).1)
-}
-
-/// Text of which all behind the first `open` words is secret.
-pub fn secret_behind(text: &[u8], open: usize) -> Value<'_> {
-    if application::secrets_are_shown() { Value::Text(text) } else { Value::Made(Made::new(text, open, covered)) }
-}
-
-fn covered(text: &[u8], open: usize, out: &mut Vec<u8>) {
-    let mut rest = text;
-    for _ in 0..open {
-        let (first, behind) = word(rest);
-        out.extend_from_slice(first);
-        if !behind.is_empty() {
-            out.push(b' ');
-        }
-        rest = behind;
-    }
-    if !rest.is_empty() {
-        out.extend_from_slice(b"***");
-    }
 }
 
 /// Whether a segment is one line of base64 and nothing else: what answers a server that asks for a name or a password
@@ -234,20 +211,6 @@ mod tests {
         assert_eq!(reply_length(b"220 hello\r\n221 bye\r\n"), 11);
         assert_eq!(reply_length(b"250-cut off\r\n250-he"), 19);
         assert_eq!(reply_length(b""), 0);
-    }
-
-    #[test]
-    fn covers_what_stands_behind_the_open_words() {
-        let shown = |text: &[u8], open| {
-            let mut out = Vec::new();
-            covered(text, open, &mut out);
-            String::from_utf8(out).unwrap()
-        };
-        assert_eq!(shown(b"PLAIN AGFuYQ==", 1), "PLAIN ***");
-        assert_eq!(shown(b"PLAIN", 1), "PLAIN");
-        assert_eq!(shown(b"anna c4c9334bac560ecc979e58001b3e22fb", 1), "anna ***");
-        assert_eq!(shown(b"word of it", 0), "***");
-        assert_eq!(shown(b"", 0), "");
     }
 
     #[test]

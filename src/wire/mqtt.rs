@@ -3,7 +3,7 @@
 //! Trap: only CONNECT says which version is spoken. Properties of version 5 in later messages are taken for a part of
 //! what they precede.
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::reader::Reader;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -268,8 +268,8 @@ pub static FIELDS: &[Field] = &[
         .about("Its name", CONNECT),
     Field::one("mqtt.username", "User", Kind::Text, |at| connect(at)?.user.map(Value::Text))
         .about("Who connects", CONNECT),
-    Field::one("mqtt.passwd", "Password", Kind::Text, |at| connect(at)?.password.map(application::secret))
-        .about("Covered", CONNECT),
+    Field::one("mqtt.passwd", "Password", Kind::Text, |at| connect(at)?.password.map(Value::Text))
+        .about("Shown covered", CONNECT),
     Field::one("mqtt.conack.val", "Answer", Kind::Dec, |at| {
         at.u8(3).filter(|_| kind(at) == 2).map(|code| Value::Uint(code.into()))
     })

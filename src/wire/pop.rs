@@ -2,7 +2,7 @@
 //!
 //! An answer of several lines ends with a single dot; a segment may hold a middle piece of it.
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::line::{self, Side};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -62,13 +62,8 @@ fn request<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 fn parameter<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    let (command, parameter) = request(at)?;
-    match parameter {
-        [] => None,
-        _ if line::is_one_of(command, &["PASS"]) => Some(application::secret(parameter)),
-        _ if line::is_one_of(command, &["APOP", "AUTH"]) => Some(line::secret_behind(parameter, 1)),
-        _ => Some(Value::Text(parameter)),
-    }
+    let (_, parameter) = request(at)?;
+    (!parameter.is_empty()).then_some(Value::Text(parameter))
 }
 
 /// Whether a word is a command of the protocol.
@@ -102,7 +97,7 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
 /// What a client says that is no command: the answer to AUTH's question.
 fn credential<'a>(at: &At<'a>) -> Option<Value<'a>> {
     let said = is_request(at.header(), Side::of_layer(at, PORTS)) && request(at).is_none();
-    said.then(|| application::secret(line::bare(at.header())))
+    said.then(|| Value::Text(line::bare(at.header())))
 }
 
 fn answer<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
@@ -120,10 +115,10 @@ fn lines<'a>(at: &At<'a>) -> impl Iterator<Item = &'a [u8]> {
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     if let Some((command, _)) = request(at) {
-        return line::tell_command(command, parameter(at), out);
+        return line::tell_command(at, command, parameter(at), out);
     }
     if let Some(secret) = credential(at) {
-        return line::tell_command(b"credential", Some(secret), out);
+        return line::tell_command(at, b"credential", Some(secret), out);
     }
     let count = lines(at).count();
     let lines = |before: &str| format!("{before}{count} {}", if count == 1 { "line" } else { "lines" });
@@ -131,7 +126,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         out.extend_from_slice(lines("").as_bytes());
         return Tone::Plain;
     };
-    line::tell_command(indicator, Some(Value::Text(text)), out);
+    line::tell_command(at, indicator, Some(Value::Text(text)), out);
     if count > 0 {
         out.extend_from_slice(format!(" ({})", lines("and ")).as_bytes());
     }

@@ -3,8 +3,9 @@
 //! A value begins with a byte that says its type; an array says how many values follow. Counts are never believed: a
 //! value ends with the bytes that are there.
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::line;
+use super::secret::Cover;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
 pub const PORTS: &[u16] = &[6379];
@@ -102,15 +103,8 @@ pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
     None
 }
 
-/// Words of such a line that are not secret, where others are.
-fn open_words(line: &[u8]) -> Option<usize> {
-    let open = line.get(..secret_from(line)?)?;
-    Some(open.split(|byte| matches!(byte, b' ' | b'\t')).filter(|word| !word.is_empty()).count())
-}
-
 fn command<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    let line = inline(at.header())?;
-    Some(open_words(line).map_or(Value::Text(line), |open| line::secret_behind(line, open)))
+    inline(at.header()).map(Value::Text)
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
@@ -212,27 +206,20 @@ fn length(data: &[u8]) -> usize {
     data.len() - rest.len()
 }
 
-/// The strings of a message with their lengths, those covered that stand behind the word AUTH and the like.
-fn strings<'a>(data: &'a [u8]) -> impl Iterator<Item = (i64, Option<Value<'a>>)> {
-    let mut words = Words::default();
-    elements(data).filter_map(move |found| {
-        if let Element::Array(_) = found {
-            words = Words::default();
-        }
-        let Element::Bulk(length, text) = found else { return None };
-        let value = text.map(|text| if words.is_secret(text) { application::secret(text) } else { Value::Bytes(text) });
-        words.take(text.unwrap_or_default());
-        Some((length, value))
+/// The strings of a message with their lengths.
+fn strings(data: &[u8]) -> impl Iterator<Item = (i64, Option<&[u8]>)> {
+    elements(data).filter_map(|found| match found {
+        Element::Bulk(length, text) => Some((length, text)),
+        _ => None,
     })
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let message = at.header();
     if let Some(command) = command(at) {
-        return line::tell_command(b"", Some(command), out);
+        return line::tell_command(at, b"", Some(command), out);
     }
-    let mut tone = Tone::Plain;
-    let mut strings = strings(message);
+    let (mut tone, cover) = (Tone::Plain, Cover::new(at));
     let mut is_first = true;
     let mut told = 0;
     for found in elements(message) {
@@ -259,10 +246,8 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
             Element::Array(0) => out.extend_from_slice(b"nothing"),
             Element::Array(..0) => out.extend_from_slice(b"nil"),
             Element::Array(count) => out.extend_from_slice(format!("[{count}]").as_bytes()),
-            Element::Bulk(..) => match strings.next() {
-                Some((_, Some(Value::Bytes(text) | Value::Text(text)))) => out.extend_from_slice(text),
-                _ => out.extend_from_slice(b"nil"),
-            },
+            Element::Bulk(_, Some(text)) => cover.write(text, out),
+            Element::Bulk(_, None) => out.extend_from_slice(b"nil"),
         }
     }
     tone
@@ -282,9 +267,9 @@ pub static FIELDS: &[Field] = &[
     })
     .about("Bytes of a string; -1: there is none", SOURCE),
     Field::many("resp.bulk_string.value", "String", Kind::Bytes, |at, give| {
-        let _ = strings(at.header()).filter_map(|(_, value)| value).all(give);
+        let _ = strings(at.header()).filter_map(|(_, text)| text).map(Value::Bytes).all(give);
     })
-    .about("Any bytes; a password behind AUTH is covered", SOURCE),
+    .about("Any bytes; a password behind AUTH is shown covered", SOURCE),
     Field::many("resp.string", "Simple string", Kind::Text, |at, give| {
         let texts = elements(at.header()).filter_map(|found| match found {
             Element::Simple(text) => Some(Value::Text(text)),
@@ -310,12 +295,14 @@ pub static FIELDS: &[Field] = &[
     })
     .about("A count, a new value, yes or no", SOURCE),
     Field::one("netlab.resp.inline", "Command", Kind::Text, command)
-        .about("A command typed as it is, without lengths; a password behind AUTH is covered", SOURCE),
+        .about("A command typed as it is, without lengths; a password behind AUTH is shown covered", SOURCE),
 ];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::Frame;
+    use crate::wire::{Layer, Packet};
 
     #[test]
     fn a_value_ends_with_all_that_is_in_it() {
@@ -336,17 +323,25 @@ mod tests {
             (Some(&b"auth ana tajna"[..]), 16)
         );
         assert_eq!(inline(b"+OK\r\n"), None);
-        assert_eq!(open_words(b"auth ana tajna"), Some(1));
-        assert_eq!(open_words(b"CONFIG SET requirepass tajna"), Some(3));
-        assert_eq!(open_words(b"GET auth-no"), None);
-        assert_eq!(open_words(b"ACL SETUSER ana on >tajna"), Some(4));
-        assert_eq!(open_words(b"CONFIG SET \"requirepass\" tajna"), Some(3));
+        for (line, open) in [
+            ("auth ana tajna", "auth "),
+            ("CONFIG SET requirepass tajna", "CONFIG SET requirepass "),
+            ("ACL SETUSER ana on >tajna", "ACL SETUSER ana on "),
+            ("CONFIG SET \"requirepass\" tajna", "CONFIG SET \"requirepass\" "),
+        ] {
+            assert_eq!(secret_from(line.as_bytes()), Some(open.len()), "{line}");
+        }
+        assert_eq!(secret_from(b"GET auth-no"), None);
         assert_eq!(inline(b"  auth tajna\r\n"), Some(&b"auth tajna"[..]));
     }
 
     #[test]
-    fn what_stands_behind_auth_is_covered() {
-        let shown: Vec<_> = strings(b"*2\r\n$4\r\nauth\r\n$5\r\ntajna\r\n").collect();
-        assert_eq!(shown, [(4, Some(Value::Bytes(b"auth"))), (5, Some(Value::Text(b"***")))]);
+    fn what_stands_behind_auth_is_covered_where_it_is_told() {
+        let message = b"*2\r\n$4\r\nauth\r\n$5\r\ntajna\r\n";
+        let layer = Layer { protocol: Protocol::Resp, quoted: false, fragment: false, start: 0, header: 27, end: 27 };
+        let packet = Packet { frame: Frame::EMPTY, layers: &[layer], stop: Stop::End };
+        let mut line = Vec::new();
+        tell(&At { packet: &packet, data: message, index: 0, layer }, &mut line);
+        assert_eq!(String::from_utf8_lossy(&line), "auth ***");
     }
 }

@@ -1,6 +1,7 @@
 //! For tests: packets made of bytes, what decoding finds in them, and what it says of every prefix.
 
-use super::{Cut, Layers, Packet, Protocol, Stop, decode};
+use super::secret::Cover;
+use super::{At, Cut, Layers, Packet, Protocol, Stop, Value, decode};
 use crate::frame::{Frame, LinkType};
 
 /// Bytes from hexadecimal digits; blanks are skipped.
@@ -51,16 +52,34 @@ pub fn layers(link: LinkType, data: &[u8]) -> (Vec<Protocol>, Stop) {
 pub fn values(link: LinkType, data: &[u8], name: &str) -> Vec<String> {
     with(link, data, data.len(), |packet| {
         let mut found = Vec::new();
-        for at in packet.each() {
-            for field in at.layer.protocol.fields().iter().filter(|field| field.name == name) {
-                field.each(&at, &mut |value| {
-                    found.push(format!("{value:?}"));
-                    true
-                });
-            }
-        }
+        each(packet, name, &mut |_, value| found.push(format!("{value:?}")));
         found
     })
+}
+
+/// All texts of a field of an Ethernet frame, their secrets covered.
+pub fn covered(data: &[u8], name: &str) -> Vec<String> {
+    with(LinkType::ETHERNET, data, data.len(), |packet| {
+        let mut found = Vec::new();
+        each(packet, name, &mut |at, value| {
+            let Value::Text(text) = value else { panic!("{name} is no text: {value:?}") };
+            let mut shown = Vec::new();
+            Cover::new(at).write(text, &mut shown);
+            found.push(String::from_utf8(shown).expect("text"));
+        });
+        found
+    })
+}
+
+fn each<'a>(packet: &'a Packet<'a>, name: &str, take: &mut dyn FnMut(&At<'a>, Value<'a>)) {
+    for at in packet.each() {
+        for field in at.layer.protocol.fields().iter().filter(|field| field.name == name) {
+            field.each(&at, &mut |value| {
+                take(&at, value);
+                true
+            });
+        }
+    }
 }
 
 /// Asserts the first value of each field of an Ethernet frame, numbers written in decimal, addresses as lists.

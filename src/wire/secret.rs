@@ -1,11 +1,12 @@
-//! Which bytes of an application's message are secret: passwords and what stands for them. What the readers of fields
-//! show as `***`, told as places, for views of bytes.
+//! Which bytes of an application's message are secret: passwords and what stands for them. Readers of fields give what
+//! is there, which filters compare; whoever shows it covers these places.
 //!
 //! Of the protocols of lines, and in heads, what a line says is told by what it begins with, so that a line may come in
 //! pieces: who follows a conversation puts them together.
 
 use std::ops::Range;
 
+use super::field::write_covered;
 use super::{At, Protocol, ftp, http, imap, mqtt, pop, resp, sip, smtp, snmp};
 
 /// Hands on the secret bytes of a layer, in their order; none where secrets are shown.
@@ -24,6 +25,47 @@ pub fn of<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
         Protocol::Snmp => snmp::secrets(at, give),
         Protocol::Sip => sip::secrets(at, give),
         _ => {}
+    }
+}
+
+/// Places in their order, those that touch as one.
+pub fn in_order(mut places: Vec<Range<usize>>) -> Vec<Range<usize>> {
+    places.retain(|place| !place.is_empty());
+    places.sort_unstable_by_key(|place| place.start);
+    places.dedup_by(|next, last| {
+        let touches = next.start <= last.end;
+        if touches {
+            last.end = last.end.max(next.end);
+        }
+        touches
+    });
+    places
+}
+
+/// Where a piece lies in what it is a piece of.
+pub fn within(whole: &[u8], piece: &[u8]) -> Option<Range<usize>> {
+    let start = (piece.as_ptr() as usize).checked_sub(whole.as_ptr() as usize)?;
+    let end = start.checked_add(piece.len())?;
+    (end <= whole.len()).then_some(start..end)
+}
+
+/// Covers the secrets of a layer's message where that is told.
+pub(super) struct Cover<'a> {
+    message: &'a [u8],
+    places: Vec<Range<usize>>,
+}
+
+impl<'a> Cover<'a> {
+    pub(super) fn new(at: &At<'a>) -> Self {
+        let (message, mut places) = (at.header(), Vec::new());
+        of(at, &mut |secret| places.extend(within(message, secret)));
+        Self { message, places: in_order(places) }
+    }
+
+    /// Appends a piece of the message, the secrets in it as `***`.
+    pub(super) fn write(&self, piece: &[u8], out: &mut Vec<u8>) {
+        let begins = within(self.message, piece).map_or(0, |own| own.start);
+        write_covered(piece, begins, &self.places, out);
     }
 }
 

@@ -4,7 +4,7 @@
 //! tell. What begins with a word of the protocol is taken for commands, until DATA; anything else for a letter, until
 //! its single dot.
 
-use super::application::{self, Look, Tone};
+use super::application::{Look, Tone};
 use super::line::{self, Side};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
@@ -86,13 +86,8 @@ fn request<'a>(at: &At<'a>) -> Option<(&'a [u8], &'a [u8])> {
 }
 
 fn parameter<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    let (command, parameter) = request(at)?;
-    match parameter {
-        [] => None,
-        // The mechanism is no secret.
-        _ if line::is_one_of(command, &["AUTH"]) => Some(line::secret_behind(parameter, 1)),
-        _ => Some(Value::Text(parameter)),
-    }
+    let (_, parameter) = request(at)?;
+    (!parameter.is_empty()).then_some(Value::Text(parameter))
 }
 
 fn replies<'a>(at: &At<'a>, take: fn(&'a [u8]) -> Option<Value<'a>>, give: &mut dyn FnMut(Value<'a>) -> bool) {
@@ -105,9 +100,9 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     match part(at.header(), Side::of_layer(at, PORTS)) {
         Part::Command => {
             let (command, _) = line::word(line::bare(line::first(at.header())));
-            line::tell_command(command, parameter(at), out)
+            line::tell_command(at, command, parameter(at), out)
         }
-        Part::Credential => line::tell_command(b"credential", credential(at), out),
+        Part::Credential => line::tell_command(at, b"credential", credential(at), out),
         Part::Reply => line::tell_reply(at.header(), out),
         Part::Letter => {
             let length = at.header().len();
@@ -123,11 +118,11 @@ fn ends(letter: &[u8]) -> bool {
     matches!(letter, b".\r\n" | b".\n") || letter.ends_with(b"\n.\r\n") || letter.ends_with(b"\n.\n")
 }
 
-/// From which byte on a line is secret: behind the mechanism, which is a word of capital letters, digits and dashes.
+/// From which byte on a line is secret: behind the mechanism.
 pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
     let (command, parameter) = line::word(line.trim_ascii_start());
-    let (mechanism, secret) = line::word(parameter);
-    let is_asked = line::is_one_of(command, &["AUTH"]) && is_mechanism(mechanism) && !secret.is_empty();
+    let (_, secret) = line::word(parameter);
+    let is_asked = line::is_one_of(command, &["AUTH"]) && !secret.is_empty();
     is_asked.then(|| line::offset(line, secret))
 }
 
@@ -157,7 +152,7 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
 }
 
 fn credential<'a>(at: &At<'a>) -> Option<Value<'a>> {
-    is(at, Part::Credential).then(|| application::secret(line::bare(at.header())))
+    is(at, Part::Credential).then(|| Value::Text(line::bare(at.header())))
 }
 
 pub static FIELDS: &[Field] = &[
@@ -167,9 +162,9 @@ pub static FIELDS: &[Field] = &[
     Field::one("smtp.req.command", "Command", Kind::Text, |at| Some(Value::Text(request(at)?.0)))
         .about("EHLO, MAIL, RCPT, DATA, ...", "RFC 5321 §4.1"),
     Field::one("smtp.req.parameter", "Parameter", Kind::Text, parameter)
-        .about("What stands behind the command; of AUTH's the mechanism, the rest is covered", "RFC 5321 §4.1"),
+        .about("What stands behind the command; of AUTH's the mechanism, the rest is shown covered", "RFC 5321 §4.1"),
     Field::one("netlab.smtp.credential", "Credential", Kind::Text, credential)
-        .about("What answers AUTH's question, covered: a name or a password in base64", "RFC 4954 §4"),
+        .about("What answers AUTH's question, shown covered: a name or a password in base64", "RFC 4954 §4"),
     Field::one("smtp.rsp", "Reply", Kind::Bool, |at| is(at, Part::Reply).then_some(Value::Bool(true)))
         .computed()
         .about("The server speaks", RFC),

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Watch, within};
+use super::Watch;
 use crate::flow::Facts;
-use crate::wire::{At, Made, Packet, Protocol, Value, secret};
+use crate::wire::secret::{self, in_order, within};
+use crate::wire::{At, Made, Packet, Protocol, Value};
 
 /// Where the secrets of a packet lie in its frame: worked out once for all that is shown of it.
 #[derive(Clone, Debug, Default)]
@@ -37,16 +38,9 @@ impl<'p> Places<'p> {
             found.extend(known.filter_map(|known| within(frame, at.content().get(known)?)));
         }
         for at in packet.each().skip(over_tcp.map_or(0, |at| at.index + 1)) {
-            secret::of(&at, &mut |piece| found.extend(within(frame, piece).filter(|place| !place.is_empty())));
+            secret::of(&at, &mut |piece| found.extend(within(frame, piece)));
         }
-        found.sort_unstable_by_key(|place| place.start);
-        let mut ranges: Vec<Range<usize>> = Vec::with_capacity(found.len());
-        for place in found {
-            match ranges.last_mut().filter(|last| place.start <= last.end) {
-                Some(last) => last.end = last.end.max(place.end),
-                None => ranges.push(place),
-            }
-        }
+        let ranges = in_order(found);
         Self { frame, ranges }
     }
 
@@ -81,37 +75,20 @@ impl<'p> Places<'p> {
         shown
     }
 
-    /// A value as it may be shown: `***` for what is secret in it. Filters look at the value itself.
+    /// A value as it may be shown: `***` for each of its secrets. Filters look at the value itself.
     #[inline]
-    pub fn shown<'a>(&self, value: Value<'a>) -> Value<'a> {
+    pub fn shown<'a>(&'a self, value: Value<'a>) -> Value<'a> {
         if self.ranges.is_empty() { value } else { self.judged(value) }
     }
 
     #[cold]
-    fn judged<'a>(&self, value: Value<'a>) -> Value<'a> {
+    fn judged<'a>(&'a self, value: Value<'a>) -> Value<'a> {
         let (Value::Text(bytes) | Value::Bytes(bytes)) = value else { return value };
-        let Some(own) = within(self.frame, bytes) else { return value };
-        let ([first, ..], Some(last)) = (self.overlapping(&own), self.overlapping(&own).last()) else { return value };
-        let [from, to] = [first.start, last.end].map(|at| at.clamp(own.start, own.end) - own.start);
-        let is_part = to - from < bytes.len() && matches!(value, Value::Text(_));
-        match packed(from, to).filter(|_| is_part) {
-            Some(place) => Value::Made(Made::new(bytes, place, write_covered)),
-            None => Value::Text(b"***"),
+        let Some(own) = within(self.frame, bytes).filter(|own| !self.overlapping(own).is_empty()) else { return value };
+        match value {
+            Value::Text(_) => Value::Made(Made::covered(bytes, own.start, &self.ranges)),
+            // Digits of bytes are not written in part.
+            _ => Value::Text(b"***"),
         }
     }
-}
-
-/// Two places in one number.
-fn packed(from: usize, to: usize) -> Option<usize> {
-    let half = usize::BITS / 2;
-    (from >> half == 0 && to >> half == 0).then_some(from << half | to)
-}
-
-/// A text with `***` between two places.
-fn write_covered(text: &[u8], place: usize, out: &mut Vec<u8>) {
-    let half = usize::BITS / 2;
-    let (from, to) = (place >> half, place & ((1 << half) - 1));
-    out.extend_from_slice(text.get(..from).unwrap_or_default());
-    out.extend_from_slice(b"***");
-    out.extend_from_slice(text.get(to..).unwrap_or_default());
 }

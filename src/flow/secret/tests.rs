@@ -392,3 +392,15 @@ fn a_value_is_covered_where_it_is_secret() {
     assert!(places.contains(15) && places.contains(19) && !places.contains(20) && !places.contains(14));
     assert_eq!(places.covered(&frame[13..22], 13), b"a:*****@b");
 }
+
+#[test]
+fn a_head_in_front_of_another_protocol_is_covered_too() {
+    // The server agrees to WebSocket, and its first frame lies in the same segment.
+    let mut said = Said::with(80);
+    said.client("GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: a\r\n\r\n");
+    said.server(
+        "HTTP/1.1 101 Go\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSet-Cookie: a=tajna\r\n\
+Sec-WebSocket-Accept: a\r\n\r\n\u{1}\u{2}hi",
+    );
+    assert!(said.shown[1].contains("Set-Cookie: a=*****\r\n"), "{:?}", said.shown);
+}

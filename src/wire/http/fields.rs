@@ -1,7 +1,6 @@
 //! The fields of a head, under the names that Wireshark gives them.
 
 use super::{Start, header, line, number, values};
-use crate::wire::application::{secret, secrets_are_shown};
 use crate::wire::secret::write_addresses;
 use crate::wire::{At, Field, Kind, Made, Value};
 
@@ -62,57 +61,7 @@ fn lines<'a>(at: &At<'a>, request: bool, give: &mut dyn FnMut(Value<'a>) -> bool
     }
     let lines = at.header().split(|byte| *byte == b'\n').skip(1).take(super::MOST_LINES);
     let told = lines.map(|line| line.strip_suffix(b"\r").unwrap_or(line)).filter(|line| !line.is_empty());
-    let _ = told.map(covered).all(give);
-}
-
-/// A header line as it may be shown: without the secrets in it, unless they are asked for.
-pub fn covered(line: &[u8]) -> Value<'_> {
-    let behind = line.iter().position(|byte| *byte == b':').map_or(line.len(), |colon| colon + 1);
-    let name = line.get(..behind.saturating_sub(1)).unwrap_or_default();
-    let is = |known: &str| name.eq_ignore_ascii_case(known.as_bytes());
-    if is("authorization") || is("proxy-authorization") {
-        secret(line)
-    } else if is("cookie") {
-        cookies(line, behind, cover_all)
-    } else if is("set-cookie") {
-        cookies(line, behind, cover_first)
-    } else {
-        Value::Text(line)
-    }
-}
-
-/// Who has a cookie is let in: their values are as secret as passwords. What they are called is shown.
-fn cookies(text: &[u8], from: usize, cover: fn(&[u8], usize, &mut Vec<u8>)) -> Value<'_> {
-    if secrets_are_shown() { Value::Text(text) } else { Value::Made(Made::new(text, from, cover)) }
-}
-
-/// Every pair of a name and a value.
-fn cover_all(text: &[u8], from: usize, out: &mut Vec<u8>) {
-    cover(text, from, usize::MAX, out);
-}
-
-/// The first pair; the others say for how long and for whom it is (RFC 6265 §4.1).
-fn cover_first(text: &[u8], from: usize, out: &mut Vec<u8>) {
-    cover(text, from, 1, out);
-}
-
-fn cover(text: &[u8], from: usize, pairs: usize, out: &mut Vec<u8>) {
-    let (head, rest) = text.split_at_checked(from).unwrap_or((text, &[]));
-    out.extend_from_slice(head);
-    for (place, pair) in rest.split(|byte| *byte == b';').enumerate() {
-        if place > 0 {
-            out.push(b';');
-        }
-        match memchr::memchr(b'=', pair).filter(|_| place < pairs) {
-            Some(sign) => {
-                out.extend_from_slice(pair.get(..=sign).unwrap_or_default());
-                out.extend_from_slice(b"***");
-            }
-            // A value without a name is a secret too.
-            None if place < pairs && !pair.trim_ascii().is_empty() => out.extend_from_slice(b" ***"),
-            None => out.extend_from_slice(pair),
-        }
-    }
+    let _ = told.map(Value::Text).all(give);
 }
 
 #[rustfmt::skip]
@@ -142,11 +91,11 @@ pub static FIELDS: &[Field] = &[
         .computed()
         .about("Bytes of the body", RFC),
     Field::one("http.authorization", "Authorization", Kind::Text, |at| {
-        header(at.header(), "authorization").map(secret)
+        header(at.header(), "authorization").map(Value::Text)
     })
     .about("Proof of who the client is", "RFC 9110 §11.6.2"),
     Field::one("http.proxy_authorization", "Proxy authorization", Kind::Text, |at| {
-        header(at.header(), "proxy-authorization").map(secret)
+        header(at.header(), "proxy-authorization").map(Value::Text)
     })
     .about("The same for a proxy", "RFC 9110 §11.7.2"),
     Field::many("http.request.line", "Header line", Kind::Text, |at, give| lines(at, true, give))
@@ -162,14 +111,8 @@ pub static FIELDS: &[Field] = &[
     header!("http.accept_encoding" "Accept-Encoding" "accept-encoding" "Compressions that the client can undo"),
     header!("http.connection" "Connection" "connection" "Whether the connection stays open"),
     header!("http.referer" "Referer" "referer" "The page that led here"),
-    Field::many("http.cookie", "Cookie", Kind::Text, |at, give| {
-        let _ = values(at.header(), "cookie").map(|value| cookies(value, 0, cover_all)).all(give);
-    })
-    .about("What the server asked the client to remember", RFC),
-    Field::many("http.set_cookie", "Set-Cookie", Kind::Text, |at, give| {
-        let _ = values(at.header(), "set-cookie").map(|value| cookies(value, 0, cover_first)).all(give);
-    })
-    .about("What the client is asked to remember", RFC),
+    header!("http.cookie" "Cookie" "cookie" "What the server asked the client to remember"),
+    header!("http.set_cookie" "Set-Cookie" "set-cookie" "What the client is asked to remember"),
     header!("http.content_type" "Content type" "content-type" "What the body is"),
     header!("http.content_length_header" "Content-Length" "content-length" "Bytes of the body, as the header says it"),
     header!("http.content_encoding" "Content encoding" "content-encoding" "How the body is compressed"),

@@ -1,7 +1,6 @@
 //! The fields of a call's messages, under the names that Wireshark gives them.
 
 use super::{Name, Start, address, description, head, header, headers, line, media, split, tag};
-use crate::wire::application::secret;
 use crate::wire::{At, Field, Kind, Value, http};
 
 const RFC: &str = "RFC 3261 §20";
@@ -100,10 +99,10 @@ pub static FIELDS: &[Field] = &[
     Field::one("sip.User-Agent", "User agent", Kind::Text, |at| first(at, Name::UserAgent)).about("The program that asks", RFC),
     Field::one("sip.Server", "Server", Kind::Text, |at| first(at, Name::Server)).about("The program that answers", RFC),
     Field::one("sip.Subject", "Subject", Kind::Text, |at| first(at, Name::Subject)).about("What it is about", RFC),
-    Field::one("sip.Authorization", "Authorization", Kind::Text, |at| header(head(at), Name::Authorization).map(secret))
-        .about("Proof of who asks; covered", RFC),
+    Field::one("sip.Authorization", "Authorization", Kind::Text, |at| header(head(at), Name::Authorization).map(Value::Text))
+        .about("Proof of who asks; shown covered", RFC),
     Field::one("sip.Proxy-Authorization", "Proxy authorization", Kind::Text, |at| {
-        header(head(at), Name::ProxyAuthorization).map(secret)
+        header(head(at), Name::ProxyAuthorization).map(Value::Text)
     })
     .about("The same for who passes it on", RFC),
     Field::one("sip.Content-Type", "Content type", Kind::Text, |at| first(at, Name::ContentType)).about("What the body is", RFC),

@@ -1,7 +1,6 @@
 //! The fields of a message, under the names that Wireshark gives them.
 
 use super::{ADDRESS, BULK, errors, kinds, message, number, traps, version, versions};
-use crate::wire::application::secret;
 use crate::wire::ber::{self, Element, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING};
 use crate::wire::{At, Field, Kind, Value};
 
@@ -52,8 +51,8 @@ pub static FIELDS: &[Field] = &[
     })
     .words(versions)
     .about("3: what it says is not read", "RFC 3412 §6"),
-    Field::one("snmp.community", "Community", Kind::Text, |at| Some(secret(message(at)?.community)))
-        .about("The password of versions 1 and 2c, which everybody on the way sees; covered", OLD),
+    Field::one("snmp.community", "Community", Kind::Text, |at| Some(Value::Text(message(at)?.community)))
+        .about("The password of versions 1 and 2c, which everybody on the way sees; shown covered", OLD),
     Field::one("snmp.data", "Message", Kind::Dec, |at| Some(Value::Uint(message(at)?.kind.into())))
         .words(kinds)
         .about("Question, answer, order or unasked news", RFC),
