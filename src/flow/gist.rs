@@ -11,7 +11,7 @@ use super::{Facts, Transport};
 use crate::wire::application;
 use crate::wire::http::{self, Start};
 use crate::wire::secret::write_addresses;
-use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp};
+use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp, utf8};
 
 /// Bytes of what was asked, and of what was answered, that are kept.
 const LONGEST: usize = 100;
@@ -165,7 +165,7 @@ impl Gist {
 
 fn cut(mut text: Vec<u8>) -> Box<[u8]> {
     if text.len() > LONGEST {
-        text.truncate(LONGEST);
+        text.truncate(utf8::beginning(&text, LONGEST).len());
         text.extend_from_slice("…".as_bytes());
     }
     text.into_boxed_slice()
@@ -178,7 +178,7 @@ fn says(at: &At<'_>, from_client: bool) -> Says {
         Protocol::Ftp => of_ftp(at.header(), from_client),
         Protocol::Smtp => of_smtp(at.header(), from_client),
         // What options both ends want says nothing of what they are for, and what was typed may be a password.
-        // So does how a connection of HTTP/2 is held.
+        // Nor does how a connection of HTTP/2 is held.
         Protocol::Telnet | Protocol::Http2 | Protocol::Data => Says::Nothing,
         _ => of_any(at, from_client),
     }
@@ -322,6 +322,8 @@ mod tests {
         assert_eq!(told(vec![Answers(of("220 hello")), Asks(of("GET /"))]), "GET /");
         let long = told(vec![Asks(vec![b'x'; 1 << 20])]);
         assert!(long.len() < LONGEST + 10 && long.ends_with('…'), "{}", long.len());
+        let long = told(vec![Asks(format!("HEAD {}", "/Ћао".repeat(99)).into_bytes())]);
+        assert!(long.ends_with("/Ћ…") && long.len() < LONGEST + 10, "whole characters: {long}");
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! hide it (bidi controls, separators, byte order mark) and bytes that are not UTF-8. A backslash is doubled, so that
 //! what is shown can be read back.
 
+use crate::wire::utf8;
+
 /// Appends `bytes` to `out`, escaped.
 #[inline]
 pub fn write(bytes: &[u8], out: &mut Vec<u8>) {
@@ -23,6 +25,22 @@ pub fn write(bytes: &[u8], out: &mut Vec<u8>) {
 #[inline]
 pub fn is_harmless(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| PLAIN[usize::from(*byte)])
+}
+
+/// Appends the first `most` bytes, escaped, and an ellipsis where more follow; no character is cut in two.
+pub fn write_cut(bytes: &[u8], most: usize, out: &mut Vec<u8>) {
+    let shown = utf8::beginning(bytes, most);
+    write(shown, out);
+    if shown.len() < bytes.len() {
+        out.extend_from_slice("…".as_bytes());
+    }
+}
+
+/// As [`write_cut`], in quotation marks.
+pub fn quote(bytes: &[u8], most: usize, out: &mut Vec<u8>) {
+    out.push(b'"');
+    write_cut(bytes, most, out);
+    out.push(b'"');
 }
 
 /// `text` escaped, for messages.
@@ -114,6 +132,20 @@ mod tests {
         for text in ["Zdravo, svete!", "Ћао", "ação", "日本", "🙂"] {
             assert_eq!(escaped(text.as_bytes()), text);
         }
+    }
+
+    #[test]
+    fn cuts_before_it_escapes_and_between_characters() {
+        let cut = |bytes: &[u8], most| {
+            let mut out = Vec::new();
+            quote(bytes, most, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(cut("Ћао".as_bytes(), 6), "\"Ћао\"");
+        assert_eq!(cut("Ћао".as_bytes(), 5), "\"Ћа…\"");
+        assert_eq!(cut("🙂🙂".as_bytes(), 7), "\"🙂…\"");
+        assert_eq!(cut(b"\r\n\r\n", 3), r#""\r\n\r…""#);
+        assert_eq!(cut(b"\xe2\x82\xff\xff", 3), r#""\xe2\x82\xff…""#);
     }
 
     proptest::proptest! {

@@ -13,6 +13,7 @@ use super::style::{Palette, Role};
 use crate::flow::analysis::{Analysis, Marks};
 use crate::flow::stream::{Chunk, Item, Missing, Place, Segment, Why};
 use crate::wire::tcp::Flags;
+use crate::wire::utf8;
 
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
@@ -430,8 +431,9 @@ fn escaped(bytes: &[u8], out: &mut Vec<u8>) {
 /// The first bytes as text in quotation marks.
 fn quoted(bytes: &[u8]) -> String {
     let mut text = vec![b'"'];
-    escaped(&bytes[..bytes.len().min(COPY)], &mut text);
-    text.extend_from_slice(if bytes.len() > COPY { "\"…".as_bytes() } else { b"\"" });
+    let shown = utf8::beginning(bytes, COPY);
+    escaped(shown, &mut text);
+    text.extend_from_slice(if shown.len() < bytes.len() { "\"…".as_bytes() } else { b"\"" });
     // Escaping keeps UTF-8 as it was and adds ASCII.
     String::from_utf8(text).unwrap_or_default()
 }

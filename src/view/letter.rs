@@ -281,10 +281,7 @@ impl Page<'_> {
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let most = if self.look.all { line.len() } else { LONGEST };
             let mut escaped = Vec::new();
-            escape::write(line.get(..most).unwrap_or(line), &mut escaped);
-            if line.len() > most {
-                escaped.extend_from_slice("…".as_bytes());
-            }
+            escape::write_cut(line, most, &mut escaped);
             for row in rows(&String::from_utf8_lossy(&escaped), room) {
                 shown += 1;
                 self.line(Role::Data, &row);
@@ -343,15 +340,12 @@ fn unfolded(value: &[u8]) -> Vec<u8> {
 /// Escaped, and not too long.
 fn shortened(bytes: &[u8]) -> String {
     let mut out = Vec::new();
-    escape::write(bytes.get(..LONGEST).unwrap_or(bytes), &mut out);
-    let more = if bytes.len() > LONGEST { "…" } else { "" };
-    format!("{}{more}", String::from_utf8_lossy(&out))
+    escape::write_cut(bytes, LONGEST, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }
 
 fn quoted(bytes: &[u8]) -> String {
-    let bytes = bytes.trim_ascii();
     let mut out = Vec::new();
-    escape::write(bytes.get(..60).unwrap_or(bytes), &mut out);
-    let more = if bytes.len() > 60 { "…" } else { "" };
-    format!("\"{}{more}\"", String::from_utf8_lossy(&out))
+    escape::quote(bytes.trim_ascii(), 60, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
 }

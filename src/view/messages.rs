@@ -60,10 +60,7 @@ fn of(part: &str, message: &Message, words: &Words) -> String {
 
 fn shown(text: &[u8]) -> String {
     let mut out = Vec::new();
-    escape::write(text.get(..LONGEST).unwrap_or(text), &mut out);
-    if text.len() > LONGEST {
-        out.extend_from_slice("…".as_bytes());
-    }
+    escape::write_cut(text, LONGEST, &mut out);
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -104,6 +101,9 @@ mod tests {
         let answer = response("HTTP/1.1 200 OK\r\n\r\n");
         assert_eq!(said(&answer, None, 1448, "\"abc…\""), r"… 1448 of the answer to GET /a\x1b[2J");
         assert_eq!(said(&answer, None, 3, "\"abc\""), r#"… 3 of the answer to GET /a\x1b[2J: "abc""#);
+        let asked = Asked { method: b"HEAD".to_vec(), target: "/Ћао".repeat(20).into_bytes(), ..Asked::default() };
+        let long = message(What::Response { head: b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), code: 200, asked: Some(asked) });
+        assert!(said(&long, None, 9, "").ends_with("/Ћа…"), "{}", said(&long, None, 9, ""));
         let request = message(What::Request { head: b"POST /b HTTP/1.1\r\n\r\n".to_vec(), answer: None });
         assert_eq!(said(&request, None, 9, "binary"), "… 9 of POST /b");
         assert_eq!(said(&request, Some(&request), 9, "\"x\""), "… 9 of POST /b  POST /b, 4893 bytes");

@@ -21,7 +21,7 @@ use crate::flow::state::State;
 use crate::flow::{Event, Facts, Known, Why, tcp};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
-use crate::wire::{At, Layer, Packet, Protocol, application};
+use crate::wire::{At, Layer, Packet, Protocol, application, utf8};
 
 /// Bytes of a segment's text that a sentence quotes.
 const QUOTED: usize = 48;
@@ -482,17 +482,12 @@ fn told(packet: &Packet<'_>, index: usize, facts: &Facts) -> Option<Vec<u8>> {
 
 /// `: "text"` where the data is text, safe for a terminal; otherwise nothing.
 fn quoted(data: &[u8]) -> String {
-    let kept = data.get(..QUOTED).unwrap_or(data);
-    let whole = match std::str::from_utf8(kept) {
-        Err(error) if error.error_len().is_none() => kept.get(..error.valid_up_to()).unwrap_or_default(),
-        Err(_) => return String::new(),
-        Ok(_) => kept,
-    };
-    if whole.is_empty() || whole.iter().any(|byte| *byte < 32 && !matches!(byte, b'\r' | b'\n' | b'\t')) {
+    let whole = utf8::beginning(data, QUOTED);
+    let acts = |byte: &u8| *byte < 32 && !matches!(byte, b'\r' | b'\n' | b'\t');
+    if whole.is_empty() || whole.iter().any(acts) || std::str::from_utf8(whole).is_err() {
         return String::new();
     }
-    let mut text = b": \"".to_vec();
-    escape::write(whole, &mut text);
-    text.extend_from_slice(if whole.len() < data.len() { "…\"".as_bytes() } else { b"\"" });
+    let mut text = b": ".to_vec();
+    escape::quote(data, QUOTED, &mut text);
     String::from_utf8_lossy(&text).into_owned()
 }

@@ -17,7 +17,7 @@ use crate::flow::secret::{Places, Watch};
 use crate::flow::{Event, Facts, Known};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
-use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value};
+use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value, utf8};
 
 /// Bytes of a value that are shown; what is behind them is counted.
 const MOST_BYTES: usize = 24;
@@ -406,7 +406,7 @@ pub fn said(value: Value<'_>, kind: Kind, words: &Words) -> String {
             }
         }
         Value::Text(text) => {
-            let kept = text.get(..MOST_BYTES * 4).unwrap_or(text);
+            let kept = utf8::beginning(text, MOST_BYTES * 4);
             left = text.len() - kept.len();
             escape::write(kept, &mut out);
         }

@@ -66,6 +66,7 @@ pub mod tftp;
 pub mod tls;
 pub mod udp;
 pub mod usual;
+pub mod utf8;
 pub mod vlan;
 pub mod vxlan;
 pub mod websocket;

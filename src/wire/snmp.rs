@@ -11,7 +11,7 @@ mod tests;
 use super::application::{Look, Tone};
 use super::ber::{self, Element, Elements, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE};
 use super::exchange::{Among, Exchange, Part};
-use super::{At, Protocol, Stop, Value, Walk};
+use super::{At, Protocol, Stop, Value, Walk, utf8};
 pub use fields::FIELDS;
 
 /// Where questions go, and where traps go.
@@ -177,7 +177,7 @@ fn tell_value(value: &Element<'_>, out: &mut Vec<u8>) -> Tone {
     let number = || value.unsigned().map(|number| number.to_string()).unwrap_or_default();
     let told = match value.tag {
         INTEGER => value.integer().map(|number| number.to_string()).unwrap_or_default(),
-        OCTET_STRING => match std::str::from_utf8(value.content.get(..SHOWN).unwrap_or(value.content)) {
+        OCTET_STRING => match std::str::from_utf8(utf8::beginning(value.content, SHOWN)) {
             Ok(text) => format!("\"{text}\""),
             Err(_) => format!("{} bytes", value.length),
         },

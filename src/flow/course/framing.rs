@@ -4,6 +4,7 @@
 //! A segment holds parts of messages: the rest of one that began before, whole ones, the beginning of one that goes on.
 
 use crate::wire::application::Tone;
+use crate::wire::utf8;
 
 /// What ends a message of `delimiter`.
 pub const END: u8 = b'#';
@@ -183,7 +184,7 @@ fn bytes(count: usize) -> String {
 }
 
 fn quote(content: &[u8], out: &mut Vec<u8>) {
-    let shown = content.get(..QUOTED).unwrap_or(content);
+    let shown = utf8::beginning(content, QUOTED);
     out.extend_from_slice(b" \"");
     out.extend_from_slice(shown);
     out.extend_from_slice(if shown.len() < content.len() { "…\"".as_bytes() } else { b"\"" });

@@ -9,7 +9,7 @@ use crate::view::findings;
 use crate::view::style::Role;
 use crate::view::words::fill;
 use crate::wire::application::{self, Tone};
-use crate::wire::{At, Layer, Packet, Protocol, checksum, tcp};
+use crate::wire::{At, Layer, Packet, Protocol, checksum, tcp, utf8};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
@@ -145,7 +145,7 @@ impl<'a> Line<'a> {
         if self.known.facts.secrets.any {
             return self.parts.add(Keep::Matter, Role::Data, |out| out.extend_from_slice(COVERED));
         }
-        self.parts.add(Keep::Matter, Role::Data, |out| quote(content, TEXT, out));
+        self.parts.add(Keep::Matter, Role::Data, |out| escape::quote(content, TEXT, out));
     }
 }
 
@@ -198,7 +198,7 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
             // A body, behind the message that it belongs to.
             if (1..=MESSAGES).contains(&count) && is_text(at.bytes()) {
                 out.push(b' ');
-                quote(at.bytes(), TEXT, out);
+                escape::quote(at.bytes(), TEXT, out);
             }
             continue;
         };
@@ -210,11 +210,7 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
             out.truncate(before);
         } else if out.len() - start > TOLD || !out.get(start..).is_some_and(escape::is_harmless) {
             let told = out.split_off(start);
-            let shown = told.get(..TOLD).unwrap_or(&told);
-            escape::write(whole_characters(shown, &told), out);
-            if shown.len() < told.len() {
-                out.extend_from_slice("…".as_bytes());
-            }
+            escape::write_cut(&told, TOLD, out);
         }
     }
     if count > MESSAGES {
@@ -235,14 +231,7 @@ pub fn exercise(at: &At<'_>, course: &Option<course::Found>) -> Option<(Role, St
 
 /// Data in quotation marks: the beginning of a text, a few bytes of what is none.
 pub fn beginning(content: &[u8], out: &mut Vec<u8>) {
-    quote(content, if is_text(content) { TEXT } else { BYTES }, out);
-}
-
-fn quote(content: &[u8], most: usize, out: &mut Vec<u8>) {
-    out.push(b'"');
-    let shown = content.get(..most).unwrap_or(content);
-    escape::write(whole_characters(shown, content), out);
-    out.extend_from_slice(if shown.len() < content.len() { "…\"".as_bytes() } else { b"\"" });
+    escape::quote(content, if is_text(content) { TEXT } else { BYTES }, out);
 }
 
 /// Bytes that no text has: control characters but for line ends, tabs and escape sequences.
@@ -262,16 +251,5 @@ fn is_text(content: &[u8]) -> bool {
     if shown.is_empty() || shown.iter().any(|byte| ACTS[usize::from(*byte)]) {
         return false;
     }
-    shown.is_ascii() || std::str::from_utf8(whole_characters(shown, content)).is_ok()
-}
-
-/// `shown` without the character that the limit cuts in two.
-fn whole_characters<'a>(shown: &'a [u8], content: &[u8]) -> &'a [u8] {
-    if shown.len() == content.len() {
-        return shown;
-    }
-    match std::str::from_utf8(shown) {
-        Err(error) if error.error_len().is_none() => shown.get(..error.valid_up_to()).unwrap_or(shown),
-        _ => shown,
-    }
+    shown.is_ascii() || std::str::from_utf8(utf8::beginning(content, TEXT)).is_ok()
 }
