@@ -465,14 +465,16 @@ fn told(packet: &Packet<'_>, index: usize, facts: &Facts) -> Option<Vec<u8>> {
     let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
     let own = packet.each().skip(index + 1).map(|at| (is_secret(&at.layer), at));
     for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
-        if !text.is_empty() {
+        let mut said = Vec::new();
+        if is_secret {
+            said.extend_from_slice(b"***");
+        } else {
+            application::tell(&at, &mut said)?;
+        }
+        if !text.is_empty() && !said.is_empty() {
             text.extend_from_slice(b"; ");
         }
-        if is_secret {
-            text.extend_from_slice(b"***");
-        } else {
-            application::tell(&at, &mut text)?;
-        }
+        text.append(&mut said);
         if text.len() > QUOTED {
             break;
         }

@@ -113,10 +113,15 @@ pub fn part<'a>(at: &At<'a>) -> Option<Part<'a>> {
     Some(Part { stream: head.stream, content, last: head.flags & END_STREAM != 0 })
 }
 
-/// The stream of the frame before a layer, which is its content.
+/// The stream of the frame before a layer, which is its content or the next frame.
 pub fn stream_around(at: &At<'_>) -> Option<u32> {
     let before = at.packet.at(at.index.checked_sub(1)?).filter(|at| at.layer.protocol == Protocol::Http2)?;
     head(before.bytes()).map(|head| head.stream)
+}
+
+/// Whether a layer is a frame of a stream without its content, which is a message and a layer of its own.
+fn is_around_message(at: &At<'_>, stream: u32) -> bool {
+    head(at.bytes()).is_some_and(|head| head.stream == stream && at.header().len() < HEADER + head.length)
 }
 
 fn kinds(number: u64) -> Option<&'static str> {
@@ -141,15 +146,24 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         out.extend_from_slice(said);
         return Tone::Plain;
     };
-    out.extend_from_slice(kinds(head.kind.into()).unwrap_or("frame").as_bytes());
     let mut say = |text: String| out.extend_from_slice(text.as_bytes());
+    // A message with a layer of its own says more than its frames; a line has little room.
+    let is_behind =
+        |behind: At<'_>| behind.layer.protocol == Protocol::Http2 && is_around_message(&behind, head.stream);
+    let announces = head.kind == HEADERS && at.packet.at(at.index + 1).is_some_and(is_behind);
+    if announces || is_around_message(at, head.stream) {
+        if announces || stream_around(at) != Some(head.stream) {
+            say(format!("stream {}", head.stream));
+        }
+        return Tone::Plain;
+    }
+    say(kinds(head.kind.into()).unwrap_or("frame").to_owned());
     if head.stream != 0 {
         say(format!(" stream {}", head.stream));
     }
     match head.kind {
         DATA | HEADERS => {
-            // What is a message of its own is told there.
-            if head.kind == DATA && at.header().len() >= HEADER + head.length {
+            if head.kind == DATA {
                 say(format!(", {} bytes", head.length));
             }
             if head.flags & END_STREAM != 0 {
@@ -192,9 +206,10 @@ pub static FIELDS: &[Field] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::LinkType;
+    use crate::frame::{Frame, LinkType};
     use crate::wire::Protocol::{Data, Dns, Http2, Ipv4, Tcp};
     use crate::wire::sample::{ethernet, fields, hex, ipv4, layers};
+    use crate::wire::{Layers, application, decode};
 
     const QUESTION: &str = "0000 0100 0001 0000 0000 0000 03 777777 03 6c6162 00 0001 0001";
 
@@ -209,6 +224,17 @@ mod tests {
 
     fn frame(kind: u8, flags: u8, stream: u32, content: &[u8]) -> Vec<u8> {
         [&(content.len() as u32).to_be_bytes()[1..], &[kind, flags], &stream.to_be_bytes(), content].concat()
+    }
+
+    fn said(data: &[u8]) -> Vec<String> {
+        let frame = Frame { link: LinkType::ETHERNET, data, length: data.len() as u32, ..Frame::empty() };
+        let mut layers = Layers::new();
+        let packet = decode(frame, &mut layers);
+        let said = |at: At<'_>| {
+            let mut out = Vec::new();
+            application::tell(&at, &mut out).map(|_| String::from_utf8(out).unwrap())
+        };
+        packet.each().filter_map(said).collect()
     }
 
     #[test]
@@ -239,8 +265,13 @@ mod tests {
         assert_eq!(found(80, &data), [Http2, Dns]);
         fields(&over(80, &data), &[("http2.flags.end_stream", "true"), ("dns.qry.name", "www.lab")]);
         let padded = frame(0, 9, 15, &[&[3][..], &question, &[0; 3]].concat());
-        assert_eq!(found(80, &[padded, data].concat()), [Http2, Dns, Http2, Dns]);
+        assert_eq!(found(80, &[&padded[..], &data].concat()), [Http2, Dns, Http2, Dns]);
         assert_eq!(found(80, &frame(0, 0, 15, &question)), [Http2], "more of it may come");
+        let [told, plain] = [question, b"page".to_vec()].map(|content| said(&over(80, &frame(0, 1, 15, &content))));
+        assert_eq!(told, ["stream 15", "asks A www.lab"], "there is room for it on a short line");
+        let behind = [frame(HEADERS, 4, 15, b"compressed"), data].concat();
+        assert_eq!(said(&over(80, &behind)), ["stream 15", "", "asks A www.lab"], "the stream once");
+        assert_eq!(plain, ["DATA stream 15, 4 bytes, the last"]);
         assert_eq!(found(80, &frame(0, 9, 15, &[200])), [Http2], "more padding than there is");
     }
 }

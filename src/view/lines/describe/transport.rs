@@ -205,6 +205,10 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
         if tone == Tone::Trouble {
             role = Role::Trouble;
         }
+        if out.len() == start {
+            out.truncate(before);
+            continue;
+        }
         count += 1;
         if count > MESSAGES {
             out.truncate(before);
