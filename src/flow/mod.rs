@@ -32,6 +32,7 @@ pub mod stats;
 pub mod stream;
 pub mod table;
 pub mod tcp;
+pub mod tftp;
 pub mod upgrade;
 pub mod whole;
 
@@ -157,6 +158,7 @@ pub struct FlowTable {
     secrets: secret::Watch,
     course: course::Watch,
     upgrades: upgrade::Watch,
+    transfers: tftp::Transfers,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
     streams: http2::Streams,
@@ -193,6 +195,7 @@ impl FlowTable {
             secrets: secret::Watch::default(),
             course: course::Watch::default(),
             upgrades: upgrade::Watch::default(),
+            transfers: tftp::Transfers::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
             streams: http2::Streams::default(),
@@ -278,7 +281,10 @@ impl FlowTable {
             self.facts.secrets = found;
         }
         self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
-        self.facts.reread = self.facts.tcp.as_ref().and_then(|tcp| self.upgrades.look(packet, tcp));
+        self.facts.reread = match &self.facts.tcp {
+            Some(tcp) => self.upgrades.look(packet, tcp),
+            None => self.transfers.look(packet),
+        };
         self.end();
     }
 

@@ -232,35 +232,41 @@ fn walk<'a>(frame: Frame<'a>, layers: &'a mut Layers, applications: bool) -> Pac
     Packet { frame, layers: walk.layers, stop }
 }
 
-/// How the data behind a TCP layer are to be read again, by what was said before.
+/// How the data behind a transport's layer are to be read again, by what was said before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reread {
     /// As nothing that is known. `layer`: the index of the TCP layer.
     Data { layer: usize },
     /// As frames of WebSocket, behind `skip` bytes of one that began before.
     WebSocket { layer: usize, skip: usize },
+    /// As a message of TFTP. `layer`: the index of the UDP layer.
+    Tftp { layer: usize },
 }
 
-/// The packet with the data behind its TCP layer read otherwise; what lies below stays as it was.
+/// The packet with the data behind its transport's layer read otherwise; what lies below stays as it was.
 #[cold]
 pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -> Packet<'a> {
-    let (Reread::Data { layer: index } | Reread::WebSocket { layer: index, .. }) = how;
+    let (index, over) = match how {
+        Reread::Data { layer } | Reread::WebSocket { layer, .. } => (layer, Protocol::Tcp),
+        Reread::Tftp { layer } => (layer, Protocol::Udp),
+    };
     let below = packet.layers.get(..=index).unwrap_or_default();
-    let Some(tcp) = below.last().filter(|layer| layer.protocol == Protocol::Tcp) else { return packet };
+    let Some(transport) = below.last().filter(|layer| layer.protocol == over) else { return packet };
     layers.0.clear();
     layers.0.extend(below.iter().copied());
     let mut walk = Walk {
         data: packet.frame.data,
-        at: tcp.start.saturating_add(tcp.header) as usize,
-        end: tcp.end as usize,
-        quoted: tcp.quoted,
-        fragment: tcp.fragment,
+        at: transport.start.saturating_add(transport.header) as usize,
+        end: transport.end as usize,
+        quoted: transport.quoted,
+        fragment: transport.fragment,
         applications: true,
         layers: &mut layers.0,
     };
     let stop = match how {
         Reread::Data { .. } => walk.payload(),
         Reread::WebSocket { skip, .. } => websocket::decode_behind(&mut walk, skip),
+        Reread::Tftp { .. } => tftp::decode(&mut walk),
     };
     Packet { frame: packet.frame, layers: walk.layers, stop }
 }

@@ -1,7 +1,7 @@
 //! The Trivial File Transfer Protocol (RFC 1350, RFC 2347 for options).
 //!
 //! Trap: only the first datagram goes to port 69; the server answers from a port of its own, which nothing in its
-//! datagrams tells from others: `--decode-as udp.port==N,tftp` reads them.
+//! datagrams tells from others: who follows what was asked knows it (`flow::tftp`).
 
 use super::application::{Look, Tone};
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
@@ -12,7 +12,17 @@ const RFC: &str = "RFC 1350 §5";
 const EXTENDED: &str = "RFC 2347";
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    matches!(look.data, [0, 1..=6, ..]) && look.length >= 4
+    is_message(look.data) && look.length >= 4
+}
+
+/// Whether a datagram begins as a message does.
+pub fn is_message(data: &[u8]) -> bool {
+    matches!(data, [0, 1..=6, ..])
+}
+
+/// Whether a message asks to read or to write a file.
+pub fn is_request(message: &[u8]) -> bool {
+    matches!(message, [0, 1 | 2, ..])
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
