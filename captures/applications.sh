@@ -457,6 +457,28 @@ mqtt() {
     stop
 }
 
+mqtt5() {
+    up
+    printf 'listener 1883 10.0.5.2\nallow_anonymous true\nmax_topic_alias 10\n' >"$work/mosquitto.conf"
+    $S mosquitto -c "$work/mosquitto.conf" >/dev/null 2>&1 &
+    sleep 1
+    record mqtt5 "tcp port 1883"
+    $C timeout 5 mosquitto_sub -V 5 -h 10.0.5.2 -i slusa -t 'lab/+' -t 'kuca/#' -q 2 -C 3 --retain-as-published \
+        -D subscribe subscription-identifier 7 -D subscribe user-property ko ana -D connect receive-maximum 20 \
+        --will-topic lab/kraj --will-payload "nema me" -D will will-delay-interval 3 -D will content-type text/plain >/dev/null &
+    sleep 0.5
+    $C mosquitto_pub -V 5 -h 10.0.5.2 -i govori -u ana -P tajna-rec -t lab/toplota -q 1 -m 21.5 \
+        -D publish user-property soba "žuta" -D publish user-property red 3 -D publish content-type text/plain \
+        -D publish payload-format-indicator 1 -D publish message-expiry-interval 60 -D connect session-expiry-interval 30
+    $C mosquitto_pub -V 5 -h 10.0.5.2 -i pita -t lab/pitanje -q 2 -m "koliko je?" \
+        -D publish response-topic lab/odgovor -D publish correlation-data 4711
+    # The same topic again by its number; nobody hears of the third.
+    printf 'jedan\ndva\n' | $C mosquitto_pub -V 5 -h 10.0.5.2 -i broji -t kuca/broj -l -D publish topic-alias 3
+    $C mosquitto_pub -V 5 -h 10.0.5.2 -i niko -t niko/nigde -q 1 -m x
+    $C mosquitto_sub -V 5 -h 10.0.5.2 -i odlazi -t lab/vlaga -U lab/toplota -E -q 1 -W 1 >/dev/null || true
+    stop
+}
+
 tls() {
     up
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 30 -subj /CN=lab.example 2>/dev/null
@@ -585,5 +607,5 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt tls snmp coap sip quic websocket
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt mqtt5 tls snmp coap sip quic websocket
 for name in "$@"; do echo "$name"; $name; done

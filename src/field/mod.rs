@@ -316,7 +316,7 @@ impl Resolved {
 pub fn frame<'a>(packet: &'a Packet<'a>) -> wire::At<'a> {
     let end = packet.frame.data.len() as u32;
     let (protocol, quoted, fragment) = (Protocol::Frame, false, false);
-    let layer = wire::Layer { protocol, quoted, fragment, start: 0, header: end, end };
+    let layer = wire::Layer { protocol, quoted, fragment, version: 0, start: 0, header: end, end };
     wire::At { packet, data: packet.frame.data, index: 0, layer }
 }
 

@@ -452,4 +452,17 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 .about("Seconds since that frame", JOINED),
         ],
     ),
+    (
+        Protocol::Mqtt,
+        &[declared(
+            "mqtt.topic",
+            "Topic",
+            Kind::Text,
+            Read::Each(|facts, each| {
+                let topics = facts.topics.iter().flat_map(|topics| topics.iter());
+                let _ = topics.map(|topic| Value::Text(topic)).all(each);
+            }),
+        )
+        .about("What the number of the topic stands for", JOINED)],
+    ),
 ];

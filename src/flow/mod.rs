@@ -22,9 +22,11 @@ pub mod key;
 pub mod matching;
 pub mod message;
 pub mod mime;
+mod mqtt;
 pub mod multicast;
 pub mod names;
 mod programs;
+mod reread;
 pub mod rtp;
 pub mod secret;
 pub mod state;
@@ -71,6 +73,8 @@ pub struct Facts {
     pub course: Option<course::Found>,
     /// How the packet is to be read otherwise than it was, by what its conversation has agreed on.
     pub reread: Option<Reread>,
+    /// Topics of MQTT for which its messages say only numbers.
+    pub topics: Option<mqtt::Topics>,
 }
 
 impl Facts {
@@ -157,8 +161,7 @@ pub struct FlowTable {
     echo: Table<icmp::Echo>,
     secrets: secret::Watch,
     course: course::Watch,
-    upgrades: upgrade::Watch,
-    transfers: tftp::Transfers,
+    rereads: reread::Watches,
     datagrams: datagram::Datagrams,
     exchanges: exchange::Exchanges,
     streams: http2::Streams,
@@ -194,8 +197,7 @@ impl FlowTable {
             echo: Table::new(conversations),
             secrets: secret::Watch::default(),
             course: course::Watch::default(),
-            upgrades: upgrade::Watch::default(),
-            transfers: tftp::Transfers::default(),
+            rereads: reread::Watches::default(),
             datagrams: datagram::Datagrams::default(),
             exchanges: exchange::Exchanges::default(),
             streams: http2::Streams::default(),
@@ -281,10 +283,7 @@ impl FlowTable {
             self.facts.secrets = found;
         }
         self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
-        self.facts.reread = match &self.facts.tcp {
-            Some(tcp) => self.upgrades.look(packet, tcp),
-            None => self.transfers.look(packet),
-        };
+        self.rereads.look(packet, &mut self.facts);
         self.end();
     }
 

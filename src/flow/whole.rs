@@ -27,7 +27,8 @@ impl Whole {
     pub fn at(&self) -> At<'_> {
         let length = u32::try_from(self.bytes.len()).unwrap_or(u32::MAX);
         let (quoted, fragment) = (false, false);
-        let layer = Layer { protocol: self.protocol, quoted, fragment, start: 0, header: length, end: length };
+        let layer =
+            Layer { protocol: self.protocol, quoted, fragment, version: 0, start: 0, header: length, end: length };
         At { packet: &NOWHERE, data: &self.bytes, index: 0, layer }
     }
 }

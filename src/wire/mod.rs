@@ -88,6 +88,8 @@ pub struct Layer {
     pub quoted: bool,
     /// Part of a datagram's first fragment: the datagram goes on in other packets.
     pub fragment: bool,
+    /// The version of its protocol, where only what was said before tells it (MQTT); 0: nothing has.
+    pub version: u8,
     /// First byte of the header, counted from the frame's first.
     pub start: u32,
     /// Bytes of the header, options included.
@@ -241,13 +243,15 @@ pub enum Reread {
     WebSocket { layer: usize, skip: usize },
     /// As a message of TFTP. `layer`: the index of the UDP layer.
     Tftp { layer: usize },
+    /// As messages of MQTT of this version.
+    Mqtt { layer: usize, version: u8 },
 }
 
 /// The packet with the data behind its transport's layer read otherwise; what lies below stays as it was.
 #[cold]
 pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -> Packet<'a> {
     let (index, over) = match how {
-        Reread::Data { layer } | Reread::WebSocket { layer, .. } => (layer, Protocol::Tcp),
+        Reread::Data { layer } | Reread::WebSocket { layer, .. } | Reread::Mqtt { layer, .. } => (layer, Protocol::Tcp),
         Reread::Tftp { layer } => (layer, Protocol::Udp),
     };
     let below = packet.layers.get(..=index).unwrap_or_default();
@@ -267,6 +271,14 @@ pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -
         Reread::Data { .. } => walk.payload(),
         Reread::WebSocket { skip, .. } => websocket::decode_behind(&mut walk, skip),
         Reread::Tftp { .. } => tftp::decode(&mut walk),
+        Reread::Mqtt { version, .. } => {
+            let known = packet.layers.iter().skip(index + 1).map(|layer| match layer.protocol {
+                Protocol::Mqtt => Layer { version, ..*layer },
+                _ => *layer,
+            });
+            walk.layers.extend(known.take(walk.layers.remaining_capacity()));
+            packet.stop
+        }
     };
     Packet { frame: packet.frame, layers: walk.layers, stop }
 }
@@ -353,6 +365,7 @@ impl<'a> Walk<'a, '_> {
             protocol,
             quoted: self.quoted,
             fragment: self.fragment,
+            version: 0,
             start: self.at as u32,
             header: header as u32,
             end: self.end as u32,

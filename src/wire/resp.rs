@@ -338,7 +338,15 @@ mod tests {
     #[test]
     fn what_stands_behind_auth_is_covered_where_it_is_told() {
         let message = b"*2\r\n$4\r\nauth\r\n$5\r\ntajna\r\n";
-        let layer = Layer { protocol: Protocol::Resp, quoted: false, fragment: false, start: 0, header: 27, end: 27 };
+        let layer = Layer {
+            protocol: Protocol::Resp,
+            quoted: false,
+            fragment: false,
+            version: 0,
+            start: 0,
+            header: 27,
+            end: 27,
+        };
         let packet = Packet { frame: Frame::EMPTY, layers: &[layer], stop: Stop::End };
         let mut line = Vec::new();
         tell(&At { packet: &packet, data: message, index: 0, layer }, &mut line);

@@ -126,7 +126,7 @@ fn no_view_of_packets_tells_a_password() {
         listed.lines().filter_map(|line| line.split("\"name\":\"").nth(1)?.split('"').next()).collect();
     assert!(names.contains(&"ftp.request.arg") && names.contains(&"imap.request.password"), "{names:?}");
     let every = names.join(",");
-    for name in ["smtp", "pop", "imap", "ftp", "redis", "mqtt", "login", "snmp"] {
+    for name in ["smtp", "pop", "imap", "ftp", "redis", "mqtt", "mqtt5", "login", "snmp"] {
         let capture = format!("captures/{name}.pcap");
         let bytes = std::fs::read(root().join(&capture)).expect("a capture of ours");
         let has = |secret: &str| bytes.windows(secret.len()).any(|window| window == secret.as_bytes());

@@ -1,0 +1,117 @@
+//! Conversations as the pipeline reads them: what is told of messages by what was said before.
+
+use crate::field;
+use crate::flow::FlowTable;
+use crate::frame::{Frame, LinkType};
+use crate::pipeline::reread;
+use crate::wire::{Layers, decode};
+
+const CONNECT: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01a";
+const CONNECT_4: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a";
+const CONNECTED: &[u8] = b"\x20\x06\0\0\x03\x22\0\x0a";
+/// Under a/b, with a pair and a number for the topic.
+const NUMBERED: &[u8] = b"\x30\x11\0\x03a/b\x0a\x26\0\x01k\0\x01v\x23\0\x07x";
+const BY_NUMBER: &[u8] = b"\x30\x07\0\0\x03\x23\0\x07y";
+
+struct Talk {
+    table: FlowTable,
+    /// The client's port.
+    client: u16,
+    next: [u32; 2],
+}
+
+impl Talk {
+    fn new() -> Self {
+        Self { table: FlowTable::new(), client: 40_000, next: [1; 2] }
+    }
+
+    /// Topics, contents and names of properties in a segment.
+    fn say(&mut self, from_client: bool, data: &[u8]) -> [Vec<String>; 3] {
+        let side = usize::from(!from_client);
+        let sequence = self.next[side];
+        self.next[side] += data.len() as u32;
+        self.segment(from_client, sequence, data)
+    }
+
+    fn segment(&mut self, from_client: bool, sequence: u32, data: &[u8]) -> [Vec<String>; 3] {
+        let mut bytes = vec![0x45, 0];
+        bytes.extend((40 + data.len() as u16).to_be_bytes());
+        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
+        let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
+        bytes.extend(if from_client { [client, server] } else { [server, client] }.concat());
+        let ports = if from_client { [self.client, 1883] } else { [1883, self.client] };
+        bytes.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend(self.next[usize::from(from_client)].to_be_bytes());
+        bytes.extend([0x50, 24, 0x20, 0, 0, 0, 0, 0]);
+        bytes.extend(data);
+        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
+        let (mut layers, mut again) = (Layers::new(), Layers::new());
+        let packet = decode(frame, &mut layers);
+        let known = self.table.ingest(&packet);
+        let packet = reread(packet, &known, &mut again);
+        ["mqtt.topic", "mqtt.msg", "mqtt.prop_key"].map(|name| {
+            let (field, mut values) = (field::find(name).unwrap(), Vec::new());
+            field.each(&packet, known.facts, &mut |value| {
+                let mut text = Vec::new();
+                field::text::write(value, field.kind, &mut text);
+                values.push(String::from_utf8(text).unwrap());
+                true
+            });
+            values
+        })
+    }
+}
+
+fn said(topics: &[&str], contents: &[&str], names: &[&str]) -> [Vec<String>; 3] {
+    [topics, contents, names].map(|values| values.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_version_that_the_client_says_holds_for_both_sides() {
+    let mut talk = Talk::new();
+    assert_eq!(talk.say(true, NUMBERED), said(&["a/b"], &["0a2600016b00017623000778"], &[]), "nobody has said it");
+    talk.say(true, CONNECT);
+    assert_eq!(talk.say(true, NUMBERED), said(&["a/b"], &["78"], &["k"]));
+    assert_eq!(talk.say(false, NUMBERED), said(&["a/b"], &["78"], &["k"]));
+    assert_eq!(talk.say(true, &NUMBERED.repeat(2)), said(&["a/b"; 2], &["78"; 2], &["k"; 2]));
+    talk.client += 1;
+    talk.next = [1; 2];
+    assert_eq!(talk.say(true, &[CONNECT_4, NUMBERED].concat())[2], [""; 0], "another conversation, of another version");
+}
+
+#[test]
+fn where_the_client_was_not_heard_its_answer_tells_the_version() {
+    let mut talk = Talk::new();
+    talk.say(false, CONNECTED);
+    assert_eq!(talk.say(true, NUMBERED), said(&["a/b"], &["78"], &["k"]));
+    let mut talk = Talk::new();
+    talk.say(false, b"\x20\x02\0\0");
+    assert_eq!(talk.say(true, NUMBERED)[2], [""; 0]);
+}
+
+#[test]
+fn a_number_stands_for_the_topic_that_it_was_given_by_the_same_side() {
+    let mut talk = Talk::new();
+    talk.say(true, CONNECT);
+    assert_eq!(talk.say(true, BY_NUMBER), said(&[], &["79"], &[]), "not given yet");
+    assert_eq!(talk.say(true, &[NUMBERED, BY_NUMBER].concat()), said(&["a/b", "a/b"], &["78", "79"], &["k"]));
+    assert_eq!(talk.say(true, BY_NUMBER)[0], ["a/b"]);
+    assert_eq!(talk.say(false, BY_NUMBER)[0], [""; 0], "the server gives numbers of its own");
+    let again = NUMBERED.to_vec().iter().map(|byte| if *byte == b'b' { b'c' } else { *byte }).collect::<Vec<_>>();
+    assert_eq!(talk.say(true, &again)[0], ["a/c"]);
+    assert_eq!(talk.say(true, BY_NUMBER)[0], ["a/c"], "the last that was given");
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_bytes_are_read(
+        pieces in proptest::collection::vec((proptest::prelude::any::<bool>(), 0..16u8, proptest::collection::vec(0..48u8, 0..60)), 0..8),
+    ) {
+        let mut talk = Talk::new();
+        talk.say(true, CONNECT);
+        for (from_client, kind, data) in pieces {
+            talk.say(from_client, &[&[kind << 4 | if matches!(kind, 6 | 8 | 10) { 2 } else { 0 }, data.len() as u8][..], &data].concat());
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Packets that are to be read otherwise than they were, by what was said before: all who know of such.
+
+use super::{Facts, mqtt, tftp, upgrade};
+use crate::wire::Packet;
+
+#[derive(Debug, Default)]
+pub struct Watches {
+    upgrades: upgrade::Watch,
+    transfers: tftp::Transfers,
+    mqtt: mqtt::Watch,
+}
+
+impl Watches {
+    /// Tells of the next packet how it is to be read, and what is known besides.
+    #[inline]
+    pub fn look(&mut self, packet: &Packet<'_>, facts: &mut Facts) {
+        let Some(tcp) = &facts.tcp else {
+            facts.reread = self.transfers.look(packet);
+            return;
+        };
+        facts.reread = self.upgrades.look(packet, tcp);
+        if let Some((reread, topics)) = self.mqtt.look(packet, tcp) {
+            facts.reread.get_or_insert(reread);
+            facts.topics = topics;
+        }
+    }
+}
