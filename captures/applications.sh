@@ -490,6 +490,36 @@ tls() {
     stop
 }
 
+# Certificates and hellos that need several segments, and one chain in several records.
+tls-chain() {
+    up
+    (
+        cd "$work"
+        request() { openssl req -newkey rsa:2048 -nodes -keyout "$1.key" -subj "$2" "${@:3}" 2>/dev/null; }
+        sign() { openssl x509 -req -days 30 -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -out "$1.pem" -extfile "$1.ext" 2>/dev/null; }
+        request root "/O=Lab/CN=Lab Root" -x509 -days 30 -out root.pem
+        request between "/C=RS/O=Lab d.o.o./CN=Lab Intermediate" -out between.csr
+        echo 'basicConstraints=critical,CA:TRUE' >between.ext
+        sign between root
+        request leaf "/O=Lab/CN=lab.example" -out leaf.csr
+        echo "subjectAltName=DNS:lab.example,IP:10.0.5.2$(printf ',DNS:host-%02d.lab.example' $(seq 60))" >leaf.ext
+        sign leaf between
+    )
+    for port in 443 8443; do
+        small=$([ $port = 443 ] || echo -max_send_frag 512)
+        $S openssl s_server -accept 10.0.5.2:$port -key "$work/leaf.key" -cert "$work/leaf.pem" -cert_chain "$work/between.pem" \
+            -www -quiet $small >/dev/null 2>&1 &
+    done
+    sleep 1
+    record tls-chain "tcp port 443 or tcp port 8443"
+    ask() { $C openssl s_client -servername lab.example "$@" </dev/null >/dev/null 2>&1 || true; }
+    many=$(printf 'protokol-broj-%03d,' $(seq 90))http/1.1
+    ask -tls1_2 -connect 10.0.5.2:443
+    ask -tls1_3 -connect 10.0.5.2:443 -alpn "$many"
+    ask -tls1_2 -connect 10.0.5.2:8443 -max_send_frag 512
+    stop
+}
+
 snmp() {
     up
     cat >"$work/snmpd.conf" <<D
@@ -607,5 +637,5 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt mqtt5 tls snmp coap sip quic websocket
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt mqtt5 tls tls-chain snmp coap sip quic websocket
 for name in "$@"; do echo "$name"; $name; done

@@ -4,6 +4,8 @@
 
 #[path = "applications.rs"]
 mod applications;
+#[path = "handshakes.rs"]
+mod handshakes;
 #[path = "letters.rs"]
 mod letters;
 #[path = "rendezvous.rs"]
@@ -17,6 +19,7 @@ use std::io::{self, Cursor, Read, Write};
 use std::sync::OnceLock;
 
 pub use applications::{applications, as_messages, prepare};
+pub use handshakes::handshakes;
 pub use letters::{LETTER, letters};
 use netlab::field::{self, Resolved};
 use netlab::filter::Filter;

@@ -113,6 +113,13 @@ proptest! {
     }
 
     #[test]
+    fn handshakes_that_go_on_in_any_records_and_segments_do_no_harm(
+        input in prop::collection::vec(any::<u8>(), 0..512),
+    ) {
+        bodies::handshakes(&input);
+    }
+
+    #[test]
     fn arbitrary_bytes_as_stun_and_through_a_nat_do_no_harm(input in prop::collection::vec(any::<u8>(), 0..1024)) {
         bodies::stun(&input);
     }

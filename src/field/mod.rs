@@ -3,7 +3,7 @@
 pub mod text;
 
 use crate::flow::fields::Read;
-use crate::flow::whole::Whole;
+use crate::flow::whole;
 use crate::flow::{self, Facts};
 use crate::wire::{self, Bits, Field, Kind, Packet, Protocol, Value, Words};
 
@@ -144,11 +144,11 @@ pub fn is_repeated(protocol: Protocol, facts: &Facts) -> bool {
     protocol.is_application() && protocol != Protocol::Data && facts.repeats()
 }
 
-/// The layers whose fields are shown: the frame itself, then those of the packet that are not repeated, then a message
-/// that it completes.
+/// The layers whose fields are shown: the frame itself, then those of the packet that are not repeated, among them the
+/// messages that it completes.
 pub fn layers<'a>(packet: &'a Packet<'a>, facts: &'a Facts) -> impl Iterator<Item = wire::At<'a>> {
-    let shown = packet.each().filter(|at| !is_repeated(at.layer.protocol, facts));
-    std::iter::once(frame(packet)).chain(shown).chain(facts.whole.as_deref().map(Whole::at))
+    let is_shown = |at: &wire::At<'_>| whole::is_one(at) || !is_repeated(at.layer.protocol, facts);
+    std::iter::once(frame(packet)).chain(whole::among(packet, 0, facts).filter(is_shown))
 }
 
 /// Every field, protocol by protocol from the outside in; a protocol's own fields before what flow adds.
@@ -278,15 +278,19 @@ impl Resolved {
                         first
                     }
                 },
+                Declared::Wire(_) if !facts.wholes().is_empty() => self.first_of_all(packet, facts),
                 Declared::Wire(_) if is_repeated(*protocol, facts) => None,
                 Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
                 Declared::Wire(field) => {
-                    let own = packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at));
-                    let whole = || facts.whole.as_deref().filter(|whole| whole.protocol() == *protocol);
-                    own.or_else(|| field.first(&whole()?.at()))
+                    packet.each().filter(|at| at.layer.protocol == *protocol).find_map(|at| field.first(&at))
                 }
             };
         }
+        self.first_of_all(packet, facts)
+    }
+
+    /// The first value, whichever layer has it.
+    fn first_of_all<'a>(&self, packet: &'a Packet<'a>, facts: &'a Facts) -> Option<Value<'a>> {
         let mut first = None;
         self.each(packet, facts, &mut |value| {
             first = Some(value);

@@ -2,7 +2,7 @@
 
 use crate::field::{self, Resolved};
 use crate::flow::Facts;
-use crate::flow::whole::Whole;
+use crate::flow::whole;
 use crate::wire::{At, Layer, Packet, Protocol, Value};
 
 use super::parse::Piece;
@@ -40,8 +40,8 @@ impl Protocols {
     #[inline]
     pub fn are_in(self, packet: &Packet<'_>, facts: &Facts) -> bool {
         let shown = |layer: &Layer| self.contains(layer.protocol) && !field::is_repeated(layer.protocol, facts);
-        let whole = facts.whole.as_deref().is_some_and(|whole| self.contains(whole.protocol()));
-        self.contains(Protocol::Frame) || packet.layers.iter().any(shown) || whole
+        let whole = || facts.wholes().iter().any(|whole| self.contains(whole.protocol()));
+        self.contains(Protocol::Frame) || packet.layers.iter().any(shown) || whole()
     }
 }
 
@@ -88,9 +88,9 @@ impl Source {
                 }
                 let shown = |at: &At<'_>| {
                     let protocol = at.layer.protocol;
-                    protocols.contains(protocol) && !field::is_repeated(protocol, facts)
+                    protocols.contains(protocol) && (whole::is_one(at) || !field::is_repeated(protocol, facts))
                 };
-                for at in packet.each().filter(shown).chain(facts.whole.as_deref().map(Whole::at).filter(shown)) {
+                for at in whole::among(packet, 0, facts).filter(shown) {
                     if !each(Value::Bytes(at.bytes())) {
                         return;
                     }

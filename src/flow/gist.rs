@@ -7,11 +7,11 @@ use foldhash::fast::RandomState;
 use hashbrown::HashMap;
 
 use super::key::{Direction, Key};
-use super::{Facts, Transport};
+use super::{Facts, Transport, whole};
 use crate::wire::application;
 use crate::wire::http::{self, Start};
 use crate::wire::secret::write_addresses;
-use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp, utf8};
+use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp, tls, utf8};
 
 /// Bytes of what was asked, and of what was answered, that are kept.
 const LONGEST: usize = 100;
@@ -60,7 +60,8 @@ impl Gists {
         let messages = |protocol: Protocol| protocol.is_application() && protocol != Protocol::Data;
         if packet.layers.last().is_some_and(|layer| layer.protocol.is_application())
             && !facts.repeats()
-            && packet.layers.iter().any(|layer| messages(layer.protocol) && !layer.quoted)
+            && (packet.layers.iter().any(|layer| messages(layer.protocol) && !layer.quoted)
+                || !facts.wholes().is_empty())
         {
             self.messages(packet, facts);
         }
@@ -72,15 +73,16 @@ impl Gists {
             (None, Some(stream)) => (Transport::Udp, stream),
             (None, None) => return,
         };
-        let own = || packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
-        let begin = own().next().map_or(0, |at| at.layer.start);
+        let mut own = packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
+        let begin = own.next().map_or(0, |at| at.layer.start);
         // What only the conversation knows to be a password.
         let is_secret = |layer: &Layer| {
             let [from, to] = [layer.start, layer.start + layer.header].map(|place| place.saturating_sub(begin));
             facts.secrets.touches(from, to)
         };
-        let own = own().map(|at| (is_secret(&at.layer), at));
-        for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
+        let own = whole::told(packet, 0, facts).filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
+        for at in own {
+            let is_secret = !whole::is_one(&at) && is_secret(&at.layer);
             let from_client = facts.tcp.map(|tcp| tcp.from_client);
             let direction = if from_client.is_none() { direction(packet) } else { None };
             let known = self.0.get_mut(&(transport, stream));
@@ -259,8 +261,13 @@ fn of_any(at: &At<'_>, from_client: bool) -> Says {
             Says::Answers(behind.unwrap_or(answer).to_vec())
         }
         Protocol::Tls => match is("client hello TLS ").or_else(|| is("client hello ")) {
+            // It is told again with its last byte; perhaps that never comes.
+            Some(hello) if tls::is_half(at) => {
+                Says::Opens(hello.strip_suffix(tls::GOES_ON.as_bytes()).unwrap_or(hello).to_vec())
+            }
             Some(hello) => Says::Asks(hello.to_vec()),
-            None => Says::Nothing,
+            None if from_client => Says::Nothing,
+            None => tls::shown(at).map_or(Says::Nothing, Says::Answers),
         },
         _ if told.is_empty() => Says::Nothing,
         protocol if from_client => match command(protocol, told) {

@@ -23,8 +23,9 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Takes in data of a stream; the message that they complete. One that lies in a single frame is read there.
-    pub fn ingest(&mut self, side: Side, part: &Part<'_>) -> Option<Whole> {
+    /// Takes in data of a stream, of the frame in this layer; the message that they complete. One that lies in a single
+    /// frame is read there.
+    pub fn ingest(&mut self, side: Side, part: &Part<'_>, layer: usize) -> Option<Whole> {
         let Some(known) = self.parts.of_mut(side) else {
             if !part.last {
                 let is_short = part.content.len() <= LONGEST;
@@ -40,7 +41,7 @@ impl Streams {
             return None;
         }
         let whole = self.parts.remove(side)??;
-        dns::is_whole(&whole).then(|| Whole::new(Protocol::Dns, &whole))
+        dns::is_whole(&whole).then(|| Whole::ending_in(layer, Protocol::Dns, &whole))
     }
 }
 
@@ -59,12 +60,12 @@ mod tests {
         let (first, second) = question.split_at(7);
         let mut streams = Streams::default();
         let side = (0, false, 15);
-        assert!(streams.ingest(side, &part(first, false)).is_none());
-        assert!(streams.ingest((0, true, 15), &part(b"of the other side", false)).is_none());
-        assert!(streams.ingest(side, &part(second, false)).is_none());
-        let whole = streams.ingest(side, &part(b"", true)).expect("a message");
+        assert!(streams.ingest(side, &part(first, false), 0).is_none());
+        assert!(streams.ingest((0, true, 15), &part(b"of the other side", false), 0).is_none());
+        assert!(streams.ingest(side, &part(second, false), 0).is_none());
+        let whole = streams.ingest(side, &part(b"", true), 0).expect("a message");
         assert_eq!((whole.at().layer.protocol, whole.at().header()), (Protocol::Dns, &question[..]));
-        assert!(streams.ingest((0, true, 15), &part(b"", true)).is_none(), "no message of DNS");
+        assert!(streams.ingest((0, true, 15), &part(b"", true), 0).is_none(), "no message of DNS");
         assert!(streams.parts.is_empty());
     }
 
@@ -72,12 +73,12 @@ mod tests {
     fn long_streams_and_many_of_them_take_little_memory() {
         let mut streams = Streams::default();
         for stream in 0..1000 {
-            streams.ingest((0, false, stream), &part(&[0; 3000], false));
-            streams.ingest((0, false, stream), &part(&[0; 3000], false));
+            streams.ingest((0, false, stream), &part(&[0; 3000], false), 0);
+            streams.ingest((0, false, stream), &part(&[0; 3000], false), 0);
         }
         assert_eq!(streams.parts.len(), MOST);
         let kept = |stream| streams.parts.of((0, false, stream));
         assert!((0..1000).filter_map(kept).all(Option::is_none));
-        assert!(streams.ingest((0, false, 999), &part(&[0; 10], true)).is_none());
+        assert!(streams.ingest((0, false, 999), &part(&[0; 10], true), 0).is_none());
     }
 }

@@ -13,6 +13,7 @@ pub mod course;
 pub mod datagram;
 pub mod event;
 pub mod exchange;
+mod facts;
 pub mod fields;
 pub mod gist;
 pub mod heartbeat;
@@ -35,6 +36,7 @@ pub mod stream;
 pub mod table;
 pub mod tcp;
 pub mod tftp;
+mod tls;
 pub mod upgrade;
 pub mod whole;
 
@@ -42,49 +44,14 @@ use std::sync::Arc;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{self, At, Layer, Layers, Packet, Protocol, Reread, decode, udp, usual};
+use crate::wire::{self, At, Layer, Layers, Packet, Protocol, decode, udp, usual};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
+pub use facts::Facts;
 pub use fields::FIELDS;
 use foldhash::fast::RandomState;
 use key::Key;
 use table::{Conversation, Table, Traffic};
-
-/// What the past says about one packet.
-#[derive(Clone, Debug, Default)]
-pub struct Facts {
-    /// Nanoseconds since the first frame.
-    pub time_relative: Option<i64>,
-    /// Nanoseconds since the frame before.
-    pub time_delta: Option<i64>,
-    /// Of the first TCP layer.
-    pub tcp: Option<tcp::Facts>,
-    /// Index of the conversation of the first UDP layer, from 0.
-    pub udp_stream: Option<u32>,
-    /// What an earlier message has to do with the first message of an application.
-    pub join: Option<exchange::Join>,
-    /// A message that this packet completes and that lies in others, too.
-    pub whole: Option<Arc<whole::Whole>>,
-    /// The programs at both ends: as who knows the sockets told, or as a comment of netlab's in the file says.
-    pub ends: Ends,
-    /// Passwords in the data of the first TCP layer.
-    pub secrets: secret::Found,
-    /// What the data of the first TCP layer is by the exercises of the course.
-    pub course: Option<course::Found>,
-    /// How the packet is to be read otherwise than it was, by what its conversation has agreed on.
-    pub reread: Option<Reread>,
-    /// Topics of MQTT for which its messages say only numbers.
-    pub topics: Option<mqtt::Topics>,
-}
-
-impl Facts {
-    /// Whether the data of the first TCP segment have been here before: what an application says in them is no second
-    /// message.
-    #[inline]
-    pub fn repeats(&self) -> bool {
-        self.tcp.is_some_and(|tcp| tcp.analysis.repeats())
-    }
-}
 
 /// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
 /// meets the table, on another thread.
@@ -380,12 +347,13 @@ impl FlowTable {
     /// A frame of HTTP/2, which may complete a message.
     fn framed(&mut self, at: &At<'_>, now: Timestamp) {
         let Some((tcp, part)) = self.facts.tcp.zip(wire::http2::part(at)) else { return };
-        let Some(whole) = self.streams.ingest((tcp.stream, tcp.from_client, part.stream), &part) else { return };
+        let side = (tcp.stream, tcp.from_client, part.stream);
+        let Some(whole) = self.streams.ingest(side, &part, at.index) else { return };
         let place = exchange::Place { carrier: at, stream: Some(tcp.stream), within: part.stream };
         if let Some(join) = self.exchanges.ingest(&whole.at(), &place, now) {
             self.facts.join.get_or_insert(join);
         }
-        self.facts.whole.get_or_insert(Arc::new(whole));
+        self.facts.wholes.get_or_insert_with(|| Arc::new([whole]));
     }
 
     /// Later fragments bear no ports: those of a whole datagram go to the conversation that its first one belongs to.

@@ -1,5 +1,5 @@
-//! The names of addresses, as the capture itself tells them: in answers of DNS and its likes, and where a client of TLS
-//! says whom it wants.
+//! The names of addresses, as the capture itself tells them: in answers of DNS and its likes, where a client of TLS says
+//! whom it wants, and where its server shows a certificate.
 //!
 //! Names are what somebody wrote into a packet: anybody can name any address, and the last word counts. Views escape them.
 //! Guarantee: at most [`MOST`] addresses have names, the oldest leave; a name has at most 255 bytes and is no address.
@@ -8,8 +8,7 @@ use std::net::IpAddr;
 
 use super::bounded::ByAge;
 use super::event::Event;
-use super::whole::Whole;
-use super::{Facts, Known};
+use super::{Facts, Known, whole};
 use crate::wire::{Address, At, Layers, Packet, Protocol, decode, dns, tls};
 
 /// Addresses that are remembered.
@@ -23,6 +22,8 @@ pub enum By {
     Resolver,
     /// A pointer from the address to a name.
     Pointer,
+    /// A host that the certificate is for which somebody shows at the address; it may be for many.
+    Certificate,
     /// The address of a name, or the name that a client has called.
     Name,
 }
@@ -77,26 +78,29 @@ impl Names {
         if facts.repeats() {
             return;
         }
-        let own = packet.each().filter(|at| at.layer.protocol.is_application() && !at.layer.quoted);
-        for at in own.chain(facts.whole.as_deref().map(Whole::at)) {
+        let is_own = |at: &At<'_>| at.layer.protocol.is_application() && !at.layer.quoted;
+        for at in whole::among(packet, 0, facts).filter(is_own) {
             match at.layer.protocol {
                 Protocol::Dns | Protocol::Mdns | Protocol::Llmnr => {
                     dns::each_named(&at, &mut |address, name, pointer| {
                         self.add(address, name, if pointer { By::Pointer } else { By::Name });
                     })
                 }
-                Protocol::Tls => self.called(&at),
+                Protocol::Tls => self.handshake(packet, &at),
                 _ => {}
             }
         }
     }
 
-    /// A client of TLS says the name of the server that it sends to.
-    fn called(&mut self, at: &At<'_>) {
-        if let Some(name) = tls::called(at)
-            && let Some((_, server)) = at.packet.addresses(at.index)
-        {
-            self.add(server, name, By::Name);
+    /// A client of TLS says the name of the server that it sends to, and the server shows a certificate.
+    fn handshake(&mut self, packet: &Packet<'_>, at: &At<'_>) {
+        let within = if whole::is_one(at) { packet.layers.len() } else { at.index };
+        let Some((source, destination)) = packet.addresses(within) else { return };
+        if let Some(name) = tls::called(at) {
+            self.add(destination, name, By::Name);
+        }
+        if let Some(name) = tls::certified(at) {
+            self.add(source, name, By::Certificate);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Packets that are to be read otherwise than they were, by what was said before: all who know of such.
 
-use super::{Facts, mqtt, tftp, upgrade};
+use super::{Facts, mqtt, tftp, tls, upgrade};
 use crate::wire::Packet;
 
 #[derive(Debug, Default)]
@@ -8,6 +8,7 @@ pub struct Watches {
     upgrades: upgrade::Watch,
     transfers: tftp::Transfers,
     mqtt: mqtt::Watch,
+    handshakes: tls::Watch,
 }
 
 impl Watches {
@@ -23,5 +24,16 @@ impl Watches {
             facts.reread.get_or_insert(reread);
             facts.topics = topics;
         }
+        if let Some(found) = self.handshakes.look(packet, tcp) {
+            facts.reread = facts.reread.or(found.reread);
+            if !found.wholes.is_empty() {
+                facts.wholes = Some(found.wholes.into());
+            }
+        }
+    }
+
+    #[cfg(test)]
+    pub fn handshakes(&self) -> &tls::Watch {
+        &self.handshakes
     }
 }

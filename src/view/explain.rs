@@ -12,7 +12,7 @@ use super::words::{Words, filled};
 use super::{escape, hex, stop, tree};
 use crate::field::{self, Entry};
 use crate::flow::datagram::Datagram;
-use crate::flow::{Event, Facts, Known, secret::Places};
+use crate::flow::{Event, Facts, Known, secret::Places, whole};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Layers, Packet, Protocol, Stop, Value};
@@ -33,6 +33,12 @@ pub struct Options {
     pub ascii: bool,
     /// Explain only the layers of these protocols; empty: all.
     pub only: Vec<Protocol>,
+}
+
+impl Options {
+    fn wants(&self, protocol: Protocol) -> bool {
+        self.only.is_empty() || self.only.contains(&protocol)
+    }
 }
 
 /// A sink that explains the first packet it is given from one number on, and stops the run there.
@@ -121,19 +127,10 @@ struct View<'v> {
 }
 
 impl View<'_> {
-    fn wants(&self, protocol: Protocol) -> bool {
-        self.options.only.is_empty() || self.options.only.contains(&protocol)
-    }
-
     fn packet(&mut self, packet: &Packet<'_>, facts: &Facts, with_frame: bool) -> bool {
         let mut any = false;
-        if with_frame && self.wants(Protocol::Frame) {
-            self.frame(&field::frame(packet), facts);
-            any = true;
-        }
-        for at in
-            packet.each().filter(|at| self.options.only.is_empty() || self.options.only.contains(&at.layer.protocol))
-        {
+        let frame = with_frame.then(|| field::frame(packet)).into_iter();
+        for at in frame.chain(whole::among(packet, 0, facts)).filter(|at| self.options.wants(at.layer.protocol)) {
             self.layer(&at, facts);
             any = true;
         }
@@ -150,7 +147,7 @@ impl View<'_> {
         let wire = u32::try_from(length).unwrap_or(u32::MAX);
         let frame = Frame { link: Datagram::LINK, length: wire, data: &datagram.bytes, ..*around };
         let packet = wire::decode(frame, &mut layers);
-        if !self.options.only.is_empty() && !packet.each().any(|at| self.options.only.contains(&at.layer.protocol)) {
+        if !packet.each().any(|at| self.options.wants(at.layer.protocol)) {
             return false;
         }
         let title = filled(self.options.words.datagram_completed, &[&fragments.to_string(), &length.to_string()]);
@@ -177,6 +174,7 @@ impl View<'_> {
         let title = format!("{} ({})", layer.protocol.title(), layer.protocol.name());
         let header = at.header().len();
         let mut place = match (index, layer.header) {
+            (None, _) if whole::is_one(at) => format!("{} ", self.options.words.completed),
             (None, _) | (_, 0) => String::new(),
             (_, 1) => filled(self.options.words.field("byte {} "), &[&layer.start.to_string()]),
             (_, bytes) => {
@@ -197,13 +195,13 @@ impl View<'_> {
         self.out.extend_from_slice(line.as_bytes());
     }
 
-    fn frame(&mut self, at: &At<'_>, facts: &Facts) {
-        self.heading(at, None);
-        self.fields(at, facts, &[]);
-    }
-
     fn layer(&mut self, at: &At<'_>, facts: &Facts) {
-        self.heading(at, Some(at.index));
+        // What the capture knows, and what lies in several packets, cannot be drawn.
+        let is_drawn = at.layer.protocol != Protocol::Frame && !whole::is_one(at);
+        self.heading(at, is_drawn.then_some(at.index));
+        if !is_drawn {
+            return self.fields(at, facts, &[]);
+        }
         if tree::is_data(at.layer.protocol) {
             return self.data(at, facts);
         }

@@ -18,7 +18,7 @@ use crate::flow::exchange::Join;
 use crate::flow::message::{Carried, Gathering};
 use crate::flow::names::Names;
 use crate::flow::state::State;
-use crate::flow::{Event, Facts, Known, Why, tcp};
+use crate::flow::{Event, Facts, Known, Why, tcp, whole};
 use crate::pipeline::{Next, Sink};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::{At, Layer, Packet, Protocol, application, utf8};
@@ -463,10 +463,9 @@ fn told(packet: &Packet<'_>, index: usize, facts: &Facts) -> Option<Vec<u8>> {
     let mut text = Vec::new();
     let begin = packet.at(index + 1)?.layer.start;
     let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
-    let own = packet.each().skip(index + 1).map(|at| (is_secret(&at.layer), at));
-    for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
+    for at in whole::told(packet, index + 1, facts) {
         let mut said = Vec::new();
-        if is_secret {
+        if !whole::is_one(&at) && is_secret(&at.layer) {
             said.extend_from_slice(b"***");
         } else {
             application::tell(&at, &mut said)?;

@@ -14,7 +14,7 @@ use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::datagram::Datagram;
 use crate::flow::secret::{Places, Watch};
-use crate::flow::{Event, Facts, Known};
+use crate::flow::{Event, Facts, Known, whole};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
 use crate::wire::{self, At, Bits, Kind, Layers, Packet, Protocol, Value, utf8};
@@ -190,11 +190,8 @@ impl View<'_> {
         if self.indent == 1 {
             self.layer(&field::frame(packet), facts, None);
         }
-        for at in packet.each() {
-            self.layer(&at, facts, Some(at.index));
-        }
-        if let Some(whole) = &facts.whole {
-            self.layer(&whole.at(), facts, None);
+        for at in whole::among(packet, 0, facts) {
+            self.layer(&at, facts, (!whole::is_one(&at)).then_some(at.index));
         }
         self.rest(packet);
         if let Some(sentence) = stop::sentence(packet, self.words) {
@@ -255,7 +252,7 @@ impl View<'_> {
         if index.is_none() && protocol != Protocol::Frame {
             self.styled(Role::Faint, &format!(", {}", self.words.completed));
         }
-        let repeated = field::is_repeated(protocol, facts);
+        let repeated = index.is_some() && field::is_repeated(protocol, facts);
         if repeated {
             self.styled(Role::Faint, &format!(", {}", self.words.again));
         }

@@ -28,9 +28,9 @@ pub static FIELDS: &[Field] = &[
 ];
 
 pub static DATA_FIELDS: &[Field] = &[
-    Field::one("data.data", "Data", Kind::Bytes, |at| Some(Value::Bytes(at.bytes())))
+    Field::one("data.data", "Data", Kind::Bytes, |at| Some(Value::Bytes(at.header())))
         .about("Bytes of the application, not decoded", CAPTURE),
-    Field::one("data.len", "Length", Kind::Dec, |at| Some(Value::Uint(at.bytes().len() as u64)))
+    Field::one("data.len", "Length", Kind::Dec, |at| Some(Value::Uint(at.header().len() as u64)))
         .about("Captured bytes of the application", CAPTURE)
         .computed(),
 ];

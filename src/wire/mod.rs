@@ -245,14 +245,19 @@ pub enum Reread {
     Tftp { layer: usize },
     /// As messages of MQTT of this version.
     Mqtt { layer: usize, version: u8 },
+    /// As records of TLS, behind `skip` bytes of one that began before.
+    Tls { layer: usize, skip: usize },
 }
 
 /// The packet with the data behind its transport's layer read otherwise; what lies below stays as it was.
 #[cold]
 pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -> Packet<'a> {
     let (index, over) = match how {
-        Reread::Data { layer } | Reread::WebSocket { layer, .. } | Reread::Mqtt { layer, .. } => (layer, Protocol::Tcp),
         Reread::Tftp { layer } => (layer, Protocol::Udp),
+        Reread::Data { layer }
+        | Reread::WebSocket { layer, .. }
+        | Reread::Mqtt { layer, .. }
+        | Reread::Tls { layer, .. } => (layer, Protocol::Tcp),
     };
     let below = packet.layers.get(..=index).unwrap_or_default();
     let Some(transport) = below.last().filter(|layer| layer.protocol == over) else { return packet };
@@ -269,7 +274,8 @@ pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -
     };
     let stop = match how {
         Reread::Data { .. } => walk.payload(),
-        Reread::WebSocket { skip, .. } => websocket::decode_behind(&mut walk, skip),
+        Reread::WebSocket { skip, .. } => walk.behind(skip, websocket::decode),
+        Reread::Tls { skip, .. } => walk.behind(skip, tls::decode),
         Reread::Tftp { .. } => tftp::decode(&mut walk),
         Reread::Mqtt { version, .. } => {
             let known = packet.layers.iter().skip(index + 1).map(|layer| match layer.protocol {
@@ -397,6 +403,19 @@ impl<'a> Walk<'a, '_> {
     /// segments.
     fn text(&mut self, protocol: Protocol, length: usize) -> Result<(), Stop> {
         self.push(protocol, length.min(self.rest().len()))
+    }
+
+    /// What `decode` finds behind `skip` bytes of a message that began before.
+    fn behind(&mut self, skip: usize, decode: fn(&mut Self) -> Stop) -> Stop {
+        if skip > 0
+            && let Err(stop) = self.text(Protocol::Data, skip)
+        {
+            return stop;
+        }
+        match decode(self) {
+            Stop::End if skip > 0 => Stop::Payload,
+            stop => stop,
+        }
     }
 
     /// What is left behind the messages of an application: data, or nothing.

@@ -1,21 +1,22 @@
 //! Transport Layer Security (RFC 8446, RFC 5246): records, and what a handshake says before it is encrypted.
 //!
 //! Nothing is decrypted. Traps: TLS 1.3 calls itself 1.2 in both old version fields; the list of versions in the hellos
-//! is what counts. A record goes on in other segments; one that begins in the middle of this segment has a layer too.
+//! is what counts. A record goes on in other segments; one that begins in the middle of this segment has a layer too. A
+//! message may go on in other segments or records: [`crate::flow`] puts it together, and it is told again, whole, where its
+//! last byte comes: a layer of its own, a record with its head, or messages without one.
 
-use super::application::{Look, Tone};
-use super::certificate::{self, Certificate, Text};
+mod fields;
+
+use super::application::{Look, Over, Tone, is_wished};
+use super::certificate::{self, Certificate};
 use super::reader::Reader;
-use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
+use super::{At, Protocol, Stop, Walk};
+pub use fields::FIELDS;
 
 pub const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 993, 995, 5061, 8443, 8883];
 
-const RFC: &str = "RFC 8446 §5.1";
-const HANDSHAKE: &str = "RFC 8446 §4";
-const HELLO: &str = "RFC 8446 §4.1.2";
-const CERTIFICATES: &str = "RFC 5246 §7.4.2";
-const NAMES: &str = "RFC 5280 §4.1.2.4";
-const RECORD: usize = 5;
+/// Bytes of a record's head.
+pub const RECORD: usize = 5;
 /// A record's longest content, encryption included.
 const LONGEST: usize = (1 << 14) + 2048;
 /// Records of a segment that have a layer of their own.
@@ -23,8 +24,17 @@ const MOST_RECORDS: usize = 12;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const VERSIONS: u16 = 43;
+const HELLO_REQUEST: u8 = 0;
+const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
 /// The message with certificates.
 const CERTIFICATE: u8 = 11;
+/// Bytes of a message that is put together.
+pub const LONGEST_MESSAGE: usize = 1 << 16;
+/// What is said of a message that does not end here.
+pub const GOES_ON: &str = ", goes on";
+/// Bytes of a handshake's record that may be an encrypted one: they are short.
+const LONGEST_ENCRYPTED: usize = 128;
 /// Hosts of a certificate that a line names.
 const HOSTS: usize = 3;
 
@@ -33,8 +43,14 @@ pub(super) fn look(look: &Look<'_>) -> bool {
     record(look.data).is_some() && (look.on_port || matches!(look.data, [22, 3, _, _, _, 1 | 2, 0, ..]))
 }
 
+/// Whether the ports of a TCP layer say that its data are of TLS, and nobody has said anything of them.
+pub fn is_expected(tcp: &At<'_>) -> bool {
+    let ports = [tcp.u16(0), tcp.u16(2)].map(Option::unwrap_or_default);
+    ports.iter().any(|port| PORTS.contains(port)) && !is_wished(Over::Tcp, ports)
+}
+
 /// Type, version and length of the record that begins here.
-fn record(data: &[u8]) -> Option<(u8, u16, usize)> {
+pub fn record(data: &[u8]) -> Option<(u8, u16, usize)> {
     let [kind, high, low, a, b] = *data.first_chunk::<RECORD>()?;
     let length = usize::from(u16::from_be_bytes([a, b]));
     let is_one = (20..=24).contains(&kind) && high == 3 && low <= 4 && length <= LONGEST;
@@ -56,29 +72,82 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
     Stop::End
 }
 
-/// The messages of a handshake's record: type, length, and the bytes that are here. What is encrypted makes no sense as
-/// such, and is left out.
-fn messages<'a>(at: &At<'a>) -> impl Iterator<Item = (u8, usize, &'a [u8])> {
-    let content = at.header();
-    let found = record(content).filter(|(kind, ..)| *kind == 22);
-    let said = found.map_or(0, |(.., length)| length);
-    let mut left = said;
-    let mut rest = if found.is_some() { content.get(RECORD..RECORD + said).or(content.get(RECORD..)) } else { None };
+/// A message of a handshake.
+#[derive(Clone, Copy, Debug)]
+struct Message<'a> {
+    kind: u8,
+    length: usize,
+    /// Its bytes that are here.
+    body: &'a [u8],
+    /// It does not end in this record, or not in this segment: what it says is known where its last byte comes.
+    goes_on: bool,
+}
+
+/// The messages of a handshake's record, or of bytes that were put together from several, the one that goes on as well.
+/// What is encrypted makes no sense as such, and is left out.
+fn begun<'a>(at: &At<'a>) -> impl Iterator<Item = Message<'a>> + use<'a> {
+    let bytes = at.header();
+    let (mut rest, mut left) = match record(bytes) {
+        Some((22, _, said)) => (bytes.get(RECORD..RECORD + said).or(bytes.get(RECORD..)), said),
+        Some(_) => (None, 0),
+        None => (Some(bytes), bytes.len()),
+    };
+    let mut here = if record(bytes).is_some() { room(at) } else { left };
     std::iter::from_fn(move || {
         let [kind, a, b, c] = *rest?.first_chunk::<4>()?;
         let length = u32::from_be_bytes([0, a, b, c]) as usize;
-        // One that is longer than its record goes on in the next: of hellos and certificates only.
-        let goes_on = length + 4 > left && !matches!(kind, 1 | 2 | CERTIFICATE);
-        if messages_named(kind.into()).is_none() || goes_on {
+        let (ends_in_record, fills) = (length + 4 <= left, length + 4 == left);
+        // One that is longer than its record goes on in the next: of hellos and certificates only. Random bytes seldom
+        // say how many they are; zeros do.
+        let is_one = messages_named(kind.into()).is_some()
+            && (kind != HELLO_REQUEST || fills)
+            && (ends_in_record
+                || matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) && length <= LONGEST_MESSAGE);
+        let goes_on = length + 4 > left.min(here);
+        if !is_one || goes_on && !fills && !matches!(kind, CLIENT_HELLO | SERVER_HELLO | CERTIFICATE) {
             rest = None;
             return None;
         }
         left = left.saturating_sub(length + 4);
+        here = here.saturating_sub(length + 4);
         let behind = rest?.get(4..)?;
         let body = behind.get(..length).unwrap_or(behind);
         rest = behind.get(length..);
-        Some((kind, length, body))
+        Some(Message { kind, length, body, goes_on })
     })
+}
+
+/// Bytes of this segment behind the record's head. Those that were not captured are of it all the same.
+fn room(at: &At<'_>) -> usize {
+    (at.layer.end.saturating_sub(at.layer.start) as usize).saturating_sub(RECORD)
+}
+
+/// Those that end here, in a record that ends here: what fields tell.
+fn messages<'a>(at: &At<'a>) -> impl Iterator<Item = Message<'a>> + use<'a> {
+    let ends = record(at.header()).is_none_or(|(.., length)| length <= room(at));
+    begun(at).filter(move |message| ends && !message.goes_on)
+}
+
+/// How many of these bytes of a handshake are messages from the first to the last, and whether one begins behind them that
+/// goes on.
+pub fn whole_messages(content: &[u8]) -> (usize, bool) {
+    let mut whole = 0;
+    loop {
+        let rest = content.get(whole..).unwrap_or_default();
+        let Some(kind) = rest.first() else { return (whole, false) };
+        if messages_named((*kind).into()).is_none() || *kind == HELLO_REQUEST && content.len() != 4 {
+            return (whole, false);
+        }
+        let Some([_, a, b, c]) = rest.first_chunk() else { return (whole, true) };
+        let length = u32::from_be_bytes([0, *a, *b, *c]) as usize;
+        if length > LONGEST_MESSAGE {
+            return (whole, false);
+        }
+        if length + 4 > rest.len() {
+            return (whole, true);
+        }
+        whole += length + 4;
+    }
 }
 
 /// A hello: whose it is, its version, its ciphers, its extensions.
@@ -90,24 +159,80 @@ struct Hello<'a> {
     is_client: bool,
 }
 
+impl<'a> Hello<'a> {
+    fn new(message: &Message<'a>) -> Option<Self> {
+        let is_client = match message.kind {
+            CLIENT_HELLO => true,
+            SERVER_HELLO => false,
+            _ => return None,
+        };
+        let mut reader = Reader::new(message.body);
+        let version = reader.u16()?;
+        reader.skip(32)?;
+        let session = reader.u8()?;
+        reader.skip(session.into())?;
+        let ciphers = if is_client { usize::from(reader.u16()?) } else { 2 };
+        let ciphers = reader.take(ciphers)?;
+        let compressions = if is_client { reader.u8()? } else { 1 };
+        let known = reader.skip(compressions.into()).and_then(|()| reader.u16());
+        // What is cut is read as far as it is here.
+        let extensions = known.map(|length| {
+            let rest = reader.rest();
+            rest.get(..length.into()).unwrap_or(rest)
+        });
+        Some(Self { version, ciphers, extensions: extensions.unwrap_or_default(), is_client })
+    }
+
+    fn extension(self, wanted: u16) -> Option<&'a [u8]> {
+        extensions(self.extensions).find(|(kind, _)| *kind == wanted).map(|(_, value)| value)
+    }
+
+    fn server_name(self) -> Option<&'a [u8]> {
+        let mut reader = Reader::new(self.extension(SERVER_NAME)?);
+        reader.skip(3)?;
+        let length = reader.u16()?;
+        reader.take(length.into())
+    }
+
+    fn protocols(self) -> impl Iterator<Item = &'a [u8]> {
+        let mut rest = self.extension(ALPN).and_then(|value| value.get(2..)).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first()?;
+            let (name, behind) = behind.split_at_checked((*length).into())?;
+            rest = behind;
+            Some(name)
+        })
+    }
+
+    /// The versions that a client offers, or the one that a server chose.
+    fn versions(self) -> impl Iterator<Item = u16> {
+        let found = self.extension(VERSIONS);
+        let list = found.and_then(|value| value.get(usize::from(self.is_client)..)).unwrap_or_default();
+        list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(*pair.first_chunk()?)))
+    }
+
+    /// Its version, whom it calls, and what is to be spoken.
+    fn tell(self, goes_on: bool, out: &mut Vec<u8>) {
+        let is_version = |version: &u16| version_named((*version).into()).is_some();
+        let listed = self.versions().filter(is_version).max();
+        // The list of versions may come in what is not here yet.
+        if let Some(best) = listed.or(Some(self.version).filter(|_| !goes_on)) {
+            let name = version_named(best.into()).unwrap_or("of no known version");
+            out.extend_from_slice(format!(" {name}").as_bytes());
+        }
+        if let Some(name) = self.server_name() {
+            out.extend_from_slice(b" for ");
+            out.extend_from_slice(name);
+        }
+        for name in self.protocols().take(4) {
+            out.extend_from_slice(b" ");
+            out.extend_from_slice(name);
+        }
+    }
+}
+
 fn hello<'a>(at: &At<'a>) -> Option<Hello<'a>> {
-    let (kind, _, body) = messages(at).find(|(kind, ..)| matches!(kind, 1 | 2))?;
-    let is_client = kind == 1;
-    let mut reader = Reader::new(body);
-    let version = reader.u16()?;
-    reader.skip(32)?;
-    let session = reader.u8()?;
-    reader.skip(session.into())?;
-    let ciphers = if is_client { usize::from(reader.u16()?) } else { 2 };
-    let ciphers = reader.take(ciphers)?;
-    let compressions = if is_client { reader.u8()? } else { 1 };
-    let known = reader.skip(compressions.into()).and_then(|()| reader.u16());
-    // What is cut is read as far as it is here.
-    let extensions = known.map(|length| {
-        let rest = reader.rest();
-        rest.get(..length.into()).unwrap_or(rest)
-    });
-    Some(Hello { version, ciphers, extensions: extensions.unwrap_or_default(), is_client })
+    messages(at).find_map(|message| Hello::new(&message))
 }
 
 fn extensions(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
@@ -120,52 +245,45 @@ fn extensions(mut rest: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-fn extension<'a>(at: &At<'a>, wanted: u16) -> Option<(&'a [u8], bool)> {
-    let hello = hello(at)?;
-    extensions(hello.extensions).find(|(kind, _)| *kind == wanted).map(|(_, value)| (value, hello.is_client))
+/// Whether what this layer says is said again, whole, where its last byte comes.
+pub fn is_half(at: &At<'_>) -> bool {
+    begun(at).next().is_some() && messages(at).next().is_none()
 }
 
 /// The name by which a client calls the server that its hello goes to.
 pub fn called<'a>(at: &At<'a>) -> Option<&'a [u8]> {
-    hello(at).filter(|hello| hello.is_client).and_then(|_| server_name(at))
+    let hello = begun(at).find_map(|message| Hello::new(&message))?;
+    hello.server_name().filter(|_| hello.is_client)
 }
 
-fn server_name<'a>(at: &At<'a>) -> Option<&'a [u8]> {
-    let mut reader = Reader::new(extension(at, SERVER_NAME)?.0);
-    reader.skip(3)?;
-    let length = reader.u16()?;
-    reader.take(length.into())
+/// The host that a certificate is for: that of its subject, or else the first. Nobody has verified it.
+pub fn certified<'a>(at: &At<'a>) -> Option<&'a [u8]> {
+    let first = read_certificates(messages(at)).next()?;
+    let hosts = || first.hosts().filter(|host| !host.contains(&b'*'));
+    hosts().find(|host| Some(*host) == first.subject()).or_else(|| hosts().next())
 }
 
-fn protocols<'a>(at: &At<'a>) -> impl Iterator<Item = &'a [u8]> {
-    let mut rest = extension(at, ALPN).and_then(|(value, _)| value.get(2..)).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let (length, behind) = rest.split_first()?;
-        let (name, behind) = behind.split_at_checked((*length).into())?;
-        rest = behind;
-        Some(name)
-    })
+/// Whose certificate is shown and by whom it is, in words; as far as it is here.
+pub fn shown(at: &At<'_>) -> Option<Vec<u8>> {
+    let first = read_certificates(begun(at)).next()?;
+    let (subject, issuer) = (first.subject().or_else(|| first.hosts().next())?, first.issuer()?);
+    let by: [&[u8]; 2] = if subject == issuer { [b", by itself", b""] } else { [b", by ", issuer] };
+    Some([b"certificate of ", subject, by[0], by[1]].concat())
 }
 
-/// The versions that a client offers, or the one that a server chose.
-fn versions<'a>(at: &At<'a>) -> impl Iterator<Item = u16> + use<'a> {
-    let found = extension(at, VERSIONS);
-    let list = found.and_then(|(value, is_client)| value.get(usize::from(is_client)..)).unwrap_or_default();
-    list.chunks_exact(2).filter_map(|pair| Some(u16::from_be_bytes(*pair.first_chunk()?)))
+/// The certificates of a message, as far as they are here.
+fn certificates<'a>(message: Option<Message<'a>>) -> impl Iterator<Item = (usize, &'a [u8])> {
+    let message = message.filter(|message| message.kind == CERTIFICATE);
+    certificate::list(message.map_or(&[], |message| message.body))
 }
 
-/// The certificates of a layer's message, as far as they are here.
-fn certificates<'a>(at: &At<'a>) -> impl Iterator<Item = (usize, &'a [u8])> + use<'a> {
-    let message = messages(at).find(|(kind, ..)| *kind == CERTIFICATE);
-    certificate::list(message.map_or(&[], |(.., body)| body))
-}
-
-fn read_certificates<'a>(at: &At<'a>) -> impl Iterator<Item = Certificate<'a>> + use<'a> {
-    certificates(at).filter_map(|(_, data)| Certificate::new(data))
+fn read_certificates<'a>(mut messages: impl Iterator<Item = Message<'a>>) -> impl Iterator<Item = Certificate<'a>> {
+    let message = messages.find(|message| message.kind == CERTIFICATE);
+    certificates(message).filter_map(|(_, data)| Certificate::new(data))
 }
 
 /// Whose certificate is shown, and for which hosts it is; who says so.
-fn tell_certificate(first: &Certificate<'_>, out: &mut Vec<u8>) {
+fn tell_certificate(first: &Certificate<'_>, goes_on: bool, out: &mut Vec<u8>) {
     let subject = first.subject();
     if let Some(name) = subject {
         out.extend_from_slice(b" of ");
@@ -178,6 +296,7 @@ fn tell_certificate(first: &Certificate<'_>, out: &mut Vec<u8>) {
     }
     match others.count() {
         0 => {}
+        _ if goes_on => out.extend_from_slice(b" and more"),
         more => out.extend_from_slice(format!(" and {more} more").as_bytes()),
     }
     match first.issuer() {
@@ -264,30 +383,22 @@ fn alerts(number: u64) -> Option<&'static str> {
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
-    let Some((kind, _, length)) = record(at.header()) else { return Tone::Plain };
     let mut told = false;
-    for (kind, ..) in messages(at) {
+    for message in begun(at) {
         out.extend_from_slice(if told { b", " } else { b"" });
-        out.extend_from_slice(messages_named(kind.into()).unwrap_or_default().as_bytes());
-        if let (CERTIFICATE, Some(first)) = (kind, read_certificates(at).next()) {
-            tell_certificate(&first, out);
+        out.extend_from_slice(messages_named(message.kind.into()).unwrap_or_default().as_bytes());
+        if let Some(hello) = Hello::new(&message) {
+            hello.tell(message.goes_on, out);
+        }
+        if let Some(first) = read_certificates(std::iter::once(message)).next() {
+            tell_certificate(&first, message.goes_on, out);
+        }
+        if message.goes_on {
+            out.extend_from_slice(GOES_ON.as_bytes());
         }
         told = true;
     }
-    if let Some(hello) = hello(at) {
-        let is_version = |version: &u16| version_named((*version).into()).is_some();
-        let best = versions(at).filter(is_version).max().unwrap_or(hello.version);
-        out.extend_from_slice(format!(" {}", version_named(best.into()).unwrap_or("of no known version")).as_bytes());
-        if let Some(name) = server_name(at) {
-            out.extend_from_slice(b" for ");
-            out.extend_from_slice(name);
-        }
-        for name in protocols(at).take(4) {
-            out.extend_from_slice(b" ");
-            out.extend_from_slice(name);
-        }
-        return Tone::Plain;
-    }
+    let Some((kind, _, length)) = record(at.header()).filter(|_| !told) else { return Tone::Plain };
     if let Some((level, description)) = alert(at) {
         out.extend_from_slice(b"alert: ");
         match alerts(description.into()) {
@@ -296,87 +407,16 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         }
         return if level == 2 { Tone::Trouble } else { Tone::Plain };
     }
-    if !told {
-        out.extend_from_slice(contents(kind.into()).unwrap_or_default().as_bytes());
-        match kind {
-            22 | 21 => out.extend_from_slice(b", encrypted"),
-            23 => out.extend_from_slice(format!(", {length} bytes").as_bytes()),
-            _ => {}
-        }
+    out.extend_from_slice(contents(kind.into()).unwrap_or_default().as_bytes());
+    match kind {
+        // A part of a message that began in another record is none that is encrypted.
+        22 if length > LONGEST_ENCRYPTED => out.extend_from_slice(format!(", {length} bytes").as_bytes()),
+        22 | 21 => out.extend_from_slice(b", encrypted"),
+        23 => out.extend_from_slice(format!(", {length} bytes").as_bytes()),
+        _ => {}
     }
     Tone::Plain
 }
-
-fn number<'a>(number: impl Into<u64>) -> Value<'a> {
-    Value::Uint(number.into())
-}
-
-pub static FIELDS: &[Field] = &[
-    Field::dec("tls.record.content_type", "Content", 0, 8)
-        .words(contents)
-        .about("What the record carries; encrypted, nobody knows", RFC),
-    Field::hex("tls.record.version", "Version", 8, 16)
-        .words(version_named)
-        .about("As old programs want it: TLS 1.3 says 1.2, a first hello 1.0", RFC),
-    Field::dec("tls.record.length", "Length", 24, 16).about("Bytes that follow", RFC),
-    Field::many("tls.handshake.type", "Handshake", Kind::Dec, |at, give| {
-        let _ = messages(at).map(|(kind, ..)| number(kind)).all(give);
-    })
-    .words(messages_named)
-    .about("What the message is", HANDSHAKE),
-    Field::many("tls.handshake.length", "Length", Kind::Dec, |at, give| {
-        let _ = messages(at).map(|(_, length, _)| number(length as u64)).all(give);
-    })
-    .about("Bytes of the message", HANDSHAKE),
-    Field::one("tls.handshake.version", "Version", Kind::Hex(4), |at| Some(number(hello(at)?.version)))
-        .words(version_named)
-        .about("At most 1.2; what counts for 1.3 is the list of versions", HELLO),
-    Field::many("tls.handshake.ciphersuite", "Cipher suite", Kind::Hex(4), |at, give| {
-        let ciphers = hello(at).map_or(&[][..], |hello| hello.ciphers).chunks_exact(2);
-        let _ = ciphers.filter_map(|pair| Some(number(u16::from_be_bytes(*pair.first_chunk()?)))).all(give);
-    })
-    .about("Offered by the client in its order; chosen by the server", "RFC 8446 §B.4"),
-    Field::one("tls.handshake.extensions_server_name", "Server name", Kind::Text, |at| {
-        server_name(at).map(Value::Text)
-    })
-    .about("Whom the client wants to talk with, in the clear", "RFC 6066 §3"),
-    Field::many("tls.handshake.extensions_alpn_str", "Protocol", Kind::Text, |at, give| {
-        let _ = protocols(at).map(Value::Text).all(give);
-    })
-    .about("What is to be spoken inside: h2, http/1.1", "RFC 7301"),
-    Field::many("tls.handshake.extensions.supported_version", "Version", Kind::Hex(4), |at, give| {
-        let _ = versions(at).map(number).all(give);
-    })
-    .words(version_named)
-    .about("Offered by the client; chosen by the server", "RFC 8446 §4.2.1"),
-    Field::one("tls.handshake.certificates_length", "Certificates", Kind::Dec, |at| {
-        let (.., body) = messages(at).find(|(kind, ..)| *kind == CERTIFICATE)?;
-        let [a, b, c] = *body.first_chunk()?;
-        Some(number(u32::from_be_bytes([0, a, b, c])))
-    })
-    .about("Bytes of all of them, the one of who shows them first", CERTIFICATES),
-    Field::many("tls.handshake.certificate_length", "Certificate", Kind::Dec, |at, give| {
-        let _ = certificates(at).map(|(length, _)| number(length as u64)).all(give);
-    })
-    .about("Bytes of one; it may go on in other segments", CERTIFICATES),
-    Field::many("x509sat.uTF8String", "Name", Kind::Text, |at, give| {
-        let _ = read_certificates(at).flat_map(|one| one.texts(Text::Utf8)).map(Value::Text).all(give);
-    })
-    .about("Of who made the certificate, then of whose it is; as far as this segment has it", NAMES),
-    Field::many("x509sat.printableString", "Name", Kind::Text, |at, give| {
-        let _ = read_certificates(at).flat_map(|one| one.texts(Text::Printable)).map(Value::Text).all(give);
-    })
-    .about("The same, where it is written with few letters", NAMES),
-    Field::many("x509ce.dNSName", "Host", Kind::Text, |at, give| {
-        let _ = read_certificates(at).flat_map(Certificate::hosts).map(Value::Text).all(give);
-    })
-    .about("A host that the certificate is for; as far as this segment has it", "RFC 5280 §4.2.1.6"),
-    Field::one("tls.alert_message.level", "Level", Kind::Dec, |at| Some(number(alert(at)?.0)))
-        .about("1: warning, 2: the connection is over", "RFC 8446 §6"),
-    Field::one("tls.alert_message.desc", "Alert", Kind::Dec, |at| Some(number(alert(at)?.1)))
-        .words(alerts)
-        .about("What went wrong; close notify: nothing, it is the end", "RFC 8446 §6"),
-];
 
 #[cfg(test)]
 mod tests {

@@ -169,19 +169,6 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
     Stop::End
 }
 
-/// The same, behind `skip` bytes of a frame that began before.
-pub(super) fn decode_behind(walk: &mut Walk<'_, '_>, skip: usize) -> Stop {
-    if skip > 0
-        && let Err(stop) = walk.text(Protocol::Data, skip)
-    {
-        return stop;
-    }
-    match decode(walk) {
-        Stop::End if skip > 0 => Stop::Payload,
-        stop => stop,
-    }
-}
-
 fn of<'a>(at: &At<'a>) -> Option<Frame<'a>> {
     frame(at.header())
 }

@@ -8,6 +8,9 @@ use std::process::Command;
 
 const NETLAB: &str = env!("CARGO_BIN_EXE_netlab");
 
+/// Captures of which tshark, too, puts streams together.
+const WHOLE: [&str; 1] = ["tls-chain"];
+
 /// As compare packet by packet wants it: nothing put together.
 const PREFERENCES: [&str; 3] = ["tcp.desegment_tcp_streams:FALSE", "ip.defragment:FALSE", "smtp.desegment_data:FALSE"];
 
@@ -23,6 +26,8 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("telnet", 22, "telnet.data", "a byte of zero is a byte"),
     ("tls", 13, "tls.record.version", "the head of a record is here, though it goes on in other segments"),
     ("tls", 34, "tls.record.version", "the head of a record is here, though it goes on in other segments"),
+    ("tls-chain", 22, "tls.record.*", "the head of a record is here, though it goes on in other segments"),
+    ("tls-chain", 30, "tls.record.*", "the head of that record was told where it was; what it carries is encrypted"),
     ("imap", 18, "imap.request.folder", "SEARCH has no mailbox"),
     ("coap", 10, "coap.payload_length", "a block has the bytes that it has"),
     ("coap", 12, "coap.payload_length", "a block has the bytes that it has"),
@@ -62,7 +67,9 @@ fn fields(names: &[&str]) -> Vec<String> {
 
 fn ask(capture: &str, names: &[&str]) -> String {
     let mut words: Vec<String> = ["-n", "-r", capture, "-T", "fields", "-E", "occurrence=f"].map(str::to_owned).into();
-    words.extend(PREFERENCES.iter().flat_map(|preference| ["-o".to_owned(), (*preference).to_owned()]));
+    if !WHOLE.iter().any(|name| capture == format!("captures/{name}.pcap")) {
+        words.extend(PREFERENCES.iter().flat_map(|preference| ["-o".to_owned(), (*preference).to_owned()]));
+    }
     words.extend(fields(names));
     printed("tshark", &words.iter().map(String::as_str).collect::<Vec<_>>())
 }
@@ -114,6 +121,36 @@ fn fields_have_the_values_that_tshark_gives_them() {
     }
     assert!(wrong.is_empty(), "{} of {compared}\n{}", wrong.len(), wrong.join("\n"));
     assert!(compared > 700, "only {compared} values");
+}
+
+#[test]
+fn the_names_of_a_chain_over_several_segments_and_records_reach_every_view() {
+    let capture = "captures/tls-chain.pcap";
+    let numbers = |filter: &str| {
+        let text = printed(NETLAB, &["read", capture, "-Y", filter, "-e", "frame.number"]);
+        text.split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(numbers("x509ce.dNSName == \"host-60.lab.example\""), "10 50", "the last of the first certificate");
+    assert_eq!(numbers("tls.handshake.certificate"), "10 50");
+    // As tshark: not where a record has only begun.
+    assert_eq!(numbers("tls.handshake"), "4 6 10 12 13 23 26 44 46 48 50 52 53");
+    assert_eq!(numbers("tls.handshake.extensions_server_name"), "4 23 44");
+    let json = printed(NETLAB, &["read", capture, "-Y", "frame.number == 10", "--json"]);
+    assert!(json.contains("\"tls.handshake.type\":[11,12,14]") && json.contains("\"host-60.lab.example\""), "{json}");
+    let tree = printed(NETLAB, &["read", capture, "-Y", "frame.number == 23", "-v"]);
+    assert!(tree.contains("Transport Layer Security (tls), completed by this packet"), "{tree}");
+    assert!(tree.contains("Server name                      lab.example"), "{tree}");
+    let explained = printed(NETLAB, &["explain", capture, "--packet", "50"]);
+    assert!(explained.contains("(tls) completed by this packet") && explained.contains("host-05.lab.example"));
+    let table = printed(NETLAB, &["conversations", "--applications", capture]);
+    assert_eq!(table.matches("1.2 for lab.example → certificate of lab.example, by Lab Intermediate").count(), 2);
+    assert!(table.contains("1.3 for lab.example protokol-broj-001"), "{table}");
+    for words in [&["ladder", capture, "--stream", "2"][..], &["explain", capture, "--stream", "2", "--story"]] {
+        let text = printed(NETLAB, words);
+        assert!(text.matches("certificate of lab.example").count() >= 1, "{words:?}: {text}");
+    }
+    let names = printed(NETLAB, &["read", capture, "--names", "-Y", "frame.number == 26"]);
+    assert!(names.contains("lab.example:443 → 10.0.5.1"), "{names}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Keep, Line, short};
 use crate::field::text;
 use crate::flow::tcp::Facts;
-use crate::flow::{self, Event, course};
+use crate::flow::{self, Event, course, whole};
 use crate::view::escape;
 use crate::view::findings;
 use crate::view::style::Role;
@@ -175,14 +175,21 @@ fn named(flags: tcp::Flags, out: &mut Vec<u8>) {
 }
 
 /// Writes what the messages behind the transport layer `at` say, escaped; `None` where their protocol is not known.
-/// The message that they complete comes last. One that begins within a password is covered as a whole.
+/// Messages that they complete stand where they end. One that begins within a password is covered as a whole.
 pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
-    let first = packet.at(at.index + 1).filter(|at| at.layer.protocol != Protocol::Data)?;
+    let behind = packet.at(at.index + 1)?;
+    let first = match facts.wholes() {
+        [] => behind.layer.protocol,
+        _ => whole::told(packet, behind.index, facts).next()?.layer.protocol,
+    };
+    if first == Protocol::Data {
+        return None;
+    }
     let (mut role, mut count) = (Role::Data, 0);
-    let begin = first.layer.start;
+    let begin = behind.layer.start;
     let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
-    let own = packet.each().skip(first.index).map(|at| (is_secret(&at.layer), at));
-    for (is_secret, at) in own.chain(facts.whole.as_deref().map(|whole| (false, whole.at()))) {
+    for at in whole::told(packet, behind.index, facts) {
+        let is_secret = !whole::is_one(&at) && is_secret(&at.layer);
         if is_secret {
             out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
             count += 1;
@@ -220,7 +227,7 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
     if count > MESSAGES {
         out.extend_from_slice(format!("; and {} more", count - MESSAGES).as_bytes());
     }
-    Some((first.layer.protocol, role))
+    Some((first, role))
 }
 
 /// What the data of the segment `at` is by an exercise of the course, in words, escaped; `None` where it says so itself.
