@@ -17,7 +17,7 @@ use super::analysis::before;
 use super::bounded::ByStream;
 use super::tcp;
 use crate::wire::http::{self, Following};
-use crate::wire::secret::{self, within};
+use crate::wire::secret::{self, in_order, within};
 use crate::wire::{At, Packet, Protocol, Stop, application, mqtt};
 use commands::Commands;
 use lines::Lines;
@@ -28,6 +28,8 @@ use terminal::Terminal;
 const MOST: usize = 4096;
 /// Ranges of passwords of one side that are known again where a segment is repeated.
 const KEPT: usize = 16;
+/// Ranges that lie within so many bytes are taken together where there are many.
+const FAR: u32 = 1 << 20;
 /// Places of a segment that are secret because of what was said before; more are taken together.
 const PLACES: usize = 4;
 
@@ -92,10 +94,20 @@ impl Half {
             Some(range) => range.end = place.end,
             None => {
                 if self.covered.len() >= KEPT {
-                    self.covered.pop_front();
+                    self.make_room();
                 }
                 self.covered.push_back(place);
             }
+        }
+    }
+
+    /// Takes the two oldest ranges together, with what is between; where they lie far apart, the oldest leaves.
+    fn make_room(&mut self) {
+        let oldest = self.covered.pop_front();
+        let Some((oldest, next)) = oldest.zip(self.covered.front_mut()) else { return };
+        let (far_before, length) = (next.start.wrapping_sub(oldest.start), next.end.wrapping_sub(oldest.start));
+        if far_before <= length && length <= FAR {
+            next.start = oldest.start;
         }
     }
 
@@ -157,7 +169,7 @@ struct Segment<'s, 'a> {
     /// Bytes on the wire.
     length: usize,
     from_client: bool,
-    /// What its messages show to be secret.
+    /// What its messages show to be secret: in order, and none touches the next.
     shown: &'s [Range<usize>],
 }
 
@@ -201,6 +213,7 @@ impl Watch {
                 shown.extend(within(data, piece).filter(|place| !place.is_empty()));
             });
         }
+        let shown = in_order(shown);
         found.any = !shown.is_empty();
         // Of a fragment, nobody knows where it belongs to; what it shows is known.
         if facts.unmeasured {
@@ -314,14 +327,16 @@ impl Talk {
                 Speech::Nothing => half.follow(segment, begins, skip, [missing, behind], &mut give),
             }
         }
-        for place in places.into_iter().filter(|place| !place.is_empty()) {
-            let known = shown.iter().any(|shown| shown.start <= place.start && place.end <= shown.end);
-            if !known {
+        let places = in_order(places);
+        for place in &places {
+            // Both lists are in order, and none of their places touches the next.
+            let reaching = shown.partition_point(|shown| shown.end < place.end);
+            if shown.get(reaching).is_none_or(|shown| shown.start > place.start) {
                 found.add(place.clone());
             }
-            half.cover(sequence.wrapping_add(place.start as u32)..sequence.wrapping_add(place.end as u32));
         }
-        for place in shown.iter().filter(|place| place.end > skip) {
+        let shown = shown.iter().filter(|place| place.end > skip).cloned();
+        for place in in_order(places.into_iter().chain(shown).collect()) {
             half.cover(sequence.wrapping_add(place.start as u32)..sequence.wrapping_add(place.end as u32));
         }
     }
