@@ -587,6 +587,40 @@ P
     stop
 }
 
+# A call whose sound has a payload type that only the call explains. Nobody encodes anything: the payload is zeros.
+opus() {
+    up
+    cat >"$work/call.py" <<'P'
+import random, socket, struct, sys, time
+own, other, calls = sys.argv[1], sys.argv[2], sys.argv[3] == "calls"
+def message(first, port):
+    body = f"v=0\r\no=- 1 1 IN IP4 {own}\r\ns=-\r\nc=IN IP4 {own}\r\nt=0 0\r\nm=audio {port} RTP/AVP 96\r\na=rtpmap:96 opus/48000/2\r\n"
+    return (f"{first}\r\nVia: SIP/2.0/UDP 10.0.5.1:5060;branch=z9hG4bKopus\r\nFrom: <sip:ana@10.0.5.1>;tag=1\r\nTo: <sip:branko@10.0.5.2>\r\n"
+        f"Call-ID: opus@10.0.5.1\r\nCSeq: 1 INVITE\r\nContent-Type: application/sdp\r\nContent-Length: {len(body)}\r\n\r\n{body}").encode()
+talk, sound = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
+talk.bind((own, 5060))
+sound.bind((own, 7000 if calls else 8000))
+if calls:
+    talk.sendto(message("INVITE sip:branko@10.0.5.2 SIP/2.0", 7000), (other, 5060))
+    talk.recv(4096)
+else:
+    talk.recv(4096)
+    talk.sendto(message("SIP/2.0 200 OK", 8000), (other, 5060))
+late = random.Random(7)
+begin = time.monotonic()
+for number in range(40):
+    time.sleep(max(0, begin + number * 0.02 + late.choice((0, 0, 0.003, 0.009)) - time.monotonic()))
+    head = struct.pack("!BBHII", 0x80, 0x80 * (number == 0) | 96, 1000 + number, 960 * number, 0x6f707573 + calls)
+    if calls or number not in (11, 12):
+        sound.sendto(head + bytes(40), (other, 8000 if calls else 7000))
+P
+    record opus "udp"
+    $S python3 "$work/call.py" 10.0.5.2 10.0.5.1 waits &
+    sleep 0.5
+    $C python3 "$work/call.py" 10.0.5.1 10.0.5.2 calls
+    stop
+}
+
 quic() {
     up
     openssl req -x509 -newkey rsa:2048 -nodes -keyout "$work/key.pem" -out "$work/cert.pem" -days 30 -subj /CN=lab.example 2>/dev/null
@@ -637,5 +671,5 @@ P
     stop
 }
 
-[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt mqtt5 tls tls-chain snmp coap sip quic websocket
+[ $# -gt 0 ] || set -- smtp http pop imap ftp telnet login redis ntp dhcp dns http2 tftp syslog mqtt mqtt5 tls tls-chain snmp coap sip opus quic websocket
 for name in "$@"; do echo "$name"; $name; done

@@ -31,6 +31,8 @@ pub struct Facts {
     pub reread: Option<Reread>,
     /// Topics of MQTT for which its messages say only numbers.
     pub topics: Option<mqtt::Topics>,
+    /// Ticks a second of what RTP carries, where only the call says them.
+    pub clock: Option<u32>,
 }
 
 impl Facts {

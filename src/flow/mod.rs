@@ -21,6 +21,7 @@ mod http2;
 mod icmp;
 pub mod key;
 pub mod matching;
+mod media;
 pub mod message;
 pub mod mime;
 mod mqtt;

@@ -1,6 +1,6 @@
 //! Packets that are to be read otherwise than they were, by what was said before: all who know of such.
 
-use super::{Facts, mqtt, tftp, tls, upgrade};
+use super::{Facts, media, mqtt, tftp, tls, upgrade};
 use crate::wire::Packet;
 
 #[derive(Debug, Default)]
@@ -9,14 +9,17 @@ pub struct Watches {
     transfers: tftp::Transfers,
     mqtt: mqtt::Watch,
     handshakes: tls::Watch,
+    media: media::Watch,
 }
 
 impl Watches {
     /// Tells of the next packet how it is to be read, and what is known besides.
     #[inline]
     pub fn look(&mut self, packet: &Packet<'_>, facts: &mut Facts) {
+        let media = self.media.look(packet);
         let Some(tcp) = &facts.tcp else {
-            facts.reread = self.transfers.look(packet);
+            let (reread, clock) = media.unwrap_or_default();
+            (facts.reread, facts.clock) = (self.transfers.look(packet).or(reread), clock);
             return;
         };
         facts.reread = self.upgrades.look(packet, tcp);

@@ -25,6 +25,14 @@ pub struct Key {
     pub ssrc: u32,
 }
 
+/// What a packet says of itself.
+struct Said {
+    sequence: u16,
+    timestamp: u32,
+    marked: bool,
+    payload_type: u8,
+}
+
 /// One stream so far.
 #[derive(Clone, Copy, Debug)]
 pub struct Stream {
@@ -57,17 +65,20 @@ impl Stream {
             largest: 0,
             sum: 0,
             measured: 0,
-            rated: rtp::clock_rate(payload_type).is_some(),
+            rated: false,
         }
     }
 
-    fn add(&mut self, sequence: u16, timestamp: u32, time: Option<Timestamp>, marked: bool, payload_type: u8) {
+    /// `clock`: ticks a second.
+    fn add(&mut self, said: &Said, time: Option<Timestamp>, clock: Option<u32>) {
+        let Said { sequence, timestamp, marked, payload_type } = *said;
         self.packets += 1;
+        self.rated |= clock.is_some();
         if (1..0x8000).contains(&sequence.wrapping_sub(self.highest)) {
             self.cycles += u64::from(sequence < self.highest);
             self.highest = sequence;
         }
-        let (Some(time), Some(rate)) = (time, rtp::clock_rate(payload_type)) else { return };
+        let (Some(time), Some(rate)) = (time, clock) else { return };
         if let Some((before, stamp)) = self.last {
             let ticks = i64::from(timestamp.wrapping_sub(stamp) as i32);
             let meant = ticks.saturating_mul(1_000_000_000) / i64::from(rate);
@@ -104,16 +115,16 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// Takes in a packet, if it is one of RTP.
+    /// Takes in a packet, if it is one of RTP. `clock`: ticks a second, as the call says.
     #[inline]
-    pub fn add(&mut self, packet: &Packet<'_>) {
+    pub fn add(&mut self, packet: &Packet<'_>, clock: Option<u32>) {
         if packet.layers.iter().any(|layer| layer.protocol == Protocol::Rtp) {
-            self.take_in(packet);
+            self.take_in(packet, clock);
         }
     }
 
     #[cold]
-    fn take_in(&mut self, packet: &Packet<'_>) -> Option<()> {
+    fn take_in(&mut self, packet: &Packet<'_>, clock: Option<u32>) -> Option<()> {
         let at = packet.find(Protocol::Rtp).filter(|at| !at.layer.quoted)?;
         let udp = packet.at(at.index.checked_sub(1)?).filter(|at| at.layer.protocol == Protocol::Udp)?;
         let (source, destination) = packet.addresses(udp.index)?;
@@ -125,7 +136,8 @@ impl Streams {
             return None;
         }
         let stream = self.by_key.entry(key).or_insert_with(|| Stream::new(sequence, payload_type));
-        stream.add(sequence, timestamp, packet.frame.time, marked, payload_type);
+        let said = Said { sequence, timestamp, marked, payload_type };
+        stream.add(&said, packet.frame.time, rtp::clock_rate(payload_type).or(clock));
         Some(())
     }
 
@@ -146,7 +158,8 @@ mod tests {
         let mut stream = Stream::new(packets[0].0, 0);
         for (sequence, milliseconds) in packets {
             let stamp = u32::from(sequence.wrapping_sub(packets[0].0)) * 160;
-            stream.add(*sequence, stamp, Some(Timestamp(milliseconds * 1_000_000)), false, 0);
+            let said = Said { sequence: *sequence, timestamp: stamp, marked: false, payload_type: 0 };
+            stream.add(&said, Some(Timestamp(milliseconds * 1_000_000)), Some(8000));
         }
         stream
     }
@@ -165,7 +178,9 @@ mod tests {
         let (mean, largest) = heard(&[(1, 0), (2, 36), (3, 40)]).jitter().unwrap();
         assert_eq!(largest, 1_937_500);
         assert_eq!(mean, (1_000_000 + 1_937_500) / 2);
-        assert_eq!(Stream::new(1, 96).jitter(), None, "only the call says how many ticks");
+        let mut unknown = Stream::new(1, 96);
+        unknown.add(&Said { sequence: 1, timestamp: 0, marked: false, payload_type: 96 }, Some(Timestamp(0)), None);
+        assert_eq!(unknown.jitter(), None, "only the call says how many ticks");
     }
 
     #[test]
@@ -173,13 +188,9 @@ mod tests {
         let mut stream = Stream::new(0, 0);
         for step in 0..100_000u32 {
             let time = Timestamp(i64::from(step).wrapping_mul(0x1234_5678_9abc_def1));
-            stream.add(
-                step.wrapping_mul(40_503) as u16,
-                step.wrapping_mul(2_654_435_761),
-                Some(time),
-                step % 3 == 0,
-                0,
-            );
+            let (sequence, timestamp) = (step.wrapping_mul(40_503) as u16, step.wrapping_mul(2_654_435_761));
+            let said = Said { sequence, timestamp, marked: step % 3 == 0, payload_type: 0 };
+            stream.add(&said, Some(time), Some(1 + step % 9));
         }
         assert!(stream.jitter().is_some() && stream.lost() < 1 << 40);
     }

@@ -172,7 +172,7 @@ impl Statistics {
         {
             self.ports.add((at.layer.protocol, from.min(to)), bytes);
         }
-        self.sound.add(packet);
+        self.sound.add(packet, known.facts.clock);
         self.trouble(packet, known);
     }
 

@@ -247,13 +247,15 @@ pub enum Reread {
     Mqtt { layer: usize, version: u8 },
     /// As records of TLS, behind `skip` bytes of one that began before.
     Tls { layer: usize, skip: usize },
+    /// As a message of RTP. `layer`: the index of the UDP layer.
+    Rtp { layer: usize },
 }
 
 /// The packet with the data behind its transport's layer read otherwise; what lies below stays as it was.
 #[cold]
 pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -> Packet<'a> {
     let (index, over) = match how {
-        Reread::Tftp { layer } => (layer, Protocol::Udp),
+        Reread::Tftp { layer } | Reread::Rtp { layer } => (layer, Protocol::Udp),
         Reread::Data { layer }
         | Reread::WebSocket { layer, .. }
         | Reread::Mqtt { layer, .. }
@@ -277,6 +279,7 @@ pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -
         Reread::WebSocket { skip, .. } => walk.behind(skip, websocket::decode),
         Reread::Tls { skip, .. } => walk.behind(skip, tls::decode),
         Reread::Tftp { .. } => tftp::decode(&mut walk),
+        Reread::Rtp { .. } => rtp::decode(&mut walk),
         Reread::Mqtt { version, .. } => {
             let known = packet.layers.iter().skip(index + 1).map(|layer| match layer.protocol {
                 Protocol::Mqtt => Layer { version, ..*layer },

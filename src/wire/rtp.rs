@@ -1,8 +1,8 @@
 //! The Real-time Transport Protocol (RFC 3550 §5): sound and pictures in numbered packets, each with the time it is of.
 //!
-//! It has neither a port of its own nor a mark; calls say where it goes (SDP). Without being told (`--decode-as`), only
-//! what sounds like a telephone is known: the plainest header, a payload type that means the same everywhere (RFC 3551
-//! §6), and as many bytes as some milliseconds of it have.
+//! It has neither a port of its own nor a mark; calls say where it goes (SDP). Without being told, by a call or by
+//! `--decode-as`, only what sounds like a telephone is known: the plainest header, a payload type that means the same
+//! everywhere (RFC 3551 §6), and as many bytes as some milliseconds of it have.
 
 use super::application::{Look, Tone};
 use super::reader::Reader;
@@ -50,6 +50,11 @@ fn header(data: &[u8]) -> Option<Header> {
         extension = Some((profile, words));
     }
     Some(Header { contributors, extension, length: reader.position() })
+}
+
+/// Whether bytes that are said to be RTP can be: no message of RTCP (RFC 5761 §4), STUN or DTLS (RFC 7983 §7).
+pub fn is_message(data: &[u8]) -> bool {
+    header(data).is_some() && !matches!(data, [_, 192..=223, ..])
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {

@@ -8,9 +8,11 @@ mod fields;
 #[cfg(test)]
 mod tests;
 
+use std::net::IpAddr;
+
 use super::application::{Look, Tone};
 use super::secret::write_addresses;
-use super::{At, Protocol, Stop, Walk, http};
+use super::{Address, At, Protocol, Stop, Walk, http};
 pub use fields::FIELDS;
 
 pub const PORTS: &[u16] = &[5060];
@@ -179,6 +181,50 @@ fn line<'a>(at: &At<'a>, letter: u8) -> Option<&'a [u8]> {
 fn media<'a>(at: &At<'a>, place: usize) -> impl Iterator<Item = &'a [u8]> + use<'a> {
     let lines = description(at).filter(|(letter, _)| *letter == b'm').map(|(_, value)| value);
     lines.filter_map(move |line| line.split(|byte| *byte == b' ').nth(place))
+}
+
+/// A medium that a call describes: the end that is to hear it, and the ticks a second of its payload types.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Medium {
+    pub end: (Address, u16),
+    pub rates: Vec<(u8, u32)>,
+}
+
+/// The media over RTP that a message describes, and that are not refused.
+pub fn described(at: &At<'_>) -> Vec<Medium> {
+    let (mut session, mut found) = (None, Vec::<(Option<Address>, u16, Vec<(u8, u32)>)>::new());
+    // Lines behind one of a medium are of that medium.
+    for (letter, value) in description(at) {
+        let mut words = value.split(|byte| *byte == b' ');
+        match (letter, found.last_mut()) {
+            (b'm', _) => {
+                let port = words.nth(1).and_then(first_number);
+                let is_rtp = words.next().is_some_and(|protocol| memchr::memmem::find(protocol, b"RTP/").is_some());
+                found.push((session, port.filter(|_| is_rtp).unwrap_or(0), Vec::new()));
+            }
+            (b'c', None) => session = words.nth(2).and_then(host),
+            (b'c', Some((end, ..))) => *end = words.nth(2).and_then(host),
+            (b'a', Some((_, _, rates))) => {
+                let payload_type = words.next().and_then(|word| first_number(word.strip_prefix(b"rtpmap:")?));
+                let rate = words.next().and_then(|word| first_number(word.split(|byte| *byte == b'/').nth(1)?));
+                rates.extend(payload_type.zip(rate).filter(|(payload_type, rate)| *payload_type < 128 && *rate > 0));
+            }
+            _ => {}
+        }
+    }
+    let medium = |(host, port, rates): (Option<Address>, u16, _)| Some(Medium { end: (host?, port), rates });
+    found.into_iter().filter(|(_, port, _)| *port != 0).filter_map(medium).collect()
+}
+
+/// The number before what may follow (`6000/2`: two ports).
+fn first_number<T: std::str::FromStr>(word: &[u8]) -> Option<T> {
+    std::str::from_utf8(word.split(|byte| *byte == b'/').next()?).ok()?.trim_end().parse().ok()
+}
+
+/// An address, before the time to live that groups have.
+fn host(word: &[u8]) -> Option<Address> {
+    let word = word.split(|byte| *byte == b'/').next()?;
+    std::str::from_utf8(word).ok()?.trim_end().parse::<IpAddr>().ok().map(Address::from)
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
