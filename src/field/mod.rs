@@ -335,7 +335,9 @@ mod tests {
             assert!(!entry.help().is_empty() && !entry.source().is_empty() && !entry.label().is_empty(), "{name}");
             let prefix = name.split('.').next();
             assert!(
-                prefix.is_some_and(|prefix| prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit())),
+                prefix.is_some_and(|prefix| {
+                    prefix.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+                }),
                 "{name}"
             );
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{course, exchange, mqtt, secret, tcp, whole};
+use super::{course, exchange, ftp, mqtt, secret, tcp, whole};
 use crate::process::Ends;
-use crate::wire::Reread;
+use crate::wire::{Packet, Reread};
 
 /// What the past says about one packet.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +27,8 @@ pub struct Facts {
     pub secrets: secret::Found,
     /// What the data of the first TCP layer is by the exercises of the course.
     pub course: Option<course::Found>,
+    /// What FTP carries over the connection of the first TCP layer.
+    pub transfer: Option<Arc<ftp::Transfer>>,
     /// How the packet is to be read otherwise than it was, by what its conversation has agreed on.
     pub reread: Option<Reread>,
     /// Topics of MQTT for which its messages say only numbers.
@@ -41,6 +43,11 @@ impl Facts {
     #[inline]
     pub fn repeats(&self) -> bool {
         self.tcp.is_some_and(|tcp| tcp.analysis.repeats())
+    }
+
+    /// Those of a datagram that was put together from fragments: it is of no conversation, and its secrets are known.
+    pub fn of_datagram(packet: &Packet<'_>) -> Self {
+        Self { secrets: secret::Watch::look_at_datagram(packet).unwrap_or_default(), ..Self::default() }
     }
 
     /// Messages that this packet completes.

@@ -4,10 +4,11 @@ use super::Facts;
 use super::analysis::Marks;
 use super::course::framing;
 use super::exchange::{Join, Link};
+use super::ftp::Transfer;
 use super::tcp::Scale;
 use crate::process::End;
 use crate::wire::tcp::{Flags, drawing, sack_edges};
-use crate::wire::{At, Bits, Counts, Field, Kind, Protocol, Value, Words};
+use crate::wire::{At, Bits, Counts, Field, Kind, Protocol, Reread, Value, Words};
 
 /// Reads a field of flow.
 #[derive(Clone, Copy)]
@@ -53,6 +54,11 @@ fn parts(at: &At<'_>, facts: &Facts, take: &mut dyn FnMut(&mut dyn Iterator<Item
     if parts.peek().is_some() {
         take(&mut parts);
     }
+}
+
+/// What FTP carries in this segment.
+fn transfer(facts: &Facts) -> Option<&Transfer> {
+    facts.transfer.as_deref().filter(|_| matches!(facts.reread, Some(Reread::FtpData { .. })))
 }
 
 const GUIDE: &str = "Wireshark User's Guide, TCP Analysis";
@@ -438,6 +444,27 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
                 .about("The frame of the request", JOINED),
             field("coap.response_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Coap])?))
                 .about("Seconds since that frame", JOINED),
+        ],
+    ),
+    (
+        Protocol::FtpData,
+        &[
+            field("ftp-data.setup-frame", "Announced in frame", Kind::Dec, |facts| {
+                Some(Value::Uint(transfer(facts)?.setup))
+            })
+            .about("The frame that said where the connection goes", JOINED),
+            field("ftp-data.setup-method", "Announced by", Kind::Text, |facts| {
+                Some(Value::Text(transfer(facts)?.method.as_bytes()))
+            })
+            .about("PORT, EPRT: the client waits; PASV, EPASV: the server", JOINED),
+            field("ftp-data.command", "Command", Kind::Text, |facts| {
+                Some(Value::Text(&transfer(facts)?.command.as_ref()?.0))
+            })
+            .about("What the client wanted: a file, a listing", JOINED),
+            field("ftp-data.command-frame", "Command in frame", Kind::Dec, |facts| {
+                Some(Value::Uint(transfer(facts)?.command.as_ref()?.1))
+            })
+            .about("The frame of that command", JOINED),
         ],
     ),
     (Protocol::Dns, OF_NAMES),

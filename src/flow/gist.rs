@@ -89,6 +89,7 @@ impl Gists {
             let from_opener = known.as_ref().is_none_or(|gist| gist.opener == direction);
             let says = match is_secret {
                 true => Says::Nothing,
+                false if at.layer.protocol == Protocol::FtpData => of_data(facts),
                 false => says(&at, from_client.unwrap_or(from_opener)),
             };
             match known {
@@ -184,6 +185,12 @@ fn says(at: &At<'_>, from_client: bool) -> Says {
         Protocol::Telnet | Protocol::Http2 | Protocol::Data => Says::Nothing,
         _ => of_any(at, from_client),
     }
+}
+
+/// Data of FTP are for a command of another connection.
+fn of_data(facts: &Facts) -> Says {
+    let command = facts.transfer.as_deref().and_then(|transfer| transfer.command.as_ref());
+    command.map_or(Says::Nothing, |(text, _)| Says::Opens(text.to_vec()))
 }
 
 fn of_http(head: &[u8]) -> Says {

@@ -15,8 +15,10 @@ pub mod event;
 pub mod exchange;
 mod facts;
 pub mod fields;
+pub mod ftp;
 pub mod gist;
 pub mod heartbeat;
+mod hint;
 mod http2;
 mod icmp;
 pub mod key;
@@ -45,68 +47,14 @@ use std::sync::Arc;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{self, At, Layer, Layers, Packet, Protocol, decode, udp, usual};
+use crate::wire::{self, At, Layers, Packet, Protocol, decode, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use facts::Facts;
 pub use fields::FIELDS;
-use foldhash::fast::RandomState;
+pub use hint::{Hint, Seeker};
 use key::Key;
 use table::{Conversation, Table, Traffic};
-
-/// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
-/// meets the table, on another thread.
-#[derive(Clone, Debug)]
-pub struct Hint {
-    /// Index of the layer.
-    layer: usize,
-    segment: tcp::Arrived,
-    /// Nothing else of the packet means anything to the flow table.
-    whole: bool,
-}
-
-impl Hint {
-    /// Whether this is all that the table needs of the packet ([`FlowTable::count_segment`]).
-    #[inline]
-    pub fn is_whole(&self) -> bool {
-        self.whole
-    }
-}
-
-/// Makes [`Hint`]s for one table.
-#[derive(Clone, Debug)]
-pub struct Seeker(RandomState);
-
-impl Seeker {
-    /// The hint of a usual frame, which needs no decoding ([`usual`]) and is whole; `None` of any other.
-    #[inline(always)]
-    pub fn glance(&self, frame: &Frame<'_>) -> Option<Hint> {
-        // A comment may say whose the packet is.
-        if !frame.comment.is_empty() {
-            return None;
-        }
-        let (source, destination, header) = usual::segment(frame)?;
-        let segment = tcp::Arrived::of((source, destination), &header, false, frame, &self.0)?;
-        Some(Hint { layer: usual::LAYER, segment, whole: true })
-    }
-
-    /// `None` where the packet has no TCP layer, or its header is cut short.
-    #[inline(always)]
-    pub fn hint(&self, packet: &Packet<'_>) -> Option<Hint> {
-        let index = packet.layers.iter().position(|layer| layer.protocol == Protocol::Tcp)?;
-        let at = packet.at(index)?;
-        let (carriers, rest) = packet.layers.split_at_checked(index)?;
-        let is_ip = |layer: &Layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6);
-        // The usual packet: one IP header carries it, before which lies nothing but the link, and nobody says whose it is.
-        let whole = packet.frame.comment.is_empty()
-            && !at.layer.quoted
-            && !at.layer.fragment
-            // Behind an application lies nothing but applications.
-            && rest.get(1).is_none_or(|layer| layer.protocol.is_application())
-            && matches!(carriers, [link @ .., last] if is_ip(last) && !link.iter().any(is_ip));
-        Some(Hint { layer: index, segment: tcp::Arrived::new(&at, &self.0)?, whole })
-    }
-}
 
 /// Everything the flow table has to say about the packet it was just fed.
 #[derive(Clone, Copy, Debug)]
@@ -179,7 +127,7 @@ impl FlowTable {
 
     /// What works out hints for this table.
     pub fn seeker(&self) -> Seeker {
-        Seeker(self.tcp.hasher().clone())
+        Seeker::new(self.tcp.hasher().clone())
     }
 
     /// Looks for the conversations of the next few packets.

@@ -1,6 +1,6 @@
 //! Packets that are to be read otherwise than they were, by what was said before: all who know of such.
 
-use super::{Facts, media, mqtt, tftp, tls, upgrade};
+use super::{Facts, ftp, media, mqtt, tftp, tls, upgrade};
 use crate::wire::Packet;
 
 #[derive(Debug, Default)]
@@ -10,6 +10,7 @@ pub struct Watches {
     mqtt: mqtt::Watch,
     handshakes: tls::Watch,
     media: media::Watch,
+    ftp: ftp::Watch,
 }
 
 impl Watches {
@@ -22,6 +23,11 @@ impl Watches {
             (facts.reread, facts.clock) = (self.transfers.look(packet).or(reread), clock);
             return;
         };
+        facts.transfer = self.ftp.look(packet, tcp);
+        if facts.transfer.is_some() {
+            facts.reread = ftp::Watch::reread(packet);
+            return;
+        }
         facts.reread = self.upgrades.look(packet, tcp);
         if let Some((reread, topics)) = self.mqtt.look(packet, tcp) {
             facts.reread.get_or_insert(reread);

@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::application::{Look, Tone};
 use super::line::{self, Side};
-use super::{Address, At, Field, Kind, Protocol, Stop, Value, Walk};
+use super::{Address, At, Field, Kind, Protocol, Stop, Value, Walk, utf8};
 
 pub const PORTS: &[u16] = &[21];
 
@@ -15,6 +15,8 @@ const RFC: &str = "RFC 959";
 /// Commands whose argument is secret.
 const SECRET: &[&str] = &["PASS", "ACCT"];
 const EXTENDED: &str = "RFC 2428";
+/// Bytes of data that are told.
+const QUOTED: usize = 60;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
     if !line::is_text(look) {
@@ -54,6 +56,33 @@ fn command_of(line: &[u8]) -> &[u8] {
         line = rest;
     }
     line.trim_ascii_start()
+}
+
+/// The command in a line, and what stands behind it.
+pub fn command(line: &[u8]) -> (&[u8], &[u8]) {
+    line::word(command_of(line))
+}
+
+/// Nothing in the data of a file says what they are: who heard of the connection knows (`flow::ftp`).
+pub(super) fn look_data(_: &Look<'_>) -> bool {
+    false
+}
+
+pub(super) fn decode_data(walk: &mut Walk<'_, '_>) -> Stop {
+    walk.text(Protocol::FtpData, usize::MAX).err().unwrap_or(Stop::End)
+}
+
+/// The beginning of data that are text.
+pub(super) fn tell_data(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
+    let data = at.header();
+    let shown = utf8::beginning(data, QUOTED);
+    let acts = |byte: &u8| *byte < 32 && !matches!(byte, b'\r' | b'\n' | b'\t');
+    if !shown.is_empty() && std::str::from_utf8(shown).is_ok() && !shown.iter().any(acts) {
+        out.push(b'"');
+        out.extend_from_slice(shown);
+        out.extend_from_slice(if shown.len() < data.len() { "…\"".as_bytes() } else { b"\"" });
+    }
+    Tone::Plain
 }
 
 /// Whether a word is a command of the protocol and of its extensions.
@@ -178,6 +207,9 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     }
     tone
 }
+
+/// What data are is known by who followed what was said before.
+pub static DATA_FIELDS: &[Field] = &[];
 
 pub static FIELDS: &[Field] = &[
     Field::one("ftp.request", "Request", Kind::Bool, |at| Some(Value::Bool(request(at).is_some())))

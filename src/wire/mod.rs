@@ -241,6 +241,8 @@ pub enum Reread {
     Data { layer: usize },
     /// As frames of WebSocket, behind `skip` bytes of one that began before.
     WebSocket { layer: usize, skip: usize },
+    /// As a piece of a file or a listing of FTP. `layer`: the index of the TCP layer.
+    FtpData { layer: usize },
     /// As a message of TFTP. `layer`: the index of the UDP layer.
     Tftp { layer: usize },
     /// As messages of MQTT of this version.
@@ -257,6 +259,7 @@ pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -
     let (index, over) = match how {
         Reread::Tftp { layer } | Reread::Rtp { layer } => (layer, Protocol::Udp),
         Reread::Data { layer }
+        | Reread::FtpData { layer }
         | Reread::WebSocket { layer, .. }
         | Reread::Mqtt { layer, .. }
         | Reread::Tls { layer, .. } => (layer, Protocol::Tcp),
@@ -278,6 +281,7 @@ pub fn read_again<'a>(packet: Packet<'a>, how: Reread, layers: &'a mut Layers) -
         Reread::Data { .. } => walk.payload(),
         Reread::WebSocket { skip, .. } => walk.behind(skip, websocket::decode),
         Reread::Tls { skip, .. } => walk.behind(skip, tls::decode),
+        Reread::FtpData { .. } => ftp::decode_data(&mut walk),
         Reread::Tftp { .. } => tftp::decode(&mut walk),
         Reread::Rtp { .. } => rtp::decode(&mut walk),
         Reread::Mqtt { version, .. } => {

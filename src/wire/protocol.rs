@@ -94,6 +94,7 @@ protocols! {
     // From here on applications (`is_application`); what decodes them is in `application::ROWS`.
     Stun "stun" "Session Traversal Utilities for NAT" stun::FIELDS;
     Ftp "ftp" "File Transfer Protocol" ftp::FIELDS;
+    FtpData "ftp-data" "FTP Data" ftp::DATA_FIELDS;
     Smtp "smtp" "Simple Mail Transfer Protocol" smtp::FIELDS;
     Pop "pop" "Post Office Protocol" pop::FIELDS;
     Imap "imap" "Internet Message Access Protocol" imap::FIELDS;

@@ -16,6 +16,7 @@ const PREFERENCES: [&str; 3] = ["tcp.desegment_tcp_streams:FALSE", "ip.defragmen
 
 /// Where we say something else, knowing better: capture, packet, field, and why.
 const KNOWN: &[(&str, usize, &str, &str)] = &[
+    ("ftp", 69, "ftp-data.*", "what PORT announced is a data connection too"),
     ("imap", 30, "imap.tag", "a literal's text is no command"),
     ("imap", 30, "imap.request_tag", "a literal's text is no command"),
     ("imap", 30, "imap.request.command", "a literal's text is no command"),

@@ -200,6 +200,11 @@ impl Reader {
                 said.push(told);
             }
         }
+        if let Some(transfer) = known.facts.transfer.as_deref().filter(|_| header.length > 0 || facts.first) {
+            let mut told = Vec::new();
+            lines::of_transfer(transfer, self.words, &mut told);
+            said.push(String::from_utf8(told).unwrap_or_default());
+        }
         if let Some(join) = &known.facts.join {
             let mut told = Vec::new();
             lines::joined(join, self.words, &mut told);

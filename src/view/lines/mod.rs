@@ -14,7 +14,7 @@ use crate::pipeline::{Next, Sink};
 use crate::view::style::{Palette, Role};
 use crate::view::words::Words;
 use crate::wire::{At, Packet};
-pub(super) use describe::{exercise, joined, program};
+pub(super) use describe::{exercise, joined, of_transfer, program};
 use parts::Parts;
 
 /// A packet in words, for views that place them otherwise than in lines. All text is safe for a terminal.

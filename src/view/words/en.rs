@@ -76,6 +76,8 @@ pub static ENGLISH: Words = Words {
     unknown_link: "not decoded: {}",
     more_groups: "and {} more",
     answers: "answer to #{} after {}",
+    data_of: "data of {} (#{})",
+    data_announced: "for data: {} (#{})",
     asked_before: "asked before in #{}",
     answered_before: "answered before in #{}",
     of_answer: "{} of the answer to {}",

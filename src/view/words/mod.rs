@@ -118,6 +118,10 @@ pub struct Words {
     pub more_groups: &'static str,
     // What an application's message has to do with an earlier one.
     pub answers: &'static str,
+    /// A command of FTP, and its packet.
+    pub data_of: &'static str,
+    /// How a connection for data was announced, and in which packet.
+    pub data_announced: &'static str,
     pub asked_before: &'static str,
     pub answered_before: &'static str,
     // What a segment has to do with a message that spans several: a part, and of what it is.

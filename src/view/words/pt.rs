@@ -76,6 +76,8 @@ pub static PORTUGUESE: Words = Words {
     unknown_link: "não decodificado: {}",
     more_groups: "e mais {}",
     answers: "resposta a #{} após {}",
+    data_of: "dados de {} (#{})",
+    data_announced: "para dados: {} (#{})",
     asked_before: "já perguntado em #{}",
     answered_before: "já respondido em #{}",
     of_answer: "{} da resposta a {}",

@@ -80,6 +80,8 @@ pub static SERBIAN: Words = Words {
     unknown_link: "nije dekodirano: {}",
     more_groups: "i još {}",
     answers: "odgovor na #{} posle {}",
+    data_of: "podaci za {} (#{})",
+    data_announced: "za podatke: {} (#{})",
     asked_before: "već pitano u #{}",
     answered_before: "već odgovoreno u #{}",
     of_answer: "{} odgovora na {}",

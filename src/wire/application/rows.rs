@@ -25,6 +25,7 @@ macro_rules! rows {
 rows! {
     Stun Udp &[], &[(0, 0x3f)], (stun::look, stun::decode, stun::tell);
     Ftp Tcp ftp::PORTS, &[], (ftp::look, ftp::decode, ftp::tell);
+    FtpData Tcp &[], &[], (ftp::look_data, ftp::decode_data, ftp::tell_data);
     Smtp Tcp smtp::PORTS, &[], (smtp::look, smtp::decode, smtp::tell);
     Pop Tcp pop::PORTS, &[], (pop::look, pop::decode, pop::tell);
     Imap Tcp imap::PORTS, &[], (imap::look, imap::decode, imap::tell);

@@ -9,6 +9,7 @@ pub use transport::{COVERED, beginning, exercise, told};
 use super::parts::{Keep, Parts};
 use crate::field::text;
 use crate::flow::exchange::{Join, Link};
+use crate::flow::ftp::Transfer;
 use crate::flow::names::Names;
 use crate::flow::{Event, Known};
 use crate::process::{Certainty, End, Ends};
@@ -17,6 +18,9 @@ use crate::view::words::{Words, fill, fill_with, span};
 use crate::view::{self, escape};
 use crate::wire::checksum::{self, Verdict};
 use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
+
+/// Bytes of a command of FTP that are told with its data.
+const COMMAND: usize = 60;
 
 /// Names in the place of addresses, and whether they are to fit a terminal's line.
 type Wanted<'a> = (&'a Names, bool);
@@ -220,6 +224,18 @@ pub fn joined(join: &Join, words: &Words, out: &mut Vec<u8>) {
     }
 }
 
+/// Which command of FTP the data of a connection are for, in words.
+pub fn of_transfer(transfer: &Transfer, words: &Words, out: &mut Vec<u8>) {
+    match &transfer.command {
+        Some((command, frame)) => {
+            let mut shown = Vec::new();
+            escape::write_cut(command, COMMAND, &mut shown);
+            fill(words.data_of, &[&shown, &decimal(*frame)], out);
+        }
+        None => fill(words.data_announced, &[transfer.method.as_bytes(), &decimal(transfer.setup)], out),
+    }
+}
+
 /// Why decoding ended, where that is worth saying.
 fn stop(packet: &Packet<'_>, words: &Words, parts: &mut Parts) {
     let mut say =
@@ -295,6 +311,7 @@ fn short(protocol: Protocol) -> &'static str {
         Protocol::Geneve => "Geneve",
         Protocol::Stun => "STUN",
         Protocol::Ftp => "FTP",
+        Protocol::FtpData => "FTP-DATA",
         Protocol::Smtp => "SMTP",
         Protocol::Pop => "POP",
         Protocol::Imap => "IMAP",

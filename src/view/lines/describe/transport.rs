@@ -1,6 +1,6 @@
 //! TCP segments, UDP datagrams and the text in them.
 
-use super::{Keep, Line, short};
+use super::{Keep, Line, of_transfer, short};
 use crate::field::text;
 use crate::flow::tcp::Facts;
 use crate::flow::{self, Event, course, whole};
@@ -47,6 +47,9 @@ impl<'a> Line<'a> {
         self.checksum(checksum::tcp(at));
         let protocol = self.application(at);
         self.carried(at);
+        if self.known.facts.transfer.is_some() && (header.length > 0 || facts.first) {
+            self.transfer();
+        }
         if facts.analysis.marks.0 != 0 || facts.analysis.twice.is_some() {
             self.analysis(&facts);
         }
@@ -69,6 +72,15 @@ impl<'a> Line<'a> {
                 }
                 _ => {}
             }
+        }
+    }
+
+    /// What FTP wanted the connection for.
+    #[cold]
+    fn transfer(&mut self) {
+        if let Some(transfer) = &self.known.facts.transfer {
+            let words = self.words;
+            self.parts.add(Keep::Answer, Role::Faint, |out| of_transfer(transfer, words, out));
         }
     }
 

@@ -1,0 +1,111 @@
+//! Control connections that announce data connections, in every way, and what is no data connection.
+
+use super::*;
+use crate::flow::FlowTable;
+use crate::frame::{Frame, LinkType};
+use crate::pipeline::reread;
+use crate::wire::{Layers, decode};
+
+const CLIENT: (u8, u16) = (1, 40_000);
+const SERVER: (u8, u16) = (2, 21);
+const SYN: u8 = 2;
+const DATA: u8 = 0x18;
+
+/// Hosts of 10.0.0.0/24 that speak; numbers of frames go on from 1.
+#[derive(Default)]
+struct Lan {
+    table: FlowTable,
+    frames: u64,
+}
+
+impl Lan {
+    /// A segment: as what its last layer is read, and what FTP carries over it.
+    fn segment(&mut self, [from, to]: [(u8, u16); 2], sequence: u32, flags: u8, data: &[u8]) -> (Protocol, String) {
+        let mut bytes = vec![0x45, 0];
+        bytes.extend((40 + data.len() as u16).to_be_bytes());
+        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
+        bytes.extend([from.1, to.1].iter().flat_map(|port| port.to_be_bytes()));
+        bytes.extend(sequence.to_be_bytes());
+        bytes.extend([0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
+        bytes.extend(data);
+        self.frames += 1;
+        let (data, length) = (&bytes[..], bytes.len() as u32);
+        let frame = Frame { link: LinkType::RAW, number: self.frames, data, length, ..Frame::empty() };
+        let (mut layers, mut again) = (Layers::new(), Layers::new());
+        let packet = decode(frame, &mut layers);
+        let known = self.table.ingest(&packet);
+        let told = known.facts.transfer.as_ref().map_or("none".to_owned(), |transfer| {
+            let command = transfer.command.as_ref().map(|(text, frame)| (String::from_utf8_lossy(text), frame));
+            format!("{} {} {command:?}", transfer.method, transfer.setup)
+        });
+        (reread(packet, &known, &mut again).layers.last().expect("layers").protocol, told)
+    }
+
+    /// Frame 1: the control connection begins.
+    fn new() -> Self {
+        let mut lan = Self::default();
+        lan.segment([CLIENT, SERVER], 99, SYN, b"");
+        lan
+    }
+
+    fn asks(&mut self, sequence: u32, text: &str) {
+        self.segment([CLIENT, SERVER], sequence, DATA, text.as_bytes());
+    }
+
+    fn answers(&mut self, sequence: u32, text: &str) {
+        self.segment([SERVER, CLIENT], sequence, DATA, text.as_bytes());
+    }
+}
+
+#[test]
+fn a_connection_to_where_the_server_waits_is_for_the_command_that_comes_behind_it() {
+    for (method, reply) in
+        [("PASV", "227 Entering Passive Mode (10,0,0,2,195,80).\r\n"), ("EPASV", "229 Extended (|||50000|)\r\n")]
+    {
+        let mut lan = Lan::new();
+        lan.answers(100, reply);
+        let ends = [(1, 40_001), (2, 50_000)];
+        assert_eq!(lan.segment(ends, 9, SYN, b"").1, format!("{method} 2 None"));
+        lan.asks(100, "RETR knjiga.txt\r\n");
+        let (protocol, told) = lan.segment([ends[1], ends[0]], 5, DATA, b"GET / HTTP/1.1\r\n\r\n");
+        assert_eq!((protocol, told), (Protocol::FtpData, format!("{method} 2 Some((\"RETR knjiga.txt\", 4))")));
+    }
+}
+
+#[test]
+fn a_connection_to_where_the_client_waits_is_for_its_command() {
+    for (method, command) in [("PORT", "PORT 10,0,0,1,195,80\r\n"), ("EPRT", "EPRT |1|10.0.0.1|50000|\r\n")] {
+        let mut lan = Lan::new();
+        lan.asks(100, command);
+        lan.asks(100 + command.len() as u32, "STOR a\r\n");
+        let told = lan.segment([(2, 20), (1, 50_000)], 9, SYN, b"").1;
+        assert_eq!(told, format!("{method} 2 Some((\"STOR a\", 3))"));
+        assert_eq!(lan.segment([(1, 50_000), (2, 20)], 9, DATA, b"a").0, Protocol::FtpData);
+    }
+}
+
+#[test]
+fn what_is_announced_later_is_for_the_next_connection() {
+    let mut lan = Lan::new();
+    lan.answers(100, "227 here (10,0,0,2,195,80)\r\n");
+    lan.segment([(1, 40_001), (2, 50_000)], 9, SYN, b"");
+    lan.asks(100, "LIST\r\n");
+    lan.answers(128, "227 here (10,0,0,2,195,81)\r\n");
+    lan.asks(106, "RETR b\r\n");
+    let first = lan.segment([(2, 50_000), (1, 40_001)], 5, DATA, b"\0\x01");
+    assert_eq!(first, (Protocol::FtpData, "PASV 2 Some((\"LIST\", 4))".to_owned()));
+    let second = lan.segment([(1, 40_002), (2, 50_001)], 9, SYN, b"");
+    assert_eq!(second.1, "PASV 5 Some((\"RETR b\", 6))");
+}
+
+#[test]
+fn other_connections_and_other_replies_announce_nothing() {
+    let mut lan = Lan::new();
+    assert_eq!(lan.segment([(1, 40_001), (2, 50_000)], 9, SYN, b"").1, "none");
+    lan.answers(100, "220 (10,0,0,2,195,80)\r\n");
+    lan.answers(122, "227 Entering Passive Mode\r\n");
+    assert_eq!(lan.segment([(1, 40_002), (2, 50_000)], 9, SYN, b"").1, "none");
+    // A connection that was there before the announcement.
+    lan.answers(149, "229 (|||50000|)\r\n");
+    assert_eq!(lan.segment([(1, 40_002), (2, 50_000)], 10, DATA, b"a"), (Protocol::Data, "none".to_owned()));
+}
