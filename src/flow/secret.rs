@@ -202,8 +202,11 @@ impl Watch {
     fn look_into(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Found {
         let mut found = Found::default();
         let own = packet.each().find(|at| at.layer.protocol == Protocol::Tcp);
-        let Some(at) = own.filter(|at| !at.layer.quoted && !at.content().is_empty()) else { return found };
-        if application::secrets_are_shown() {
+        let Some(at) = own.filter(|at| !at.layer.quoted) else {
+            // What an error quotes is of no conversation.
+            return Self::look_at_datagram(packet).unwrap_or_default();
+        };
+        if at.content().is_empty() || application::secrets_are_shown() {
             return found;
         }
         let data = at.content();

@@ -153,7 +153,7 @@ impl View<'_> {
         let title = filled(self.options.words.datagram_completed, &[&fragments.to_string(), &length.to_string()]);
         self.out.push(b'\n');
         self.line(Role::Heading, &title);
-        self.packet(&packet, &Facts::default(), false)
+        self.packet(&packet, &Facts::of_datagram(&packet), false)
     }
 
     fn line(&mut self, role: Role, text: &str) {

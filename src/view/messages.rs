@@ -4,6 +4,7 @@
 use super::escape;
 use super::words::{Words, filled};
 use crate::flow::message::{Message, Part, What};
+use crate::wire::secret::write_addresses;
 
 /// Bytes of a request, and of the like, that are shown again.
 const LONGEST: usize = 60;
@@ -55,7 +56,10 @@ fn of(part: &str, message: &Message, words: &Words) -> String {
         What::Mail(_) => return filled(words.of_letter, &[part]),
         What::File(file) => (words.of_message, [file.command.as_slice(), b" ", file.name.as_slice()].concat()),
     };
-    filled(template, &[part, &shown(name.trim_ascii())])
+    // Passwords in addresses are told nowhere.
+    let mut open = Vec::new();
+    write_addresses(name.trim_ascii(), &mut open);
+    filled(template, &[part, &shown(&open)])
 }
 
 fn shown(text: &[u8]) -> String {
@@ -90,6 +94,18 @@ mod tests {
     fn response(head: &str) -> Message {
         let asked = Asked { method: b"GET".to_vec(), target: b"/a\x1b[2J".to_vec(), ..Asked::default() };
         message(What::Response { head: head.into(), code: 200, asked: Some(asked) })
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_told_by_no_segment() {
+        let target = b"http://ana:tajna@host/a".to_vec();
+        let asked = Asked { method: b"GET".to_vec(), target, ..Asked::default() };
+        let answer = message(What::Response { head: b"HTTP/1.1 200 OK\r\n".to_vec(), code: 200, asked: Some(asked) });
+        let asked = message(What::Request { head: b"GET http://ana:tajna@host/a HTTP/1.1\r\n".to_vec(), answer: None });
+        for message in [answer, asked] {
+            let told = of("more bytes", &message, &ENGLISH);
+            assert!(told.ends_with("GET http://ana:***@host/a"), "{told}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::words::{ENGLISH, Words, filled};
 use super::{escape, stop};
 use crate::field::{self, Entry, text};
 use crate::flow::datagram::Datagram;
-use crate::flow::secret::{Places, Watch};
+use crate::flow::secret::Places;
 use crate::flow::{Event, Facts, Known, whole};
 use crate::frame::Frame;
 use crate::pipeline::{Next, Sink};
@@ -223,10 +223,7 @@ impl View<'_> {
         let frame = Frame { link: Datagram::LINK, length, data: &datagram.bytes, ..*around };
         self.indent += 1;
         let packet = wire::decode(frame, &mut layers);
-        self.packet(
-            &packet,
-            &Facts { secrets: Watch::look_at_datagram(&packet).unwrap_or_default(), ..Facts::default() },
-        );
+        self.packet(&packet, &Facts::of_datagram(&packet));
         self.indent -= 1;
     }
 

@@ -194,24 +194,24 @@ impl Http {
     /// As much of the head as lies here; the number of its bytes.
     fn head(&mut self, from_client: bool, rest: &Bytes<'_>, out: &mut Output<'_>) -> usize {
         let half = self.half(from_client);
-        let before = half.head.len();
-        if !out.budget.takes(rest.data.len()) {
+        let (used, is_whole) = match end_of_head(&half.head, rest.data) {
+            Some(used) => (used, true),
+            None => (rest.data.len(), false),
+        };
+        if !out.budget.takes(used) {
             out.left_out.messages += 1;
             self.drop(from_client, out);
             return rest.data.len();
         }
-        half.head.extend_from_slice(rest.data);
-        let Some(end) = end_of_head(&half.head, before) else {
-            half.touch(rest);
+        // No more than the head: what is behind it may hold a thousand others.
+        half.head.extend_from_slice(rest.data.get(..used).unwrap_or_default());
+        half.touch(&rest.split(used).0);
+        if !is_whole {
             if !half.head_makes_sense() {
                 self.drop(from_client, out);
             }
-            return rest.data.len();
-        };
-        out.budget.give_back(half.head.len() - end);
-        half.head.truncate(end);
-        let used = end - before;
-        half.touch(&rest.split(used).0);
+            return used;
+        }
         if !half.head_makes_sense() {
             self.drop(from_client, out);
             return used;
@@ -354,17 +354,18 @@ impl Half {
     }
 }
 
-/// Where a head ends: behind its empty line; `from`: what was looked at before.
-fn end_of_head(head: &[u8], from: usize) -> Option<usize> {
-    let mut at = from.saturating_sub(2);
-    loop {
-        let end = at + memchr::memchr(b'\n', head.get(at..)?)? + 1;
-        match head.get(end..) {
-            Some([b'\n', ..]) => return Some(end + 1),
-            Some([b'\r', b'\n', ..]) => return Some(end + 2),
-            _ => at = end,
-        }
+/// How many bytes of `rest` belong to a head of which `before` was read: up to its empty line, if that is there.
+fn end_of_head(before: &[u8], rest: &[u8]) -> Option<usize> {
+    match (before, rest) {
+        ([.., b'\n'] | [.., b'\n', b'\r'], [b'\n', ..]) => return Some(1),
+        ([.., b'\n'], [b'\r', b'\n', ..]) => return Some(2),
+        _ => {}
     }
+    memchr::memchr_iter(b'\n', rest).find_map(|at| match rest.get(at + 1..) {
+        Some([b'\n', ..]) => Some(at + 2),
+        Some([b'\r', b'\n', ..]) => Some(at + 3),
+        _ => None,
+    })
 }
 
 /// How long a body is, by the head alone (RFC 9112 §6.3); `None` where the head says nothing.

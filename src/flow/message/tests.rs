@@ -133,6 +133,23 @@ fn told(messages: &[Message]) -> Vec<String> {
 const ALL: &[usize] = &[usize::MAX];
 
 #[test]
+fn a_head_takes_no_room_for_what_is_behind_it() {
+    let requests = b"GET / HTTP/1.1\r\n\r\n".repeat(200);
+    let mut wire = Wire::to(80);
+    wire.send(true, &requests, true);
+    let messages = wire.close();
+    let room: usize = messages
+        .iter()
+        .map(|message| match &message.what {
+            What::Request { head, .. } => head.capacity(),
+            _ => 0,
+        })
+        .sum();
+    assert_eq!(messages.len(), 200);
+    assert!(room < 4 * requests.len(), "{room} bytes for {}", requests.len());
+}
+
+#[test]
 fn pairs_responses_with_requests_and_finds_their_bodies() {
     let said = [
         client(

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use super::Watch;
 use crate::flow::Facts;
 use crate::wire::secret::{self, in_order, within};
 use crate::wire::{At, Made, Packet, Protocol, Value};
@@ -24,7 +23,7 @@ impl<'p> Places<'p> {
 
     /// Those of a packet whose facts nobody has: a datagram that was put together from fragments.
     pub fn of_datagram(packet: &Packet<'p>) -> Self {
-        Self::of(packet, &Facts { secrets: Watch::look_at_datagram(packet).unwrap_or_default(), ..Facts::default() })
+        Self::of(packet, &Facts::of_datagram(packet))
     }
 
     #[cold]

@@ -425,3 +425,20 @@ fn a_segment_of_many_secrets_takes_no_longer_than_one_without() {
     }
     assert_eq!((http.shown.len(), http.shown[19].contains('a')), (20, false));
 }
+
+#[test]
+fn what_an_error_quotes_is_covered() {
+    let said = b"PASS tajna\r\n";
+    let mut quoted = vec![0x45, 0, 0, 40 + said.len() as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+    quoted.extend([0x9c, 0x40, 0, 21, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
+    quoted.extend(said);
+    let mut bytes = vec![0x45, 0, 0, 28 + quoted.len() as u8, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
+    bytes.extend([3, 1, 0, 0, 0, 0, 0, 0]);
+    bytes.extend(quoted);
+    let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
+    let (mut layers, mut table) = (Layers::new(), FlowTable::new());
+    let packet = decode(frame, &mut layers);
+    let known = table.ingest(&packet);
+    let shown = Places::of(&packet, known.facts).covered(&bytes, 0);
+    assert!(shown.ends_with(b"PASS *****\r\n"), "{:?} {}", packet.layers, String::from_utf8_lossy(&shown));
+}

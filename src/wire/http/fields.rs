@@ -32,7 +32,10 @@ fn response<'a>(at: &At<'a>, take: fn(&'a [u8], u16, &'a [u8]) -> Value<'a>) -> 
 fn full_uri<'a>(at: &At<'a>) -> Option<Value<'a>> {
     let head = at.header();
     let Some(Start::Request { method, uri, .. }) = start(at) else { return None };
-    if method == b"CONNECT" || uri.windows(3).any(|part| part == b"://") {
+    // RFC 3986 §3.1; a query may hold an address, too.
+    let scheme = uri.iter().position(|byte| !byte.is_ascii_alphanumeric() && !b"+-.".contains(byte));
+    let is_absolute = scheme.and_then(|end| uri.get(end..)).is_some_and(|rest| rest.starts_with(b"://"));
+    if method == b"CONNECT" || is_absolute {
         return Some(Value::Text(uri));
     }
     header(head, "host")?;

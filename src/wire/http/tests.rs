@@ -68,6 +68,10 @@ fn the_whole_target_has_the_site_in_front_of_it() {
     let of = |data: &[u8]| values(LinkType::ETHERNET, &over(80, data), "http.request.full_uri");
     assert_eq!(of(REQUEST), ["Made(http://lab/a?b)"]);
     assert_eq!(of(b"GET http://lab/a HTTP/1.1\r\nHost: proxy\r\n\r\n"), [format!("Text({:?})", b"http://lab/a")]);
+    assert_eq!(
+        of(b"GET /login?next=http://other/x HTTP/1.1\r\nHost: lab\r\n\r\n"),
+        ["Made(http://lab/login?next=http://other/x)"]
+    );
     assert_eq!(of(b"GET /a HTTP/1.0\r\n\r\n"), [""; 0]);
     assert_eq!(of(RESPONSE), [""; 0]);
 }

@@ -2,6 +2,7 @@
 
 use super::{Keep, Line, of_transfer, short};
 use crate::field::text;
+use crate::flow::secret::Places;
 use crate::flow::tcp::Facts;
 use crate::flow::{self, Event, course, whole};
 use crate::view::escape;
@@ -215,9 +216,13 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
         let Some(tone) = application::tell(&at, out) else {
             out.truncate(before);
             // A body, behind the message that it belongs to.
-            if (1..=MESSAGES).contains(&count) && is_text(at.bytes()) {
+            if (1..=MESSAGES).contains(&count) && is_text(at.header()) {
                 out.push(b' ');
-                escape::quote(at.bytes(), TEXT, out);
+                let secrets = Places::of(packet, facts);
+                match secrets.is_empty() {
+                    true => escape::quote(at.header(), TEXT, out),
+                    false => escape::quote(&secrets.covered(at.header(), at.layer.start as usize), TEXT, out),
+                }
             }
             continue;
         };
@@ -275,4 +280,28 @@ fn is_text(content: &[u8]) -> bool {
         return false;
     }
     shown.is_ascii() || std::str::from_utf8(utf8::beginning(content, TEXT)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowTable;
+    use crate::frame::{Frame, LinkType};
+    use crate::wire::{Layers, decode};
+
+    #[test]
+    fn the_body_of_a_message_ends_where_the_next_one_begins() {
+        let said = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi\
+HTTP/1.1 404 Not Found\r\nSet-Cookie: a=tajna\r\nContent-Length: 2\r\n\r\nno";
+        let mut bytes = vec![0x45, 0, 0, 40 + said.len() as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
+        bytes.extend([0, 80, 0x9c, 0x40, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
+        bytes.extend(said);
+        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
+        let (mut layers, mut table, mut out) = (Layers::new(), FlowTable::new(), Vec::new());
+        let packet = decode(frame, &mut layers);
+        let known = table.ingest(&packet);
+        told(&packet, &packet.find(Protocol::Tcp).unwrap(), known.facts, &mut out);
+        let line = String::from_utf8(out).unwrap();
+        assert_eq!(line, "HTTP/1.1 200 OK, 2 bytes \"hi\"; HTTP/1.1 404 Not Found, 2 bytes \"no\"");
+    }
 }
