@@ -52,7 +52,13 @@ impl Watch {
         if packet.layers.last().is_some_and(|last| last.protocol == Protocol::Ftp) {
             self.hear(packet, facts);
         }
-        if self.announced.is_empty() { None } else { self.look_into(packet, facts) }
+        if self.is_idle() { None } else { self.look_into(packet, facts) }
+    }
+
+    /// Whether nothing was announced.
+    #[inline]
+    pub fn is_idle(&self) -> bool {
+        self.announced.is_empty()
     }
 
     /// How the segment is to be read that carries data, where that is otherwise than it was.

@@ -17,6 +17,10 @@ impl Watches {
     /// Tells of the next packet how it is to be read, and what is known besides.
     #[inline]
     pub fn look(&mut self, packet: &Packet<'_>, facts: &mut Facts) {
+        // Most packets carry nothing; only a connection for data begins with one of those.
+        if !packet.layers.last().is_some_and(|last| last.protocol.is_application()) && self.ftp.is_idle() {
+            return;
+        }
         let media = self.media.look(packet);
         let Some(tcp) = &facts.tcp else {
             let (reread, clock) = media.unwrap_or_default();
