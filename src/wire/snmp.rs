@@ -63,7 +63,8 @@ fn message<'a>(at: &At<'a>) -> Option<Message<'a>> {
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    message(at).map(|message| message.community).into_iter().for_each(give);
+    // Whatever stands behind it, and as much of it as lies here.
+    version(at).and_then(|(_, mut inside)| inside.next_of(OCTET_STRING)).into_iter().for_each(give);
 }
 
 impl<'a> Message<'a> {

@@ -84,3 +84,18 @@ fn lengths_that_lie_end_the_reading() {
     assert_eq!(layers(LinkType::ETHERNET, &carried(b"public")).0.last(), Some(&Data));
     assert_eq!(layers(LinkType::ETHERNET, &carried(&[0x30, 3, 2, 1, 2])).0.last(), Some(&Data));
 }
+
+#[test]
+fn a_community_is_secret_wherever_its_message_is_cut() {
+    let whole = carried(&about_its_name(0, &[7, 0, 0], &[5, 0]));
+    let start = whole.windows(5).position(|bytes| bytes == b"tajna").unwrap();
+    for end in start + 1..=whole.len() {
+        let mut found = crate::wire::Layers::new();
+        let (link, data) = (LinkType::ETHERNET, &whole[..end]);
+        let frame = crate::frame::Frame { link, data, length: whole.len() as u32, ..crate::frame::Frame::empty() };
+        let packet = crate::wire::decode(frame, &mut found);
+        let mut secret: Vec<u8> = Vec::new();
+        packet.each().for_each(|at| crate::wire::secret::of(&at, &mut |piece| secret.extend(piece)));
+        assert_eq!(secret, whole[start..end.min(start + 9)], "{end}");
+    }
+}
