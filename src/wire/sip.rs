@@ -18,8 +18,6 @@ pub use fields::FIELDS;
 pub const PORTS: &[u16] = &[5060];
 
 const VERSION: &[u8] = b"SIP/2.0";
-/// Messages of a segment that have a layer of their own.
-const MOST_MESSAGES: usize = 12;
 /// Lines of a description that are looked at.
 const MOST_LINES: usize = 128;
 
@@ -75,16 +73,15 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
 }
 
 pub(super) fn decode_tcp(walk: &mut Walk<'_, '_>) -> Stop {
-    for _ in 0..MOST_MESSAGES {
+    loop {
         let rest = walk.rest();
         if let Err(stop) = walk.text(Protocol::Sip, length(rest)) {
             return stop;
         }
         if !begins(walk.rest()) {
-            break;
+            return walk.payload_behind();
         }
     }
-    walk.payload_behind()
 }
 
 /// The headers that are read, each with its short form (RFC 3261 §7.3.3).
@@ -144,7 +141,16 @@ fn header(head: &[u8], wanted: Name) -> Option<&[u8]> {
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
-    http::of_head(head(at), give);
+    let head = head(at);
+    http::of_head(head, give);
+    // The keys of what is to be carried (RFC 8866 §5.12, RFC 4568).
+    for line in at.header().get(head.len()..).unwrap_or_default().split(|byte| *byte == b'\n') {
+        let key = match line.strip_prefix(b"a=crypto:") {
+            Some(crypto) => memchr::memmem::find(crypto, b"inline:").and_then(|place| crypto.get(place + 7..)),
+            None => line.strip_prefix(b"k="),
+        };
+        key.map(<[u8]>::trim_ascii_end).into_iter().for_each(&mut *give);
+    }
 }
 
 /// The address in `"Ana" <sip:ana@lab.example>;tag=1`.
