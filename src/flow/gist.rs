@@ -196,8 +196,8 @@ fn of_data(facts: &Facts) -> Says {
 fn of_http(head: &[u8]) -> Says {
     match Start::read(http::line(head).0) {
         Some(Start::Request { method, uri, .. }) => {
-            let mut asked = [method, b" "].concat();
-            write_addresses(uri, &mut asked);
+            let mut asked = Vec::new();
+            write_addresses(&[method, b" ", uri].concat(), &mut asked);
             Says::Asks(asked)
         }
         // That an answer will come.
@@ -348,6 +348,7 @@ mod tests {
         };
         assert_eq!(said(of_http(b"GET /a?b HTTP/1.1\r\nHost: x\r\n\r\n")), "GET /a?b");
         assert_eq!(said(of_http(b"GET http://ana:tajna@x/ HTTP/1.1\r\n\r\n")), "GET http://ana:***@x/");
+        assert_eq!(said(of_http(b"CONNECT ana:tajna@x:443 HTTP/1.1\r\n\r\n")), "CONNECT ana:***@x:443");
         assert_eq!(said(of_http(b"HTTP/1.1 200 OK\r\nContent-Length: 612\r\n\r\n")), "200, 612 bytes");
         assert_eq!(said(of_http(b"HTTP/1.1 100 Continue\r\n\r\n")), "");
         assert_eq!(said(of_ftp(b"PASS secret\r\n", true)), "");

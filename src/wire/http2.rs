@@ -18,6 +18,8 @@ const MOST: usize = 12;
 
 const DATA: u8 = 0;
 const HEADERS: u8 = 1;
+const PROMISE: u8 = 5;
+const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const PADDED: u8 = 8;
 
@@ -35,11 +37,11 @@ fn head(data: &[u8]) -> Option<Head> {
     let [a, b, c, kind, flags, d, e, f, g] = *data.first_chunk::<HEADER>()?;
     let (length, stream) = (u32::from_be_bytes([0, a, b, c]) as usize, u32::from_be_bytes([d, e, f, g]));
     let fits = match kind {
-        DATA | HEADERS | 9 => stream != 0,
+        DATA | HEADERS | CONTINUATION => stream != 0,
         2 => stream != 0 && length == 5,
         3 => stream != 0 && length == 4,
         4 => stream == 0 && length.is_multiple_of(6),
-        5 => stream != 0 && length >= 4,
+        PROMISE => stream != 0 && length >= 4,
         6 => stream == 0 && length == 8,
         7 => stream == 0 && length >= 8,
         8 => length == 4,
@@ -95,6 +97,13 @@ fn content(head: Head, whole: &[u8]) -> Option<&[u8]> {
     }
     let (padding, behind) = behind.split_first()?;
     behind.get(..behind.len().checked_sub((*padding).into())?)
+}
+
+/// What heads say: who asks and cookies are among it, compressed or as they are, and nobody takes them apart.
+pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    let frame = at.header();
+    let says = head(frame).filter(|head| matches!(head.kind, HEADERS | PROMISE | CONTINUATION));
+    says.and_then(|_| frame.get(HEADER..)).into_iter().for_each(give);
 }
 
 /// Data of a stream.

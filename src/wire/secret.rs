@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::field::write_covered;
-use super::{At, Protocol, ftp, http, imap, mqtt, pop, resp, sip, smtp, snmp};
+use super::{At, Protocol, ftp, http, http2, imap, mqtt, pop, resp, sip, smtp, snmp};
 
 /// Hands on the secret bytes of a layer, in their order; none where secrets are shown.
 pub fn of<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
@@ -24,6 +24,11 @@ pub fn of<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
         Protocol::Http | Protocol::Ssdp => http::secrets(at, give),
         Protocol::Snmp => snmp::secrets(at, give),
         Protocol::Sip => sip::secrets(at, give),
+        Protocol::Http2 => http2::secrets(at, give),
+        Protocol::Syslog => {
+            let text = at.header();
+            in_addresses(text, &mut |place| give(text.get(place).unwrap_or_default()));
+        }
         _ => {}
     }
 }
@@ -71,8 +76,8 @@ impl<'a> Cover<'a> {
 
 /// Whether a layer's protocol has secrets at all.
 pub fn has_any(protocol: Protocol) -> bool {
-    use Protocol::{Ftp, Http, Imap, Mqtt, Pop, Resp, Sip, Smtp, Snmp, Ssdp, Telnet};
-    matches!(protocol, Ftp | Http | Imap | Mqtt | Pop | Resp | Sip | Smtp | Snmp | Ssdp | Telnet)
+    use Protocol::{Ftp, Http, Http2, Imap, Mqtt, Pop, Resp, Sip, Smtp, Snmp, Ssdp, Syslog, Telnet};
+    matches!(protocol, Ftp | Http | Http2 | Imap | Mqtt | Pop | Resp | Sip | Smtp | Snmp | Ssdp | Syslog | Telnet)
 }
 
 /// From which byte on a client's line, without its end and perhaps not whole, is secret; of the protocols of lines.
@@ -100,42 +105,161 @@ pub fn is_command(protocol: Protocol, line: &[u8]) -> bool {
     }
 }
 
-/// The passwords in `//name:password@host` and `sip:name:password@host` (RFC 3986 §3.2.1, RFC 3261 §19.1.1), as places.
+/// The passwords in `//name:password@host` and `sip:name:password@host`, as places.
 pub fn in_addresses(text: &[u8], give: &mut dyn FnMut(Range<usize>)) {
-    // Behind the sign before, and whether a password stood before that.
-    let (mut from, mut goes_on) = (0, false);
-    for sign in memchr::memchr_iter(b'@', text) {
-        let before = text.get(from..sign).unwrap_or_default();
-        let begins = before.iter().rposition(|byte| is_outside(*byte)).map(|place| from + place + 1);
-        let found = match begins {
-            // A sign in the password itself.
-            None if goes_on => Some(from - 1),
-            _ => password(text, begins.unwrap_or(from), sign),
-        };
-        if let Some(start) = found {
-            give(start..sign);
+    let mut done = 0;
+    while let Some(rest) = text.get(done..)
+        && let Some(sign) = memchr::memchr(b'@', rest)
+    {
+        let before = rest.get(..sign).unwrap_or_default();
+        let start = done + before.iter().rposition(|byte| is_outside(*byte)).map_or(0, |place| place + 1);
+        let behind = text.get(done + sign..).unwrap_or_default();
+        let end = done + sign + behind.iter().position(|byte| is_outside(*byte)).unwrap_or(behind.len());
+        let mut address = Address::default();
+        if start == CONNECT.len() && text.starts_with(CONNECT) {
+            address = Address::Name { is_new: true, has_sign: false };
         }
-        (from, goes_on) = (sign + 1, found.is_some());
+        let word = text.get(start..end).unwrap_or_default();
+        address.read(word, &mut |place, is_sure| {
+            if is_sure {
+                give(start + place.start..start + place.end);
+            }
+        });
+        done = end;
     }
 }
 
-/// What cannot stand in name and password.
+/// What a proxy is asked for has no scheme (RFC 9110 §9.3.6).
+const CONNECT: &[u8] = b"CONNECT ";
+
+/// What cannot stand in an address.
 fn is_outside(byte: u8) -> bool {
-    byte.is_ascii_whitespace() || matches!(byte, b'/' | b'"' | b'<' | b'>' | b'?' | b'#')
+    byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>' | b'?' | b'#')
 }
 
-/// Where the password begins between `from` and the sign behind it.
-fn password(text: &[u8], from: usize, sign: usize) -> Option<usize> {
-    let both = text.get(from..sign)?;
-    let is = |scheme: &[u8]| both.get(..scheme.len()).is_some_and(|begins| begins.eq_ignore_ascii_case(scheme));
-    let scheme = match () {
-        () if is(b"sip:") => 4,
-        () if is(b"sips:") => 5,
-        () if text.get(..from)?.ends_with(b"//") => 0,
-        () => return None,
-    };
-    let colon = memchr::memchr(b':', both.get(scheme..)?)?;
-    Some(from + scheme + colon + 1)
+/// Where in an address a text ends (RFC 3986 §3.2.1, RFC 3261 §19.1.1), so that it may come in pieces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// So many letters of `sip:` or `sips:`.
+    Scheme(u8),
+    /// Something else.
+    Other,
+    Slash,
+    /// Behind `//` or the scheme; whether nothing was there yet, and whether a sign was: a name may have one.
+    Name {
+        is_new: bool,
+        has_sign: bool,
+    },
+    /// Behind the colon; whether all are digits, as of a port, and whether a sign was there before and behind it.
+    Password {
+        is_port: bool,
+        has_sign: bool,
+        is_whole: bool,
+    },
+    /// In the word `CONNECT`.
+    Method,
+}
+
+impl Default for Address {
+    fn default() -> Self {
+        Self::Scheme(0)
+    }
+}
+
+impl Address {
+    /// At the beginning of a head.
+    pub(super) fn of_head(head: &[u8]) -> Self {
+        if head.starts_with(CONNECT) { Self::Method } else { Self::default() }
+    }
+
+    /// Reads the next piece of a text. What may be a password if its sign is still to come counts as one.
+    pub(super) fn follow(&mut self, text: &[u8], give: &mut dyn FnMut(Range<usize>)) {
+        // The word that is unfinished; most bytes are of whole ones, and of these only those with a sign are looked at.
+        let mut end = 0;
+        if *self == Self::Method {
+            end = memchr::memchr(b' ', text).map_or(text.len(), |blank| blank + 1);
+        }
+        if *self != Self::default() {
+            let rest = text.get(end..).unwrap_or_default();
+            end += rest.iter().position(|byte| is_outside(*byte)).unwrap_or(rest.len());
+        }
+        let is_cut = end == text.len();
+        self.read(text.get(..end).unwrap_or_default(), &mut |place, is_sure| {
+            if is_sure || is_cut {
+                give(place);
+            }
+        });
+        if is_cut {
+            return;
+        }
+        let last = text.iter().rposition(|byte| is_outside(*byte)).map_or(end, |place| place + 1).max(end);
+        in_addresses(text.get(end..last).unwrap_or_default(), &mut |place| give(end + place.start..end + place.end));
+        *self = Self::default();
+        let word = text.get(last..).unwrap_or_default();
+        self.read(word, &mut |place, _| give(last + place.start..last + place.end));
+    }
+
+    /// Reads on; hands on what is a password, and, not as sure, what may be one if its sign is still to come.
+    fn read(&mut self, text: &[u8], give: &mut dyn FnMut(Range<usize>, bool)) {
+        let mut start = 0;
+        for (at, byte) in text.iter().copied().enumerate() {
+            *self = match *self {
+                Self::Method => {
+                    if byte == b' ' {
+                        Self::Name { is_new: true, has_sign: false }
+                    } else {
+                        Self::Method
+                    }
+                }
+                _ if is_outside(byte) => Self::Scheme(0),
+                Self::Scheme(letters) => Self::scheme(letters, byte),
+                Self::Other => Self::elsewhere(byte),
+                Self::Slash if byte == b'/' => Self::Name { is_new: true, has_sign: false },
+                Self::Slash => Self::scheme(0, byte),
+                Self::Name { is_new, has_sign } => match byte {
+                    b'/' if !is_new => Self::Slash,
+                    b'/' => Self::Name { is_new, has_sign },
+                    // An address of numbers with colons.
+                    b'[' if is_new || has_sign => Self::Other,
+                    b':' => {
+                        start = at + 1;
+                        Self::Password { is_port: true, has_sign, is_whole: false }
+                    }
+                    _ => Self::Name { is_new: false, has_sign: has_sign || byte == b'@' },
+                },
+                Self::Password { is_port, has_sign, is_whole } => match byte {
+                    b'@' => {
+                        give(start..at, true);
+                        // A sign in the password itself: another comes.
+                        start = at;
+                        Self::Password { is_port: false, has_sign, is_whole: true }
+                    }
+                    b'/' if is_whole || is_port => Self::Slash,
+                    b',' | b';' if has_sign => Self::Scheme(0),
+                    _ => Self::Password { is_port: is_port && byte.is_ascii_digit(), has_sign, is_whole },
+                },
+            };
+        }
+        if matches!(self, Self::Password { is_whole: false, .. }) && start < text.len() {
+            give(start..text.len(), false);
+        }
+    }
+
+    fn scheme(letters: u8, byte: u8) -> Self {
+        match (letters, byte.to_ascii_lowercase()) {
+            (0, b's') | (1, b'i') | (2, b'p') | (3, b's') => Self::Scheme(letters + 1),
+            (3 | 4, b':') => Self::Name { is_new: true, has_sign: false },
+            (_, other) => Self::elsewhere(other),
+        }
+    }
+
+    fn elsewhere(byte: u8) -> Self {
+        match byte {
+            b'/' => Self::Slash,
+            _ if byte.is_ascii_alphanumeric() => Self::Other,
+            _ => Self::Scheme(0),
+        }
+    }
 }
 
 /// Appends a text, the passwords in its addresses as `***` unless they are asked for.
@@ -172,9 +296,36 @@ mod tests {
             covered("From: <sip:ana:tajna@lab>;tag=1, sips:b:c@d"),
             "From: <sip:ana:***@lab>;tag=1, sips:b:***@d"
         );
+        // Signs in the name, slashes in the password, and a proxy that is asked without a scheme.
+        assert_eq!(covered("GET http://ana@lab.example:tajna@host/"), "GET http://ana@lab.example:***@host/");
+        assert_eq!(covered("GET http://ana:a/tajna@host/"), "GET http://ana:***@host/");
+        assert_eq!(covered("CONNECT ana:tajna@host:443 HTTP/1.1"), "CONNECT ana:***@host:443 HTTP/1.1");
+        assert_eq!(covered("To:sip:ana:tajna@lab"), "To:sip:ana:***@lab");
+        for open in
+            ["http://ana@host:80/a@b", "http://[::1]:80/@a", "CONNECT host:443 HTTP/1.1", "sip:a@b:5060;c,sip:d@e"]
+        {
+            assert_eq!(covered(open), open);
+        }
         for open in ["mail: ana@lab 12:30@home", "http://ana@host:80/", "http://host:80/a@b", "sip:ana@lab:5060", "@@"]
         {
             assert_eq!(covered(open), open);
+        }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_covered_wherever_it_is_cut() {
+        for (text, open) in
+            [("GET http://ana:tajna@host/ b:c@d", 15), ("<sips:ana:tajna@host>", 10), ("CONNECT ana:tajna@h:1", 12)]
+        {
+            for cut in 0..=text.len() {
+                let (mut address, mut shown) = (Address::of_head(text.as_bytes()), text.as_bytes().to_vec());
+                let (first, second) = text.as_bytes().split_at(cut);
+                address.follow(first, &mut |place| shown[place].fill(b'*'));
+                address.follow(second, &mut |place| shown[cut..][place].fill(b'*'));
+                let shown = String::from_utf8(shown).unwrap();
+                assert_eq!(shown[open..open + 5], *"*****", "{cut}: {shown}");
+                assert!(shown.matches('*').count() < 7, "{cut}: {shown}");
+            }
         }
     }
 }

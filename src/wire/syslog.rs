@@ -1,6 +1,7 @@
 //! Messages of logs (RFC 5424, RFC 3164 as older programs write them).
 
 use super::application::{Look, Tone};
+use super::secret::write_addresses;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
 pub const PORTS: &[u16] = &[514];
@@ -64,7 +65,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let Some((number, message)) = priority(at.bytes()) else { return Tone::Plain };
     let (facility, level) = (facilities((number >> 3).into()), levels((number & 7).into()));
     out.extend_from_slice(format!("{} {}: ", facility.unwrap_or_default(), level.unwrap_or_default()).as_bytes());
-    out.extend_from_slice(message.trim_ascii());
+    write_addresses(message.trim_ascii(), out);
     if number & 7 < 4 { Tone::Trouble } else { Tone::Plain }
 }
 
@@ -100,5 +101,12 @@ mod tests {
         for wrong in [&b"<192>x"[..], b"<>x", b"<1333>x", b"<13", b"13>", b"<+1>", b"<-1>", b""] {
             assert_eq!(priority(wrong), None, "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_password_in_an_address_is_covered() {
+        use crate::wire::sample::{covered, ethernet, ipv4, udp};
+        let packet = ethernet(0x0800, &ipv4(17, &udp(514, b"<13>get http://ana:tajna@host/")));
+        assert_eq!(covered(&packet, "syslog.msg"), ["get http://ana:***@host/"]);
     }
 }
