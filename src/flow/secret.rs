@@ -8,28 +8,21 @@
 mod commands;
 mod lines;
 mod places;
+mod talk;
 mod terminal;
 
-use std::collections::VecDeque;
 use std::ops::Range;
 
-use super::analysis::before;
+use super::analysis::Marks;
 use super::bounded::ByStream;
 use super::tcp;
-use crate::wire::http::{self, Following};
 use crate::wire::secret::{self, in_order, within};
-use crate::wire::{At, Packet, Protocol, Stop, application, mqtt};
-use commands::Commands;
-use lines::Lines;
+use crate::wire::{At, Packet, Protocol, application, http, sip};
 pub use places::Places;
-use terminal::Terminal;
+use talk::Talk;
 
 /// Conversations in which a password was asked for or goes on; and so many others. The oldest leave.
 const MOST: usize = 4096;
-/// Ranges of passwords of one side that are known again where a segment is repeated.
-const KEPT: usize = 16;
-/// Ranges that lie within so many bytes are taken together where there are many.
-const FAR: u32 = 1 << 20;
 /// Places of a segment that are secret because of what was said before; more are taken together.
 const PLACES: usize = 4;
 
@@ -75,75 +68,6 @@ impl Found {
     }
 }
 
-/// What of one side is remembered.
-#[derive(Debug, Default)]
-struct Half {
-    /// Its next sequence number.
-    next: Option<u32>,
-    /// Sequence numbers that were secret.
-    covered: VecDeque<Range<u32>>,
-    /// Where in a head it is.
-    head: Following,
-    /// So many bytes to come are secret.
-    rest: u64,
-}
-
-impl Half {
-    fn cover(&mut self, place: Range<u32>) {
-        match self.covered.back_mut().filter(|range| range.end == place.start) {
-            Some(range) => range.end = place.end,
-            None => {
-                if self.covered.len() >= KEPT {
-                    self.make_room();
-                }
-                self.covered.push_back(place);
-            }
-        }
-    }
-
-    /// Takes the two oldest ranges together, with what is between; where they lie far apart, the oldest leaves.
-    fn make_room(&mut self) {
-        let oldest = self.covered.pop_front();
-        let Some((oldest, next)) = oldest.zip(self.covered.front_mut()) else { return };
-        let (far_before, length) = (next.start.wrapping_sub(oldest.start), next.end.wrapping_sub(oldest.start));
-        if far_before <= length && length <= FAR {
-            next.start = oldest.start;
-        }
-    }
-
-    /// What of data that are said again was secret the first time.
-    fn said_again(&self, sequence: u32, length: usize, found: &mut Found) {
-        let length = length as u32;
-        for range in &self.covered {
-            // Both relative to the segment's first byte.
-            let [start, end] = [range.start, range.end].map(|at| at.wrapping_sub(sequence).cast_signed());
-            let [start, end] = [start, end].map(|at| at.clamp(0, length.cast_signed()) as usize);
-            if start < end {
-                found.add(start..end);
-            }
-        }
-    }
-}
-
-/// What the client says, as its protocol wants it followed.
-#[derive(Debug, Default)]
-enum Speech {
-    #[default]
-    Nothing,
-    Lines(Box<Lines>),
-    Commands(Box<Commands>),
-    Terminal(Box<Terminal>),
-}
-
-/// One conversation.
-#[derive(Debug)]
-struct Talk {
-    application: Protocol,
-    client: Half,
-    server: Half,
-    speech: Speech,
-}
-
 /// Watches conversations for passwords.
 #[derive(Debug)]
 pub struct Watch {
@@ -169,6 +93,8 @@ struct Segment<'s, 'a> {
     /// Bytes on the wire.
     length: usize,
     from_client: bool,
+    /// What its side said before it was not captured, or comes later.
+    is_behind_gap: bool,
     /// What its messages show to be secret: in order, and none touches the next.
     shown: &'s [Range<usize>],
 }
@@ -181,7 +107,8 @@ impl Watch {
         // Behind the messages of an application may lie data, or those of another.
         let may = secret::has_any(last)
             || last.is_application() && packet.layers.iter().any(|at| secret::has_any(at.protocol));
-        (may || self.may_know(facts.stream)).then(|| self.look_into(packet, facts))
+        let goes_on = || last == Protocol::Data && facts.analysis.marks.any(Marks::LOST_SEGMENT) && is_of_heads(packet);
+        (may || self.may_know(facts.stream) || goes_on()).then(|| self.look_into(packet, facts))
     }
 
     #[inline]
@@ -230,6 +157,7 @@ impl Watch {
             sequence: facts.sequence.wrapping_add(u32::from(at.u8(13).is_some_and(|flags| flags & 2 != 0))),
             length: (at.layer.end.saturating_sub(at.layer.start + at.layer.header)) as usize,
             from_client: facts.from_client,
+            is_behind_gap: facts.analysis.marks.any(Marks::LOST_SEGMENT),
             shown: &shown,
         };
         let application = packet.layers.get(at.index + 1).map_or(Protocol::Data, |layer| layer.protocol);
@@ -265,139 +193,16 @@ impl Watch {
     }
 }
 
-impl Talk {
-    fn new(application: Protocol) -> Self {
-        use Protocol::{Ftp, Imap, Pop, Resp, Smtp, Telnet};
-        let speech = match application {
-            Ftp | Imap | Pop | Smtp => Speech::Lines(Box::default()),
-            Resp => Speech::Commands(Box::default()),
-            Telnet => Speech::Terminal(Box::default()),
-            _ => Speech::Nothing,
-        };
-        Self { application, client: Half::default(), server: Half::default(), speech }
-    }
-
-    /// Whether a password is to come, or goes on.
-    fn is_expecting(&self) -> bool {
-        let speech = match &self.speech {
-            Speech::Nothing => false,
-            Speech::Lines(lines) => lines.is_expecting(),
-            Speech::Commands(commands) => commands.is_expecting(),
-            Speech::Terminal(terminal) => terminal.is_expecting(),
-        };
-        speech || [&self.client, &self.server].iter().any(|half| half.head.follows() || half.rest > 0)
-    }
-
-    fn is_to_be_kept(&self) -> bool {
-        matches!(self.speech, Speech::Lines(_) | Speech::Terminal(_))
-            || self.is_expecting()
-            || !self.client.covered.is_empty()
-            || !self.server.covered.is_empty()
-    }
-
-    fn segment(&mut self, segment: &Segment<'_, '_>, begins: Protocol, found: &mut Found) {
-        let Segment { data, sequence, length, from_client, shown, .. } = *segment;
-        let half = if from_client { &mut self.client } else { &mut self.server };
-        let is_first = half.next.is_none();
-        // Sequence numbers begin with 1, where the beginning was seen.
-        let follows_lines = matches!(self.speech, Speech::Lines(_));
-        let next = half.next.unwrap_or(if follows_lines { 1 } else { sequence });
-        let (mut skip, mut missing) = (0, 0);
-        if before(sequence, next) {
-            half.said_again(sequence, data.len(), found);
-            skip = next.wrapping_sub(sequence) as usize;
-        } else {
-            missing = next.abs_diff(sequence).into();
-        }
-        let mut places = Vec::new();
-        let fresh = data.get(skip..).filter(|fresh| !fresh.is_empty() && (skip == 0 || !is_first)).unwrap_or_default();
-        if skip < length {
-            half.next = Some(sequence.wrapping_add(length as u32));
-        }
-        if !fresh.is_empty() {
-            let mut give = |place: Range<usize>| places.push(place.start + skip..place.end + skip);
-            // What was cut off by the snap length is missing too, behind what is there.
-            let behind = (length - data.len()) as u64;
-            match &mut self.speech {
-                Speech::Lines(lines) if from_client => {
-                    lines.client(self.application, fresh, [missing, behind], &mut give)
-                }
-                Speech::Lines(lines) => lines.server(self.application, fresh),
-                Speech::Commands(commands) if from_client => commands.client(fresh, [missing, behind], &mut give),
-                Speech::Commands(_) => {}
-                Speech::Terminal(terminal) if from_client => terminal.client(fresh, &mut give),
-                Speech::Terminal(terminal) => terminal.server(fresh, &mut give),
-                Speech::Nothing => half.follow(segment, begins, skip, [missing, behind], &mut give),
-            }
-        }
-        let places = in_order(places);
-        for place in &places {
-            // Both lists are in order, and none of their places touches the next.
-            let reaching = shown.partition_point(|shown| shown.end < place.end);
-            if shown.get(reaching).is_none_or(|shown| shown.start > place.start) {
-                found.add(place.clone());
-            }
-        }
-        let shown = shown.iter().filter(|place| place.end > skip).cloned();
-        for place in in_order(places.into_iter().chain(shown).collect()) {
-            half.cover(sequence.wrapping_add(place.start as u32)..sequence.wrapping_add(place.end as u32));
-        }
-    }
-}
-
-impl Half {
-    /// Follows heads, and messages of so many bytes, from segment to segment.
-    fn follow(
-        &mut self,
-        segment: &Segment<'_, '_>,
-        begins: Protocol,
-        skip: usize,
-        [missing, behind]: [u64; 2],
-        give: &mut dyn FnMut(Range<usize>),
-    ) {
-        let fresh = segment.data.get(skip..).unwrap_or_default();
-        self.rest = self.rest.saturating_sub(missing);
-        if self.rest > 0 {
-            let now = self.rest.min(fresh.len() as u64);
-            give(0..now as usize);
-            self.rest = (self.rest - now).saturating_sub(behind);
-            return;
-        }
-        // A message that begins with the segment is known better there.
-        if skip == 0 && begins != Protocol::Data {
-            self.head = Following::default();
-            let last = segment.packet.layers.last();
-            if begins == Protocol::Mqtt {
-                let messages = last.and_then(|_| segment.packet.at(segment.packet.layers.len() - 1));
-                let more = messages.and_then(|at| mqtt::connect_goes_on(at.header()));
-                self.rest = more.filter(|_| segment.from_client).unwrap_or(0).saturating_sub(behind);
-            } else if let Some(from) = unfinished(segment) {
-                let tail = segment.data.get(from..).unwrap_or_default();
-                self.head = Following::head(tail);
-                self.head.read(tail, &mut |place| give(from + place.start..from + place.end));
-                self.head.skip(behind);
-            }
-        } else if self.head.follows() {
-            self.head.skip(missing);
-            self.head.read(fresh, give);
-            self.head.skip(behind);
-        }
-    }
-}
-
-/// Where the last head of a segment begins, if what follows depends on it: it is not whole, a body goes on, or it lies
-/// deeper than the layers go.
-fn unfinished(segment: &Segment<'_, '_>) -> Option<usize> {
-    let heads = segment.packet.each().skip(segment.tcp.index + 1);
-    let last = heads.filter(|at| matches!(at.layer.protocol, Protocol::Http | Protocol::Sip)).last()?;
-    let from = within(segment.data, last.header())?.start;
-    let head = match last.layer.protocol {
-        Protocol::Http => last.header(),
-        _ => last.header().get(..http::head(last.header()))?,
-    };
-    let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n");
-    let has_no_body = head.starts_with(b"GET ") || head.starts_with(b"HTTP/") || last.layer.protocol == Protocol::Sip;
-    (!is_whole || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
+/// Whether a segment goes to or comes from a port of a protocol with heads.
+#[cold]
+fn is_of_heads(packet: &Packet<'_>) -> bool {
+    let tcp = packet.each().find(|at| at.layer.protocol == Protocol::Tcp);
+    let ports = tcp.and_then(|at| at.header().first_chunk::<4>().copied());
+    ports.is_some_and(|[a, b, c, d]| {
+        [u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d])]
+            .iter()
+            .any(|port| http::PORTS.contains(port) || sip::PORTS.contains(port))
+    })
 }
 
 #[cfg(test)]

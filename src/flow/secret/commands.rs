@@ -8,8 +8,11 @@ use crate::wire::{Protocol, line, secret};
 /// Bytes of an unfinished line or word that are remembered.
 const BEGINNING: usize = 512;
 
+/// Letters of the longest word that tells whether those behind it are secret, and more.
+const SECRET_WORD: usize = 32;
+
 /// Where in its commands a client is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Commands {
     words: Words,
     /// What the unfinished line or word begins with.
@@ -18,17 +21,21 @@ pub(super) struct Commands {
     string: u64,
     /// The string is secret.
     covers: bool,
+    /// Behind a gap: what is said is not known until the next command begins.
+    lost: bool,
+    /// A line is unfinished there.
+    within: bool,
 }
 
 impl Commands {
     /// Whether a command is not whole yet.
     pub(super) fn is_expecting(&self) -> bool {
-        self.string > 0 || !self.begun.is_empty() || self.words != Words::default()
+        self.string > 0 || self.lost || !self.begun.is_empty() || self.words != Words::default()
     }
 
     /// Reads on; so many bytes are missing before and behind.
     pub(super) fn client(&mut self, data: &[u8], [before, behind]: [u64; 2], give: &mut dyn FnMut(Range<usize>)) {
-        self.string = self.string.saturating_sub(before);
+        self.skip(before);
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
             if self.string > 0 {
@@ -49,6 +56,13 @@ impl Commands {
                 continue;
             }
             let line = line::first(rest);
+            if self.lost && (self.within || !secret::is_command(Protocol::Resp, line)) {
+                give(at..at + line::bare(line).len());
+                self.within = !line.ends_with(b"\n");
+                at += line.len();
+                continue;
+            }
+            self.lost = false;
             let (text, before) = (line::bare(line), self.begun.len());
             self.remember(text);
             let number = || std::str::from_utf8(self.begun.get(1..)?).ok()?.parse::<u64>().ok();
@@ -69,7 +83,21 @@ impl Commands {
             }
             at += line.len();
         }
-        self.string = self.string.saturating_sub(behind);
+        self.skip(behind);
+    }
+
+    fn skip(&mut self, missing: u64) {
+        match self.string.checked_sub(missing).filter(|left| *left > 0) {
+            _ if missing == 0 => {}
+            Some(left) => {
+                self.string = left;
+                if self.begun.len() < SECRET_WORD {
+                    // Nobody knows what word it is: what is behind it may be secret, and so may it.
+                    (self.covers, self.begun) = (true, b"AUTH".to_vec());
+                }
+            }
+            None => *self = Self { lost: true, within: true, ..Self::default() },
+        }
     }
 
     fn remember(&mut self, piece: &[u8]) {

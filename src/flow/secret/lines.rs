@@ -7,12 +7,16 @@ use crate::wire::{Protocol, imap, line, pop, secret, smtp};
 
 /// Bytes of an unfinished line that are remembered: command, names, mechanism lie in them.
 const BEGINNING: usize = 512;
+/// Bytes of its end: the announcement of a literal lies in them.
+const END: usize = 24;
 
 /// Where in its lines a client is.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Lines {
     /// What the unfinished line begins with.
     begun: Vec<u8>,
+    /// What it ends with so far.
+    end: Vec<u8>,
     /// The rest of the unfinished line is secret.
     covers: bool,
     literal: Option<Literal>,
@@ -80,6 +84,7 @@ impl Lines {
             _ => {
                 self.literal = None;
                 self.begun.clear();
+                self.end.clear();
                 self.lost = !self.letter;
             }
         }
@@ -114,14 +119,20 @@ impl Lines {
             from.map(|from| from.saturating_sub(before))
         };
         self.covers = from.is_some();
+        if protocol == Protocol::Imap && (!ended || !self.end.is_empty()) {
+            self.end.extend(text.get(text.len().saturating_sub(END)..).unwrap_or(text));
+            self.end.drain(..self.end.len().saturating_sub(END));
+        }
         if ended {
-            let whole = std::mem::take(&mut self.begun);
-            self.ended(protocol, if whole.is_empty() { text } else { &whole }, text);
+            let (whole, end) = (std::mem::take(&mut self.begun), std::mem::take(&mut self.end));
+            let [whole, end] =
+                [(&whole, text), (&end, text)].map(|(known, text)| if known.is_empty() { text } else { known });
+            self.ended(protocol, whole, end);
         }
         from.filter(|from| *from < text.len())
     }
 
-    /// A line has ended: `whole` is what is remembered of it, `last` its last piece.
+    /// A line has ended: `whole` is what is remembered of it, `last` what it ends with.
     fn ended(&mut self, protocol: Protocol, whole: &[u8], last: &[u8]) {
         let covered = std::mem::take(&mut self.covers);
         let (word, rest) = line::word(whole.trim_ascii_start());
@@ -169,6 +180,18 @@ impl Lines {
             }
             _ => {}
         }
+    }
+
+    /// What the server said before that comes late: a question stands.
+    pub(super) fn server_late(&mut self, protocol: Protocol, data: &[u8]) {
+        let mut then = self.clone();
+        then.server(protocol, data);
+        self.answers |= then.answers;
+    }
+
+    /// What comes late may answer the questions that the server has asked by now.
+    pub(super) fn is_also_asked(&mut self, now: &Self) {
+        self.answers |= now.answers;
     }
 
     #[cfg(test)]

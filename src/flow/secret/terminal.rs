@@ -69,7 +69,7 @@ enum Expected {
 }
 
 /// What both sides showed and typed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Terminal {
     /// The server's line so far, its last bytes, in small letters.
     line: Vec<u8>,
@@ -84,6 +84,7 @@ impl Terminal {
 
     /// What the client types.
     pub(super) fn client(&mut self, data: &[u8], give: &mut dyn FnMut(Range<usize>)) {
+        telnet::passwords(data).filter_map(|password| within(data, password)).for_each(&mut *give);
         for text in telnet::texts(data) {
             let Some(place) = within(data, text) else { continue };
             let mut at = place.start;

@@ -1,5 +1,10 @@
 //! What is covered of conversations in which passwords are said, in whatever pieces.
 
+mod cut;
+
+use super::lines::Lines;
+use super::talk::{GAPS, Half, KEPT, Speech};
+use super::terminal::Terminal;
 use super::*;
 use crate::flow::FlowTable;
 use crate::frame::{Frame, LinkType};
@@ -156,7 +161,7 @@ fn conversations_are_bounded() {
     let mut watch = Watch::default();
     for stream in 0..10_000 {
         let mut talk = Talk::new(Protocol::Http);
-        talk.client.rest = u64::from(stream % 2);
+        talk.client.at.rest = u64::from(stream % 2);
         watch.keep(stream, talk);
     }
     assert_eq!((watch.asked.len(), watch.calm.len()), (MOST, MOST));
@@ -164,10 +169,11 @@ fn conversations_are_bounded() {
     let (mut half, mut lines, mut terminal) = (Half::default(), Lines::default(), Terminal::default());
     for number in 0..1000 {
         half.cover(number * 10..number * 10 + 5);
+        half.leave_gap(number * 10..number * 10 + 5);
         lines.client(Protocol::Ftp, &[b'x'; 500], [0, 0], &mut |_| {});
         terminal.server(&[b'x'; 500], &mut |_| {});
     }
-    assert!(half.covered.len() <= KEPT && lines.kept() <= 512 && terminal.kept() <= 96);
+    assert!(half.gaps.len() <= GAPS && half.covered.len() <= KEPT && lines.kept() <= 512 && terminal.kept() <= 96);
     let mut found = Found::default();
     (0..100).for_each(|place| found.add(place * 10..place * 10 + 5));
     assert_eq!(found.known_before().last(), Some(30..995));
@@ -177,7 +183,7 @@ fn conversations_are_bounded() {
 fn a_conversation_that_awaits_a_password_stays_when_others_come() {
     let mut watch = Watch::default();
     let mut talk = Talk::new(Protocol::Telnet);
-    if let Speech::Terminal(terminal) = &mut talk.speech {
+    if let Speech::Terminal(terminal) = &mut talk.client.at.speech {
         terminal.server(b"Password: ", &mut |_| {});
     }
     watch.keep(0, talk);
@@ -228,6 +234,11 @@ fn behind_many_commands_of_a_segment_a_password_is_covered() {
         (6379, "PING\r\n", "AUTH tajna\r\n"),
         (6379, "*1\r\n$4\r\nPING\r\n", "*2\r\n$4\r\nAUTH\r\n$5\r\ntajna\r\n"),
         (80, "GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nCookie: a=tajna\r\n\r\n"),
+        (
+            5060,
+            "OPTIONS sip:a SIP/2.0\r\nl: 0\r\n\r\n",
+            "REGISTER sip:a SIP/2.0\r\nl: 0\r\nAuthorization: tajna\r\n\r\n",
+        ),
     ] {
         let mut said = Said::with(port);
         said.client(&[many.repeat(40), last.to_owned()].concat());

@@ -1,15 +1,21 @@
 //! The secrets of a head, wherever the end of a segment cuts it: who asks (RFC 9110 §11.6), cookies (RFC 6265), and
 //! passwords in addresses.
 //!
-//! Trap: a value may go on in the next line, which begins with a blank (RFC 9112 §5.2).
+//! Trap: a value may go on in the next line, which begins with a blank (RFC 9112 §5.2). Behind a gap nobody knows which
+//! value goes on, or whether it is a head still: what may be one is covered.
 
 use std::ops::Range;
 
-use super::super::{At, secret};
+use super::super::At;
+use super::super::secret::{self, Address};
 use super::{begins, method};
 
 /// Letters of the longest name that matters, and of blanks around it.
 const NAME: usize = 32;
+/// Bytes of a head; what is read for longer behind a gap is none.
+const LONGEST: u64 = 64 << 10;
+/// Bytes that tell whether something is text.
+const LOOKED_AT: usize = 32;
 
 /// What of a header's value is secret.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +29,8 @@ enum Kind {
     FirstPair,
     /// The length of the body.
     Length,
+    /// The body says itself how long it is.
+    Coded,
 }
 
 impl Kind {
@@ -34,7 +42,11 @@ impl Kind {
             Some(b'p') if is("proxy-authorization") => Self::All,
             Some(b'c') if is("cookie") => Self::Pairs,
             Some(b'c') if is("content-length") => Self::Length,
+            Some(b'c') if is("cookie2") => Self::Pairs,
             Some(b's') if is("set-cookie") => Self::FirstPair,
+            // A list of them (RFC 2965 §3.2.2).
+            Some(b's') if is("set-cookie2") => Self::Pairs,
+            Some(b't') if is("transfer-encoding") => Self::Coded,
             _ => Self::Nothing,
         }
     }
@@ -52,7 +64,15 @@ pub struct Inside {
     in_value: bool,
     /// The sign of the unfinished pair is behind.
     named: bool,
+    /// A mark of quotation is open in it.
+    quoted: bool,
     body: Option<u64>,
+    /// The end of the body is to be found in it.
+    coded: bool,
+    /// Nobody knows what comes first: it is behind a gap.
+    dark: bool,
+    /// Bytes since the last gap: where there are any, what is read may be no head.
+    since_gap: Option<u64>,
 }
 
 impl Inside {
@@ -63,17 +83,54 @@ impl Inside {
             let end = memchr::memchr(b'\n', rest);
             let line = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
             let next = at + end.map_or(rest.len(), |end| end + 1);
+            if self.is_over(rest, line, end.is_some()) {
+                return Some(at);
+            }
             let is_empty = matches!((self.length, self.begun, line), (0, _, b"" | b"\r") | (1, [b'\r', ..], b""));
             if is_empty && !self.in_value && end.is_some() {
                 return Some(next);
             }
             self.line(line, at, end.is_some(), give);
             if end.is_some() {
-                (self.in_value, self.named, self.length) = (false, false, 0);
+                (self.in_value, self.named, self.quoted, self.length) = (false, false, false, 0);
+            }
+            if let Some(since) = &mut self.since_gap {
+                *since += (next - at) as u64;
             }
             at = next;
         }
         None
+    }
+
+    /// Behind a gap: whether what comes cannot be of a head, or is of the next.
+    fn is_over(&mut self, rest: &[u8], line: &[u8], ended: bool) -> bool {
+        let Some(since) = self.since_gap else { return false };
+        if std::mem::take(&mut self.dark) {
+            let is_text = |byte: &u8| !byte.is_ascii_control() || matches!(byte, b'\t' | b'\r');
+            return !line.iter().take(LOOKED_AT).all(is_text) || begins(rest, true);
+        }
+        let is_new = self.length == 0 && !self.in_value;
+        let may = || match line {
+            [] | [b' ' | b'\t' | b'\r', ..] => true,
+            _ => memchr::memchr(b':', line).map_or(!ended, |colon| {
+                line.iter().take(colon).all(|byte| byte.is_ascii_graphic() && !b"\"(),/;<=>?@[]{}".contains(byte))
+            }),
+        };
+        since > LONGEST || is_new && (!may() || begins(rest, true))
+    }
+
+    /// So many bytes are missing: what comes may be the rest of any value.
+    fn skip(&mut self, missing: u64) {
+        let since = self.since_gap.unwrap_or(0).saturating_add(missing);
+        *self = Self {
+            kind: Kind::All,
+            in_value: true,
+            body: None,
+            coded: self.coded,
+            dark: true,
+            since_gap: Some(since),
+            ..Self::default()
+        };
     }
 
     /// A line, or a piece of one, that begins at a place of the data.
@@ -89,7 +146,7 @@ impl Inside {
                     return self.value(line, at, give);
                 }
                 // Most lines: of a name that begins otherwise.
-                Some(first) if ended && !b"apcs \t".contains(&first.to_ascii_lowercase()) => {
+                Some(first) if ended && !b"apcst \t".contains(&first.to_ascii_lowercase()) => {
                     self.kind = Kind::Nothing;
                     return;
                 }
@@ -118,30 +175,39 @@ impl Inside {
         match self.kind {
             Kind::Nothing => {}
             Kind::All => trimmed(piece, at, give),
+            Kind::Coded => self.coded = true,
             Kind::Length => {
                 for digit in piece.iter().filter(|byte| byte.is_ascii_digit()) {
                     let length = self.body.unwrap_or(0).saturating_mul(10);
                     self.body = Some(length.saturating_add(u64::from(digit - b'0')));
                 }
             }
-            Kind::Pairs | Kind::FirstPair => {
+            Kind::Pairs => {
                 let mut at = at;
                 for (place, pair) in piece.split(|byte| *byte == b';').enumerate() {
-                    if place > 0 {
-                        self.named = false;
-                        if self.kind == Kind::FirstPair {
-                            self.kind = Kind::Nothing;
-                            return;
-                        }
-                    }
-                    // A value without a name is a secret too.
-                    let sign = memchr::memchr(b'=', pair).filter(|_| !self.named).map_or(0, |sign| sign + 1);
-                    self.named |= sign > 0;
-                    trimmed(pair.get(sign..).unwrap_or_default(), at + sign, give);
+                    self.named &= place == 0;
+                    self.pair(pair, at, give);
                     at += pair.len() + 1;
                 }
             }
+            Kind::FirstPair => {
+                let end = piece.iter().position(|byte| {
+                    self.quoted ^= *byte == b'"';
+                    *byte == b';' && !self.quoted
+                });
+                self.pair(piece.get(..end.unwrap_or(piece.len())).unwrap_or_default(), at, give);
+                if end.is_some() {
+                    self.kind = Kind::Nothing;
+                }
+            }
         }
+    }
+
+    /// A pair, or a piece of one. A value without a name is a secret too.
+    fn pair(&mut self, pair: &[u8], at: usize, give: &mut dyn FnMut(Range<usize>)) {
+        let sign = memchr::memchr(b'=', pair).filter(|_| !self.named).map_or(0, |sign| sign + 1);
+        self.named |= sign > 0;
+        trimmed(pair.get(sign..).unwrap_or_default(), at + sign, give);
     }
 }
 
@@ -174,20 +240,26 @@ pub enum Following {
     /// Nobody knows: nothing is to be remembered.
     #[default]
     Nowhere,
+    /// In a body whose end is not known: a head may begin anywhere.
+    Lost,
     Head {
         inside: Inside,
+        address: Address,
         is_request: bool,
+        /// Behind a response another may follow in the same segment.
+        is_piped: bool,
     },
     /// So many bytes of a request's body are to come; the next request may follow in the same segment.
     Body(u64),
 }
 
 impl Following {
-    /// A head begins here; a request has a body as long as it says.
-    pub fn head(data: &[u8]) -> Self {
+    /// A head begins here; a request has a body as long as it says. Behind a response, the next is only looked for where
+    /// the client did not wait for it.
+    pub fn head(data: &[u8], is_piped: bool) -> Self {
         // The start line is no header line, and may not be whole.
         let inside = Inside { in_value: true, ..Inside::default() };
-        Self::Head { inside, is_request: method(data).is_some() }
+        Self::Head { inside, address: Address::of_head(data), is_request: method(data).is_some(), is_piped }
     }
 
     /// Whether what is to come is to be looked at.
@@ -195,25 +267,30 @@ impl Following {
         *self != Self::Nowhere
     }
 
+    /// Whether a head goes on, or a body behind which the next begins.
+    pub fn is_expecting(&self) -> bool {
+        matches!(self, Self::Head { .. } | Self::Body(_))
+    }
+
     /// Reads what one side says next; hands on its secret places. A message may begin there.
     pub fn read(&mut self, data: &[u8], give: &mut dyn FnMut(Range<usize>)) {
         let mut at = 0;
         while let Some(rest) = data.get(at..).filter(|rest| !rest.is_empty()) {
             let used = match self {
-                Self::Nowhere => {
-                    if !begins(rest, true) {
-                        return;
-                    }
-                    *self = Self::head(rest);
-                    0
+                Self::Nowhere | Self::Lost => {
+                    let Some(start) = next_head(rest) else { return };
+                    *self = Self::head(rest.get(start..).unwrap_or_default(), *self == Self::Lost);
+                    start
                 }
-                Self::Head { inside, is_request } => {
+                Self::Head { inside, address, is_request, is_piped } => {
                     let end = inside.read(rest, &mut |place| give(at + place.start..at + place.end));
                     let used = end.unwrap_or(rest.len());
                     let head = rest.get(..used).unwrap_or_default();
-                    secret::in_addresses(head, &mut |place| give(at + place.start..at + place.end));
+                    address.follow(head, &mut |place| give(at + place.start..at + place.end));
                     if end.is_some() {
+                        let is_known = inside.since_gap.is_none() && !inside.coded && (*is_request || !*is_piped);
                         *self = match inside.body.filter(|length| *length > 0 && *is_request) {
+                            _ if !is_known => Self::Lost,
                             Some(length) => Self::Body(length),
                             None => Self::Nowhere,
                         };
@@ -235,13 +312,40 @@ impl Following {
 
     /// So many bytes were not captured.
     pub fn skip(&mut self, missing: u64) {
-        if let Self::Body(left) = self {
-            match left.checked_sub(missing).filter(|left| *left > 0) {
-                Some(rest) => *left = rest,
-                None => *self = Self::Nowhere,
+        match self {
+            Self::Head { inside, address, .. } if missing > 0 => {
+                inside.skip(missing);
+                *address = Address::default();
             }
+            Self::Body(left) => match left.checked_sub(missing) {
+                Some(1..) => *left -= missing,
+                Some(0) => *self = Self::Nowhere,
+                // The next head is hidden.
+                None => *self = Self::Lost,
+            },
+            _ => {}
         }
     }
+}
+
+/// Where the next head begins: the line in which a version stands, or the last one, if it is cut and may be such a line.
+fn next_head(data: &[u8]) -> Option<usize> {
+    if begins(data, true) {
+        return Some(0);
+    }
+    let line_of = |at: usize| memchr::memrchr(b'\n', data.get(..at).unwrap_or_default()).map_or(0, |end| end + 1);
+    let is_version = |sign: &usize| {
+        let from = |back: usize| sign.checked_sub(back).and_then(|start| data.get(start..)).unwrap_or_default();
+        from(3).starts_with(b"HTTP/1.") || from(2).starts_with(b"SIP/2.0")
+    };
+    if let Some(sign) = memchr::memmem::find_iter(data, b"P/").find(is_version) {
+        return Some(line_of(sign));
+    }
+    let last = line_of(data.len());
+    let line = data.get(last..).unwrap_or_default();
+    let is_cut = (1..=LOOKED_AT).contains(&line.len())
+        && (line.iter().all(u8::is_ascii_uppercase) || b"HTTP/1.".starts_with(line) || b"SIP/2.0".starts_with(line));
+    (is_cut || begins(line, true)).then_some(last)
 }
 
 #[cfg(test)]
