@@ -182,6 +182,19 @@ fn data_in_any_script_stays_within_the_width_and_is_whole() {
     }
 }
 
+#[test]
+fn a_body_is_told_without_what_is_behind_it() {
+    let mut data = Vec::new();
+    let packet = etherparse::PacketBuilder::ipv4([10, 0, 0, 1], [10, 0, 0, 2], 64).tcp(4000, 80, 1, 1024);
+    let said = b"POST / HTTP/1.1\r\nContent-Length: 2\r\n\r\nhi\r\nGET / HTTP/1.1\r\nCookie: a=tajna\r\n\r\n";
+    packet.write(&mut data, said).unwrap();
+    let text = shown(LinkType::RAW, &data, |packet, known, out| {
+        let tcp = packet.find(wire::Protocol::Tcp).unwrap();
+        out.extend(super::lines::said(packet, &tcp, known.facts).into_bytes());
+    });
+    assert_eq!(text, "POST / HTTP/1.1 \"hi\"; ***");
+}
+
 /// What the worked-out sum of each checksum ends with.
 fn sums(data: &[u8]) -> Vec<String> {
     let options =

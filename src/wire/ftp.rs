@@ -13,7 +13,9 @@ pub const PORTS: &[u16] = &[21];
 
 const RFC: &str = "RFC 959";
 /// Commands whose argument is secret.
-const SECRET: &[&str] = &["PASS", "ACCT"];
+const SECRET: &[&str] = &["PASS", "ACCT", "ADAT"];
+/// Commands of a server's own whose argument is.
+const SECRET_OF_SITE: &[&str] = &["PASSWD", "PSWD", "PASS", "GPASS"];
 const EXTENDED: &str = "RFC 2428";
 /// Bytes of data that are told.
 const QUOTED: usize = 60;
@@ -90,8 +92,8 @@ pub fn is_command(word: &[u8]) -> bool {
     const COMMANDS: &[&str] = &[
         "USER", "PASS", "ACCT", "CWD", "CDUP", "SMNT", "QUIT", "REIN", "PORT", "PASV", "TYPE", "STRU", "MODE", "RETR",
         "STOR", "STOU", "APPE", "ALLO", "REST", "RNFR", "RNTO", "ABOR", "DELE", "RMD", "MKD", "PWD", "LIST", "NLST",
-        "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT", "OPTS", "AUTH", "PBSZ", "PROT", "CCC", "EPRT", "EPSV", "SIZE",
-        "MDTM", "MFMT", "MLST", "MLSD", "CLNT", "LANG", "HOST", "XCWD", "XPWD", "XMKD", "XRMD", "XCUP",
+        "SITE", "SYST", "STAT", "HELP", "NOOP", "FEAT", "OPTS", "AUTH", "ADAT", "PBSZ", "PROT", "CCC", "EPRT", "EPSV",
+        "SIZE", "MDTM", "MFMT", "MLST", "MLSD", "CLNT", "LANG", "HOST", "XCWD", "XPWD", "XMKD", "XRMD", "XCUP",
     ];
     line::is_one_of(word, COMMANDS)
 }
@@ -99,7 +101,12 @@ pub fn is_command(word: &[u8]) -> bool {
 /// From which byte on a line is secret.
 pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
     let (command, argument) = line::word(command_of(line));
-    (line::is_one_of(command, SECRET) && !argument.is_empty()).then(|| line::offset(line, argument))
+    let argument = match line::word(argument) {
+        (own, argument) if line::is_one_of(command, &["SITE"]) && line::is_one_of(own, SECRET_OF_SITE) => argument,
+        _ if line::is_one_of(command, SECRET) => argument,
+        _ => return None,
+    };
+    (!argument.is_empty()).then(|| line::offset(line, argument))
 }
 
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {

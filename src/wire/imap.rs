@@ -106,9 +106,14 @@ fn is_status(word: &[u8]) -> bool {
 }
 
 fn is_tag(word: &[u8]) -> bool {
+    word.len() <= 32 && may_be_tag(word)
+}
+
+/// The same, however long it is.
+fn may_be_tag(word: &[u8]) -> bool {
     // RFC 3501 §9: any ASTRING-CHAR except "+".
     let may = |byte: &u8| byte.is_ascii_graphic() && !b"(){%*\"\\+".contains(byte);
-    !word.is_empty() && word.len() <= 32 && word.iter().all(may)
+    !word.is_empty() && word.iter().all(may)
 }
 
 fn is_request(message: &[u8], side: Side) -> bool {
@@ -169,7 +174,7 @@ pub fn ends_answer(line: &[u8]) -> bool {
 pub fn asks_in(line: &[u8]) -> Option<(&[u8], &[u8])> {
     let (tag, rest) = line::word(line.trim_ascii_start());
     let (command, arguments) = line::word(rest);
-    (is_tag(tag) && line::is_one_of(command, &["LOGIN", "AUTHENTICATE"])).then_some((command, arguments))
+    (may_be_tag(tag) && line::is_one_of(command, &["LOGIN", "AUTHENTICATE"])).then_some((command, arguments))
 }
 
 /// From which byte on a line is secret. A name that is announced as a literal is covered with the password.

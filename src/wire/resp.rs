@@ -18,7 +18,11 @@ const MOST_MESSAGES: usize = 12;
 const TOLD: usize = 8;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    element(look.data).is_some() || !look.is_from(PORTS) && inline(look.data).is_some()
+    let may_be_typed = || look.on_port && !look.is_from(PORTS) && line::is_text(look);
+    element(look.data).is_some()
+        || !look.is_from(PORTS) && inline(look.data).is_some()
+        // Behind lines that are not known.
+        || may_be_typed() && line::each(look.data).any(|line| inline(line).is_some_and(|line| secret_from(line).is_some()))
 }
 
 /// Commands that a person types as they are, without lengths.
@@ -118,7 +122,10 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
             rest = rest.get(line.len()..).unwrap_or_default();
             continue;
         }
-        let Some((found, behind)) = element(rest) else { return };
+        let Some((found, behind)) = element(rest) else {
+            rest = rest.get(line::first(rest).len()..).unwrap_or_default();
+            continue;
+        };
         match found {
             Element::Array(_) => words = Words::default(),
             Element::Bulk(_, Some(text)) => {
@@ -249,6 +256,10 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
             Element::Bulk(_, Some(text)) => cover.write(text, out),
             Element::Bulk(_, None) => out.extend_from_slice(b"nil"),
         }
+    }
+    if told == 0 {
+        // Lines before a command that is known.
+        cover.write(line::bare(line::first(message)), out);
     }
     tone
 }

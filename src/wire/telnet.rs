@@ -21,6 +21,8 @@ const TERMINAL_TYPE: u8 = 24;
 const WINDOW_SIZE: u8 = 31;
 const TERMINAL_SPEED: u8 = 32;
 const LOCATION: u8 = 35;
+const ENVIRONMENT: u8 = 36;
+const NEW_ENVIRONMENT: u8 = 39;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
     // A record of TLS is none of ours; anything else may be.
@@ -58,6 +60,20 @@ pub fn texts(data: &[u8]) -> impl Iterator<Item = &[u8]> {
     pieces(data).filter_map(|piece| match piece {
         Piece::Text(text) => Some(text),
         _ => None,
+    })
+}
+
+/// The passwords among what a client says of its environment (RFC 1572).
+pub fn passwords(data: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let said = pieces(data).filter_map(|piece| match piece {
+        Piece::About(ENVIRONMENT | NEW_ENVIRONMENT, about) => about.get(1..),
+        _ => None,
+    });
+    // Names begin with 0 or 3, their values with 1.
+    said.flat_map(|said| said.split(|byte| matches!(byte, 0 | 3))).filter_map(|pair| {
+        let (name, value) = pair.split_at_checked(memchr::memchr(1, pair)?)?;
+        let is_password = name.windows(4).any(|letters| letters.eq_ignore_ascii_case(b"pass"));
+        value.get(1..).filter(|_| is_password)
     })
 }
 
