@@ -50,7 +50,30 @@ fn split(text: &[u8]) -> (&[u8], &[u8]) {
 }
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    begins(look.data)
+    begins(look.data) || look.on_port && is_cut(look.data)
+}
+
+/// Whether a request begins here whose first line is not whole.
+fn is_cut(data: &[u8]) -> bool {
+    const METHODS: [&[u8]; 14] = [
+        b"INVITE",
+        b"ACK",
+        b"BYE",
+        b"CANCEL",
+        b"REGISTER",
+        b"OPTIONS",
+        b"MESSAGE",
+        b"SUBSCRIBE",
+        b"NOTIFY",
+        b"INFO",
+        b"UPDATE",
+        b"PRACK",
+        b"REFER",
+        b"PUBLISH",
+    ];
+    let (line, is_whole) = http::line(data);
+    let (method, rest) = split(line);
+    !is_whole && METHODS.contains(&method) && (b"sip".starts_with(rest) || rest.starts_with(b"sip"))
 }
 
 fn begins(data: &[u8]) -> bool {

@@ -164,7 +164,8 @@ impl Lines {
             Protocol::Smtp => {
                 if let Some(reply) = line::each(data).filter_map(line::reply).last() {
                     self.answers = reply.code == 334;
-                    self.letter &= reply.code < 400;
+                    // Who asks for a password reads no letter: where that ends was lost.
+                    self.letter &= reply.code < 400 && !self.answers;
                 }
             }
             Protocol::Pop => {

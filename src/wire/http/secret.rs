@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use super::super::At;
-use super::super::secret::{self, Address};
+use super::super::secret::Address;
 use super::{begins, method};
 
 /// Letters of the longest name that matters, and of blanks around it.
@@ -231,7 +231,8 @@ pub(in crate::wire) fn of_head<'a>(head: &'a [u8], give: &mut dyn FnMut(&'a [u8]
     let start = memchr::memchr(b'\n', head).map_or(head.len(), |end| end + 1);
     let lines = head.get(start..).unwrap_or_default();
     Inside::default().read(lines, &mut |place| give(lines.get(place).unwrap_or_default()));
-    secret::in_addresses(head, &mut |place| give(head.get(place).unwrap_or_default()));
+    // One that is cut may end in a password whose sign is cut off.
+    Address::of_head(head).follow(head, &mut |place| give(head.get(place).unwrap_or_default()));
 }
 
 /// Heads and bodies of one side, over its segments: where in them the next segment begins.

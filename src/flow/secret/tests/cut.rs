@@ -197,3 +197,19 @@ fn heads_of_http_2_without_tls_are_covered_whole() {
     );
     assert!(http.shown[0].ends_with("\x01**********\0\0\x05\0\x01\0\0\0\x01tajna"), "{:?}", http.shown);
 }
+
+#[test]
+fn what_is_cut_before_its_sign_is_covered() {
+    for (port, text) in [(5060, "INVITE sip:ana:taj"), (80, "GET http://ana:taj"), (80, "CONNECT ana:taj")] {
+        let mut said = Said::with(port);
+        said.client(text).client("na@host");
+        assert_eq!(said.shown[..1], [text.replace("taj", "***")]);
+        assert_eq!(said.shown[1], "**@host", "{port}");
+    }
+    // The end of the letter was lost, and the server asks all the same.
+    let mut smtp = Said::with(25);
+    smtp.client("DATA\r\n").server("354 go on\r\n").client("hi\r\n");
+    smtp.next[0] += 3;
+    smtp.server("250 OK\r\n").client("AUTH LOGIN\r\n").server("334 VXNlcm5hbWU6\r\n").client("dGFq").client("bmE=\r\n");
+    assert_eq!(smtp.shown[6..], ["****", "****\r\n"]);
+}
