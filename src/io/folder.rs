@@ -29,7 +29,10 @@ pub struct Folder {
 impl Folder {
     /// Opens the directory at `path`, made with those above it where it is not there.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        fs::create_dir_all(path).map_err(|source| refused("make the directory", path, source))?;
+        fs::create_dir_all(path).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => refused("keep files in", path, ErrorKind::NotADirectory.into()),
+            _ => refused("make the directory", path, source),
+        })?;
         Ok(Self { path: path.to_owned(), alike: RefCell::default() })
     }
 
@@ -140,7 +143,7 @@ mod tests {
         assert_eq!(names, ["a.txt", "a-2.txt", "a-3.txt", "link-2.txt", "part-1.bin", "part-1-2.bin", "gz"]);
         assert!(!place.join("elsewhere").exists());
         let refused = Folder::open(&place.join("deep/a.txt")).unwrap_err().to_string();
-        assert!(refused.starts_with("cannot make the directory "), "{refused}");
+        assert!(refused.starts_with("cannot keep files in ") && refused.ends_with("not a directory"), "{refused}");
         fs::remove_dir_all(&place).unwrap();
     }
 }

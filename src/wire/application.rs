@@ -99,6 +99,10 @@ pub enum Unclear {
     Protocol { name: String, over: &'static str, known: String },
 }
 
+/// What people call protocols whose fields have another name.
+const OTHER_NAMES: &[(&str, &str)] =
+    &[("redis", "resp"), ("pop3", "pop"), ("ws", "websocket"), ("ssl", "tls"), ("netbios", "nbns"), ("bootp", "dhcp")];
+
 impl FromStr for DecodeAs {
     type Err = Unclear;
 
@@ -113,6 +117,7 @@ impl FromStr for DecodeAs {
         let number = port.trim().parse().ok().filter(|port| *port > 0);
         let number = number.ok_or_else(|| Unclear::Port(port.trim().to_owned()))?;
         let name = name.trim().to_ascii_lowercase();
+        let name = OTHER_NAMES.iter().find(|(other, _)| *other == name).map_or(name, |(_, own)| (*own).to_owned());
         let rows = || ROWS.iter().filter(|row| row.over == over).map(|row| row.protocol).chain([Protocol::Data]);
         match rows().find(|protocol| protocol.name() == name) {
             Some(protocol) => Ok(Self { over, port: number, protocol }),
@@ -317,6 +322,8 @@ mod tests {
         assert_eq!("ip.src==80,data".parse::<DecodeAs>(), Err(Unclear::Shape));
         assert_eq!("tcp.port==0,data".parse::<DecodeAs>(), Err(Unclear::Port("0".into())));
         assert_eq!("tcp.port==65536,data".parse::<DecodeAs>(), Err(Unclear::Port("65536".into())));
+        let redis = DecodeAs { over: Over::Tcp, port: 6380, protocol: Protocol::Resp };
+        assert_eq!("tcp.port==6380,Redis".parse(), Ok(redis));
         let unknown = "tcp.port==80,stun".parse::<DecodeAs>().unwrap_err().to_string();
         assert!(unknown.starts_with("\"stun\" is no application over tcp; there are "), "{unknown}");
     }
