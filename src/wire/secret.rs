@@ -132,6 +132,9 @@ pub fn in_addresses(text: &[u8], give: &mut dyn FnMut(Range<usize>)) {
 /// What a proxy is asked for has no scheme (RFC 9110 §9.3.6).
 const CONNECT: &[u8] = b"CONNECT ";
 
+/// Letters in front of the colon of an address: what has more, none among them, is not looked at.
+const LONGEST_NAME: usize = 1024;
+
 /// What cannot stand in an address.
 fn is_outside(byte: u8) -> bool {
     byte.is_ascii_whitespace() || matches!(byte, b'"' | b'<' | b'>' | b'?' | b'#')
@@ -192,10 +195,15 @@ impl Address {
         if is_cut {
             return;
         }
-        let last = text.iter().rposition(|byte| is_outside(*byte)).map_or(end, |place| place + 1).max(end);
+        // Blanks part most words; what else does is found as the last is read.
+        let last = memchr::memrchr2(b' ', b'\n', text).map_or(end, |place| place + 1).max(end);
         in_addresses(text.get(end..last).unwrap_or_default(), &mut |place| give(end + place.start..end + place.end));
         *self = Self::default();
         let word = text.get(last..).unwrap_or_default();
+        if memchr::memchr(b':', word).is_none() && word.len() > LONGEST_NAME {
+            *self = Self::Other;
+            return;
+        }
         self.read(word, &mut |place, _| give(last + place.start..last + place.end));
     }
 
