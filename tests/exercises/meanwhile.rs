@@ -215,7 +215,10 @@ mod timeout {
         let port = server.address.port().to_string();
         let output = netlab(&["client", "timeout", "--port", &port, "--timeout", "200ms"]).output().expect("netlab");
         let printed = text(&output.stdout);
-        assert!(printed.contains("timed out after 2"), "{printed}");
+        let after = printed.split_once("timed out after ").and_then(|(_, rest)| rest.split_once(" ms"));
+        let after: u32 = after.and_then(|(number, _)| number.parse().ok()).unwrap_or_else(|| panic!("{printed}"));
+        // The kernel counts timeouts in ticks of its own.
+        assert!((190..300).contains(&after), "{printed}");
         assert!(printed.ends_with("\npoll: 16 bytes b'Sorry, I am late'\n"), "{printed}");
         assert_eq!(server.finish().0, Some(0));
     }

@@ -147,8 +147,14 @@ impl Drop for Student {
 /// One receive, as students write it: a single read of 256 bytes.
 pub fn receive(stream: &mut TcpStream) -> Vec<u8> {
     let mut piece = [0; 256];
-    let length = stream.read(&mut piece).expect("a piece");
-    piece[..length].to_vec()
+    loop {
+        match stream.read(&mut piece) {
+            Ok(length) => return piece[..length].to_vec(),
+            // A machine that is stopped for a moment interrupts a receive that has a timeout (signal(7)).
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => panic!("a piece: {error}"),
+        }
+    }
 }
 
 pub fn text(bytes: &[u8]) -> String {
