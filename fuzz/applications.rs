@@ -13,14 +13,13 @@ use netlab::view::style::Palette;
 use netlab::wire::application::{self, DecodeAs, Over, ROWS, Row, Wishes};
 use netlab::wire::{self, At, Layers, Packet, Protocol, Value};
 
+use super::packets::{self, Header, end};
 use super::{Frames, Page};
 
 /// The port that is decoded as the first row says, whatever is said there; those of the others follow.
 const ASKED: u16 = 41_000;
 /// Most bytes that one datagram or segment carries here.
 const MOST: usize = 60_000;
-/// Bytes of the headers in front: Ethernet, IPv4, TCP.
-const HEADERS: usize = 14 + 20 + 20;
 /// Bytes of a line at most: numbers, and a few messages of which each is cut.
 const LINE: usize = 8 << 10;
 /// Bytes of a text at most that is put together.
@@ -63,21 +62,14 @@ fn port(index: usize, how: u8) -> u16 {
 /// Ethernet, IPv4, and UDP or TCP.
 fn frame(row: &Row, port: u16, how: u8, said: &[u8]) -> Vec<u8> {
     let said = &said[..said.len().min(MOST)];
-    let (protocol, header) = if row.over == Over::Udp { (17, 8) } else { (6, 20) };
-    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0, 0x45, 0];
-    frame.extend(((20 + header + said.len()) as u16).to_be_bytes());
-    frame.extend([0, 1, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2]);
-    let ports = if how & 1 == 0 { [40_000, port] } else { [port, 40_000] };
-    frame.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
+    let mut frame = vec![2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0];
+    let (client, server) = (end([10, 0, 0, 1], 40_000), end([10, 0, 0, 2], port));
+    let (from, to) = if how & 1 == 0 { (client, server) } else { (server, client) };
+    let header = Header { sequence: 1, acknowledgment: 1, flags: 0x18 };
     match row.over {
-        Over::Udp => {
-            frame.extend(((8 + said.len()) as u16).to_be_bytes());
-            frame.extend([0, 0]);
-        }
-        Over::Tcp => frame.extend([0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]),
+        Over::Udp => packets::datagram(from, to, said, &mut frame),
+        Over::Tcp => packets::segment(from, to, header, said, &mut frame),
     }
-    assert!(frame.len() <= HEADERS);
-    frame.extend_from_slice(said);
     frame
 }
 

@@ -1,6 +1,7 @@
 //! Handshakes of TLS whose messages lie over segments and records, as any segments bring them: cut anywhere, again, late,
 //! missing, cut by the snap length.
 
+use super::packets::{self, Header};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 
 /// Bytes that describe a record, and a segment.
@@ -59,17 +60,10 @@ impl Source for Segments<'_> {
         self.cut = if from & 0xf0 == 0xf0 { usize::from(low).min(data.len()) } else { 0 };
         // On the port of TLS, and on a strange one.
         let ports = if from & 8 != 0 { [40_000_u16, 443] } else { [40_001, 9999] };
-        let ends = [[10, 0, 0, 1], [10, 0, 0, 2]];
+        let ends = [packets::end([10, 0, 0, 1], ports[0]), packets::end([10, 0, 0, 2], ports[1])];
+        let header = Header { sequence: begin as u32, acknowledgment: self.next[1 - side] as u32, flags: 0x10 };
         self.bytes.clear();
-        self.bytes.extend([0x45, 0]);
-        self.bytes.extend(((40 + data.len()) as u16).to_be_bytes());
-        self.bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        self.bytes.extend([ends[side], ends[1 - side]].concat());
-        self.bytes.extend([ports[side], ports[1 - side]].iter().flat_map(|port| port.to_be_bytes()));
-        self.bytes.extend((begin as u32).to_be_bytes());
-        self.bytes.extend((self.next[1 - side] as u32).to_be_bytes());
-        self.bytes.extend([0x50, 0x10, 0x20, 0, 0, 0, 0, 0]);
-        self.bytes.extend_from_slice(data);
+        packets::segment(ends[side], ends[1 - side], header, data, &mut self.bytes);
         Ok(Some(Timestamp(0)))
     }
 

@@ -11,12 +11,32 @@ use netlab::view::style::Palette;
 use netlab::wire::Packet;
 
 use super::Page;
+use super::packets::{self, Header, end};
 
 /// What is kept at most; little, so that it is used up.
 const LIMIT: usize = 4096;
 /// Bytes that describe a segment.
 const RECORD: usize = 8;
-const HEADERS: usize = 40;
+
+/// A conversation to begin with: its handshake, data both ways, a gap, what fills it, other bytes for the same numbers,
+/// an end; as the client's and the server's numbers count, and as both wrap.
+pub fn conversation(wraps: bool) -> Vec<u8> {
+    let segments: [[u8; RECORD]; 11] = [
+        [0, 0x02, 0, 0, 0, 0, 0, 0],
+        [1, 0x12, 0, 0, 0, 1, 0, 0],
+        [0, 0x18, 0, 1, 0, 1, 100, 0],
+        [1, 0x18, 0, 1, 0, 101, 200, 0],
+        [4, 0x18, 0, 151, 0, 201, 50, 0],
+        [4, 0x18, 0, 101, 0, 201, 60, 0],
+        [4, 0x18, 0, 1, 0, 201, 100, 3],
+        [5, 0x18, 0, 201, 0, 201, 255, 0x08],
+        [0, 0x11, 0, 201, 0, 201, 0, 0],
+        [1, 0x11, 1, 200, 0, 202, 0, 0],
+        [0, 0x10, 0, 202, 1, 201, 0, 0],
+    ];
+    let numbered = segments.map(|[from, rest @ ..]| (from | if wraps { 2 } else { 0 }, rest));
+    numbered.into_iter().flat_map(|(from, rest)| [&[from], &rest[..]].concat()).collect()
+}
 
 /// `input` is a list of segments of eight bytes: who sends and whose numbers begin near the wrap; flags; the sequence
 /// number and the acknowledgment, two bytes each (from their ISN on, the upper quarter reaches far away); the length;
@@ -62,22 +82,12 @@ impl Source for Segments<'_> {
             u32::wrapping_add(isn, near).wrapping_add(far)
         };
         let (sequence, acknowledgment) = (number(s1, s0), number(a1, a0));
-        let (client, server) = ([10, 0, 0, 1, 0x9c, 0x40], [10, 0, 0, 2, 0, 80]);
+        let (client, server) = (end([10, 0, 0, 1], 40_000), end([10, 0, 0, 2], 80));
         let (source, destination) = if from & 1 == 0 { (client, server) } else { (server, client) };
-        let total = (HEADERS + usize::from(length)) as u16;
-        self.bytes.clear();
-        self.bytes.extend([0x45, 0]);
-        self.bytes.extend(total.to_be_bytes());
-        self.bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        self.bytes.extend(&source[..4]);
-        self.bytes.extend(&destination[..4]);
-        self.bytes.extend(&source[4..]);
-        self.bytes.extend(&destination[4..]);
-        self.bytes.extend(sequence.to_be_bytes());
-        self.bytes.extend(acknowledgment.to_be_bytes());
-        self.bytes.extend([0x50, flags, 0x20, 0, 0, 0, 0, 0]);
         // A byte is what its number says, unless it is odd.
-        self.bytes.extend((0..u32::from(length)).map(|at| sequence.wrapping_add(at) as u8 ^ (odd & 7)));
+        let data: Vec<u8> = (0..u32::from(length)).map(|at| sequence.wrapping_add(at) as u8 ^ (odd & 7)).collect();
+        self.bytes.clear();
+        packets::segment(source, destination, Header { sequence, acknowledgment, flags }, &data, &mut self.bytes);
         self.cut = usize::from(odd >> 3).min(usize::from(length));
         self.time = Timestamp(self.time.0 + 1_000_000 * i64::from(from >> 4));
         Ok(Some(self.time))

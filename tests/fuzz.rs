@@ -23,6 +23,10 @@ fn frames_of(view: u8, path: &Path) -> Vec<u8> {
     bodies::as_frames(view, &mut netlab::io::file::open(path).expect("a capture of ours"))
 }
 
+fn talk_of(view: u8, path: &Path) -> Vec<u8> {
+    bodies::as_talk(view, &mut netlab::io::file::open(path).expect("a capture of ours"))
+}
+
 fn messages_of(path: &Path) -> Vec<Vec<u8>> {
     bodies::as_messages(&mut netlab::io::file::open(path).expect("a capture of ours"))
 }
@@ -110,6 +114,20 @@ proptest! {
     #[test]
     fn arbitrary_segments_are_put_together_and_shown(input in prop::collection::vec(any::<u8>(), 0..1024)) {
         bodies::streams(&input);
+    }
+
+    #[test]
+    fn changed_conversations_are_put_together(wraps in any::<bool>(), changes in prop::collection::vec(change(), 0..12)) {
+        bodies::streams(&changed(bodies::conversation(wraps), &changes));
+    }
+
+    #[test]
+    fn talks_of_which_bytes_are_changed_are_shown(
+        view in any::<u8>(),
+        which in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 0..12),
+    ) {
+        bodies::talks(&changed(talk_of(view, &pick(which)), &changes));
     }
 
     #[test]
@@ -207,6 +225,7 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
     for path in captures() {
         for view in (0..bodies::VIEWS).flat_map(|view| [view, 128 + view]) {
             bodies::decode(&frames_of(view, &path));
+            bodies::talks(&talk_of(view, &path));
         }
         let bytes = std::fs::read(&path).expect("a capture of ours");
         bodies::files(&bytes);
@@ -223,11 +242,14 @@ fn every_capture_is_shown_whole_and_cut_anywhere() {
 #[ignore = "writes files: what the fuzzers begin with, into the folder that NETLAB_SEEDS names (make fuzz)"]
 fn seeds_are_written() {
     let corpus = PathBuf::from(std::env::var_os("NETLAB_SEEDS").expect("NETLAB_SEEDS"));
-    for target in ["applications", "decode", "files", "filter", "letters", "rendezvous", "streams", "stun"] {
+    for target in ["applications", "decode", "files", "filter", "letters", "rendezvous", "streams", "stun", "talks"] {
         std::fs::create_dir_all(corpus.join(target)).expect("a folder for the seeds");
     }
     std::fs::write(corpus.join("letters").join("letter"), [b"0", bodies::LETTER].concat()).expect("a seed");
     std::fs::write(corpus.join("rendezvous").join("meeting"), bodies::MEETING).expect("a seed");
+    for (name, wraps) in [("conversation", false), ("wraps", true)] {
+        std::fs::write(corpus.join("streams").join(name), bodies::conversation(wraps)).expect("a seed");
+    }
     for path in captures() {
         let name = path.file_name().expect("a capture has a name");
         for (number, seed) in messages_of(&path).into_iter().enumerate() {
@@ -241,7 +263,8 @@ fn seeds_are_written() {
         }
         for view in 0..bodies::VIEWS {
             let seed = format!("{}-{view}", name.to_string_lossy());
-            std::fs::write(corpus.join("decode").join(seed), frames_of(view, &path)).expect("a seed");
+            std::fs::write(corpus.join("decode").join(&seed), frames_of(view, &path)).expect("a seed");
+            std::fs::write(corpus.join("talks").join(&seed), talk_of(view, &path)).expect("a seed");
         }
     }
 }
