@@ -4,6 +4,8 @@
 
 #[path = "applications.rs"]
 mod applications;
+#[path = "carried.rs"]
+mod carried;
 #[path = "handshakes.rs"]
 mod handshakes;
 #[path = "letters.rs"]
@@ -27,10 +29,8 @@ pub use handshakes::handshakes;
 pub use letters::{LETTER, letters};
 use netlab::field::{self, Resolved};
 use netlab::filter::Filter;
-use netlab::flow::gist::Gists;
-use netlab::flow::message::{Collector, Limits};
 use netlab::flow::multicast::{Lans, message};
-use netlab::flow::{FlowTable, Known, Transport};
+use netlab::flow::{FlowTable, Known};
 use netlab::frame::{Error, Frame, Interface, LinkType, Source, Timestamp};
 use netlab::io::file::Capture;
 use netlab::pipeline::{self, Next, Sink};
@@ -135,58 +135,6 @@ impl Sink for Heard {
     }
 }
 
-/// The messages that conversations carry, and what they were about.
-struct Carried {
-    collector: Option<Collector>,
-    gists: Gists,
-    told: Vec<u8>,
-}
-
-/// What is kept at most; little, so that it is used up.
-const LIMITS: Limits = Limits { kept: 3000, body: 2000, waiting: 1000, connections: 3 };
-
-impl Default for Carried {
-    fn default() -> Self {
-        Self { collector: Some(Collector::new(LIMITS)), gists: Gists::default(), told: Vec::new() }
-    }
-}
-
-impl Sink for Carried {
-    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.gists.packet(packet, known.facts);
-        let streams =
-            [(Transport::Tcp, known.facts.tcp.map(|tcp| tcp.stream)), (Transport::Udp, known.facts.udp_stream)];
-        for (transport, stream) in streams {
-            if let Some(gist) = stream.and_then(|stream| self.gists.of(transport, stream)) {
-                self.told.clear();
-                gist.tell(&mut self.told);
-                assert!(self.told.len() < 2000, "{} bytes told", self.told.len());
-            }
-        }
-        if let Some(collector) = &mut self.collector {
-            collector.packet(packet, known);
-        }
-        Ok(Next::GoOn)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        let Some(collector) = self.collector.take() else { return Ok(()) };
-        let found = collector.finish();
-        let kept: usize = found.messages.iter().map(|message| message.head().len() + message.body.data.len()).sum();
-        assert!(kept as u64 <= LIMITS.kept, "{kept} bytes kept");
-        for (message, number) in found.messages.iter().zip(1..) {
-            let place = &message.place;
-            assert_eq!(message.number, number);
-            assert!(place.first <= place.last && place.offset <= place.end, "{place:?}");
-            let mut told = Vec::new();
-            message.tell(&mut told);
-            let content = message.content(10_000);
-            assert!(content.data.len() <= 10_000, "{} bytes of content", content.data.len());
-        }
-        Ok(())
-    }
-}
-
 /// Expressions of every kind, for the fuzzers to begin with.
 pub const EXPRESSIONS: [&str; 16] = [
     "tcp",
@@ -271,7 +219,7 @@ fn show(source: &mut dyn Source, view: u8) {
         8 => Box::new(Lines::new(page(Some(100)), options(palette, Some(100), lines::Time::Epoch))),
         9 => Box::new(Values::new(Page { colored: false, width: None, json: false, text: Vec::new() }, every_field())),
         10 => Box::new(Heard { lans: Lans::new(), palette, page: page(None) }),
-        _ => Box::new(Carried::default()),
+        _ => Box::new(carried::Carried::default()),
     };
     let mut first = First { view, packets: 0 };
     // Writing to a Page cannot fail, and a source that ends early is no fault here.
