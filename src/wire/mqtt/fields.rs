@@ -32,6 +32,13 @@ fn blocks<'a>(at: &At<'a>) -> [Option<&'a [u8]>; 2] {
     }
 }
 
+/// What is asked of the properties of one shape.
+macro_rules! each {
+    ($shape:pat => $value:expr) => {
+        |at, give| each_property(at, |property| if let $shape = property.what { Some($value) } else { None }, give)
+    };
+}
+
 /// How the message of such a kind says that it went.
 fn reason<'a>(at: &At<'a>, of: u8) -> Option<Value<'a>> {
     let newer = kind(at) == of && at.layer.version >= NEWER;
@@ -138,61 +145,34 @@ pub static FIELDS: &[Field] = &[
     })
     .words(names)
     .about("What it is; its value stands in the fields behind", PROPERTIES),
-    Field::many("mqtt.prop_number", "Number", Kind::Dec, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Number(number) = property.what { Some(Value::Uint(number)) } else { None },
-            give,
-        );
-    })
-    .about("Of properties that are numbers", PROPERTIES),
-    Field::many("mqtt.prop_string", "Text", Kind::Text, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Text(text) = property.what { Some(Value::Text(text)) } else { None },
-            give,
-        );
-    })
-    .about("Of properties that are text, or any bytes; what proves who speaks is shown covered", PROPERTIES),
-    Field::many("mqtt.prop_key", "Name", Kind::Text, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Pair(name, _) = property.what { Some(Value::Text(name)) } else { None },
-            give,
-        );
-    })
-    .about("Of properties on which the users of MQTT agree", PROPERTIES),
-    Field::many("mqtt.prop_value", "Value", Kind::Text, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Pair(_, value) = property.what { Some(Value::Text(value)) } else { None },
-            give,
-        );
-    })
-    .about("Of properties on which the users of MQTT agree", PROPERTIES),
-    Field::many("mqtt.property.content_type", "Kind of content", Kind::Text, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Content(kind) = property.what { Some(Value::Text(kind)) } else { None },
-            give,
-        );
-    })
+    Field::many("mqtt.prop_number", "Number", Kind::Dec, each!(What::Number(number) => Value::Uint(number)))
+        .about("Of properties that are numbers", PROPERTIES),
+    Field::many("mqtt.prop_string", "Text", Kind::Text, each!(What::Text(text) => Value::Text(text)))
+        .about("Of properties that are text, or any bytes; what proves who speaks is shown covered", PROPERTIES),
+    Field::many("mqtt.prop_key", "Name", Kind::Text, each!(What::Pair(name, _) => Value::Text(name)))
+        .about("Of properties on which the users of MQTT agree", PROPERTIES),
+    Field::many("mqtt.prop_value", "Value", Kind::Text, each!(What::Pair(_, value) => Value::Text(value)))
+        .about("Of properties on which the users of MQTT agree", PROPERTIES),
+    Field::many(
+        "mqtt.property.content_type",
+        "Kind of content",
+        Kind::Text,
+        each!(What::Content(kind) => Value::Text(kind)),
+    )
     .about("As MIME names it, mostly", PROPERTIES),
-    Field::many("mqtt.property.max_qos", "Best quality", Kind::Dec, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Quality(best) = property.what { Some(Value::Uint(best.into())) } else { None },
-            give,
-        );
-    })
+    Field::many(
+        "mqtt.property.max_qos",
+        "Best quality",
+        Kind::Dec,
+        each!(What::Quality(best) => Value::Uint(best.into())),
+    )
     .about("The best quality of service that the server has", PROPERTIES),
-    Field::many("mqtt.property.topic_alias", "Number of the topic", Kind::Dec, |at, give| {
-        each_property(
-            at,
-            |property| if let What::Alias(number) = property.what { Some(Value::Uint(number.into())) } else { None },
-            give,
-        );
-    })
+    Field::many(
+        "mqtt.property.topic_alias",
+        "Number of the topic",
+        Kind::Dec,
+        each!(What::Alias(number) => Value::Uint(number.into())),
+    )
     .about("Stands for the topic in later messages of this side", PROPERTIES),
     Field::one("mqtt.connack.reason_code", "Reason", Kind::Dec, |at| reason(at, 2))
         .words(reasons)
