@@ -67,29 +67,15 @@ impl Watch {
 mod tests {
     use super::*;
     use crate::flow::FlowTable;
-    use crate::frame::{Frame, LinkType};
-    use crate::pipeline::reread;
-    use crate::wire::{Layers, decode};
+    use crate::flow::sample::{End, datagram, read};
 
     const OFFER: &str = "INVITE sip:b@lab SIP/2.0\r\nContent-Type: application/sdp\r\n\r\nv=0\r\nc=IN IP4 10.0.0.1\r\n\
         m=audio 6000 RTP/AVP 96 0\r\na=rtpmap:96 opus/48000/2\r\nm=video 6002 RTP/AVP 97\r\nc=IN IP4 10.0.0.7\r\n\
         a=rtpmap:97 VP8/90000\r\nm=audio 0 RTP/AVP 98\r\na=rtpmap:98 L16/16000\r\n";
 
     /// The last layer of a datagram, and its ticks a second.
-    fn told(table: &mut FlowTable, ends: [(u8, u16); 2], data: &[u8]) -> (Protocol, Option<u32>) {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((28 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 17, 0, 0]);
-        ends.iter().for_each(|(host, _)| bytes.extend([10, 0, 0, *host]));
-        ends.iter().for_each(|(_, port)| bytes.extend(port.to_be_bytes()));
-        bytes.extend((8 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 0]);
-        bytes.extend(data);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = table.ingest(&packet);
-        (reread(packet, &known, &mut again).layers[2].protocol, known.facts.clock)
+    fn told(table: &mut FlowTable, ends: [End; 2], data: &[u8]) -> (Protocol, Option<u32>) {
+        read(table, &datagram(ends, data), |packet, known| (packet.layers[2].protocol, known.facts.clock))
     }
 
     fn sound(payload_type: u8) -> Vec<u8> {

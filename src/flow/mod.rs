@@ -32,6 +32,8 @@ pub mod names;
 mod programs;
 mod reread;
 pub mod rtp;
+#[cfg(test)]
+pub mod sample;
 pub mod secret;
 pub mod state;
 pub mod stats;

@@ -64,25 +64,15 @@ fn ends<'a>(packet: &'a Packet<'a>) -> Option<(At<'a>, [(Address, u16); 2])> {
 mod tests {
     use super::*;
     use crate::flow::FlowTable;
-    use crate::frame::{Frame, LinkType};
-    use crate::pipeline::reread;
-    use crate::wire::{Layers, decode};
+    use crate::flow::sample::{self, End, datagram};
 
-    const CLIENT: (u8, u16) = (1, 40_000);
-    const SERVER: (u8, u16) = (2, 50_000);
+    const CLIENT: End = (1, 40_000);
+    const SERVER: End = (2, 50_000);
 
     /// What a datagram between two hosts of 10.0.0.0/24 is read as.
-    fn read(table: &mut FlowTable, from: (u8, u16), to: (u8, u16), data: &[u8]) -> Protocol {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((28 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
-        bytes.extend([from.1, to.1, 8 + data.len() as u16, 0].iter().flat_map(|number| number.to_be_bytes()));
-        bytes.extend(data);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = table.ingest(&packet);
-        reread(packet, &known, &mut again).layers.last().expect("layers").protocol
+    fn read(table: &mut FlowTable, from: End, to: End, data: &[u8]) -> Protocol {
+        let bytes = datagram([from, to], data);
+        sample::read(table, &bytes, |packet, _| packet.layers.last().expect("layers").protocol)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use super::framing::{Framing, Place};
 use super::*;
+use crate::flow::sample::{DATA, segment};
 use crate::frame::{Frame, LinkType};
 
 /// A conversation of so many pieces; `false`: the server's. What is told of each.
@@ -122,7 +123,7 @@ fn a_segment_that_is_missing_ends_what_is_told() {
         let mut watch = Watch::default();
         let segments = numbers.iter().map(|number| {
             let mut layers = crate::wire::Layers::new();
-            let bytes = segment(*number, b"\0\0\0\x01a");
+            let bytes = segment([(1, 40_000), (2, 8005)], [*number, 1], DATA, b"\0\0\0\x01a");
             let link = LinkType::RAW;
             let frame = Frame { link, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
             let packet = crate::wire::decode(frame, &mut layers);
@@ -135,16 +136,6 @@ fn a_segment_that_is_missing_ends_what_is_told() {
     };
     assert_eq!(told_of(&[1, 6, 11]), [true; 3]);
     assert_eq!(told_of(&[1, 11, 16]), [true, false, false]);
-}
-
-/// IPv4 and TCP from port 40000 to that of the exercises.
-fn segment(number: u32, data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0x45, 0, 0, 40 + data.len() as u8, 0, 1, 0, 0, 64, 6, 0, 0, 127, 0, 0, 1, 127, 0, 0, 1];
-    bytes.extend([0x9c, 0x40, 0x1f, 0x45]);
-    bytes.extend(number.to_be_bytes());
-    bytes.extend([0, 0, 0, 1, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
-    bytes.extend_from_slice(data);
-    bytes
 }
 
 proptest::proptest! {

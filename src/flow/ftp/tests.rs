@@ -2,14 +2,11 @@
 
 use super::*;
 use crate::flow::FlowTable;
+use crate::flow::sample::{self, DATA, End, SYN};
 use crate::frame::{Frame, LinkType};
-use crate::pipeline::reread;
-use crate::wire::{Layers, decode};
 
-const CLIENT: (u8, u16) = (1, 40_000);
-const SERVER: (u8, u16) = (2, 21);
-const SYN: u8 = 2;
-const DATA: u8 = 0x18;
+const CLIENT: End = (1, 40_000);
+const SERVER: End = (2, 21);
 
 /// Hosts of 10.0.0.0/24 that speak; numbers of frames go on from 1.
 #[derive(Default)]
@@ -20,25 +17,18 @@ struct Lan {
 
 impl Lan {
     /// A segment: as what its last layer is read, and what FTP carries over it.
-    fn segment(&mut self, [from, to]: [(u8, u16); 2], sequence: u32, flags: u8, data: &[u8]) -> (Protocol, String) {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0]);
-        bytes.extend([from.1, to.1].iter().flat_map(|port| port.to_be_bytes()));
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend([0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(data);
+    fn segment(&mut self, ends: [End; 2], sequence: u32, flags: u8, data: &[u8]) -> (Protocol, String) {
         self.frames += 1;
+        let bytes = sample::segment(ends, [sequence, 0], flags, data);
         let (data, length) = (&bytes[..], bytes.len() as u32);
         let frame = Frame { link: LinkType::RAW, number: self.frames, data, length, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = self.table.ingest(&packet);
-        let told = known.facts.transfer.as_ref().map_or("none".to_owned(), |transfer| {
-            let command = transfer.command.as_ref().map(|(text, frame)| (String::from_utf8_lossy(text), frame));
-            format!("{} {} {command:?}", transfer.method, transfer.setup)
-        });
-        (reread(packet, &known, &mut again).layers.last().expect("layers").protocol, told)
+        sample::read_frame(&mut self.table, frame, |packet, known| {
+            let told = known.facts.transfer.as_ref().map_or("none".to_owned(), |transfer| {
+                let command = transfer.command.as_ref().map(|(text, frame)| (String::from_utf8_lossy(text), frame));
+                format!("{} {} {command:?}", transfer.method, transfer.setup)
+            });
+            (packet.layers.last().expect("layers").protocol, told)
+        })
     }
 
     /// Frame 1: the control connection begins.

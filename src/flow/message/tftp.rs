@@ -223,31 +223,22 @@ mod tests {
     use super::super::collect::Collector;
     use super::*;
     use crate::flow::FlowTable;
+    use crate::flow::sample::{self, datagram, read_frame};
     use crate::frame::{Frame, LinkType};
-    use crate::wire::{Layers, decode};
 
-    const CLIENT: (u8, u16) = (1, 5000);
-    const SERVER: (u8, u16) = (2, 6000);
+    const CLIENT: sample::End = (1, 5000);
+    const SERVER: sample::End = (2, 6000);
 
     /// A datagram: last byte of the source's address and its port, the same of the destination, bytes.
-    type Said = ((u8, u16), (u8, u16), Vec<u8>);
+    type Said = (sample::End, sample::End, Vec<u8>);
 
     fn read(datagrams: &[Said]) -> Vec<Message> {
         let (mut collector, mut table) = (Collector::new(Default::default()), FlowTable::new());
         for ((from, to, data), number) in datagrams.iter().zip(1..) {
-            let length = 28 + data.len() as u16;
-            let mut bytes = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, 17, 0, 0, 10, 0, 0, from.0, 10, 0, 0, to.0];
-            bytes[2..4].copy_from_slice(&length.to_be_bytes());
-            for word in [from.1, to.1, length - 20, 0] {
-                bytes.extend_from_slice(&word.to_be_bytes());
-            }
-            bytes.extend_from_slice(data);
-            let length = bytes.len() as u32;
-            let frame = Frame { number, link: LinkType::RAW, length, data: &bytes, ..Frame::empty() };
-            let mut layers = Layers::new();
-            let packet = decode(frame, &mut layers);
-            let known = table.ingest(&packet);
-            collector.packet(&packet, &known);
+            let bytes = datagram([*from, *to], data);
+            let (data, length) = (&bytes[..], bytes.len() as u32);
+            let frame = Frame { number, link: LinkType::RAW, length, data, ..Frame::empty() };
+            read_frame(&mut table, frame, |packet, known| collector.packet(packet, known));
         }
         collector.finish().messages
     }

@@ -2,9 +2,7 @@
 
 use crate::field;
 use crate::flow::FlowTable;
-use crate::frame::{Frame, LinkType};
-use crate::pipeline::reread;
-use crate::wire::{Layers, decode};
+use crate::flow::sample::{self, Connection};
 
 const CONNECT: &[u8] = b"\x10\x0e\0\x04MQTT\x05\x02\0\x3c\0\0\x01a";
 const CONNECT_4: &[u8] = b"\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a";
@@ -15,50 +13,28 @@ const BY_NUMBER: &[u8] = b"\x30\x07\0\0\x03\x23\0\x07y";
 
 struct Talk {
     table: FlowTable,
-    /// The client's port.
-    client: u16,
-    next: [u32; 2],
+    connection: Connection,
 }
 
 impl Talk {
     fn new() -> Self {
-        Self { table: FlowTable::new(), client: 40_000, next: [1; 2] }
+        Self { table: FlowTable::new(), connection: Connection::to(1883) }
     }
 
     /// Topics, contents and names of properties in a segment.
     fn say(&mut self, from_client: bool, data: &[u8]) -> [Vec<String>; 3] {
-        let side = usize::from(!from_client);
-        let sequence = self.next[side];
-        self.next[side] += data.len() as u32;
-        self.segment(from_client, sequence, data)
-    }
-
-    fn segment(&mut self, from_client: bool, sequence: u32, data: &[u8]) -> [Vec<String>; 3] {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-        bytes.extend(if from_client { [client, server] } else { [server, client] }.concat());
-        let ports = if from_client { [self.client, 1883] } else { [1883, self.client] };
-        bytes.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend(self.next[usize::from(from_client)].to_be_bytes());
-        bytes.extend([0x50, 24, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(data);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = self.table.ingest(&packet);
-        let packet = reread(packet, &known, &mut again);
-        ["mqtt.topic", "mqtt.msg", "mqtt.prop_key"].map(|name| {
-            let (field, mut values) = (field::find(name).unwrap(), Vec::new());
-            field.each(&packet, known.facts, &mut |value| {
-                let mut text = Vec::new();
-                field::text::write(value, field.kind, &mut text);
-                values.push(String::from_utf8(text).unwrap());
-                true
-            });
-            values
+        let bytes = self.connection.say(from_client, data);
+        sample::read(&mut self.table, &bytes, |packet, known| {
+            ["mqtt.topic", "mqtt.msg", "mqtt.prop_key"].map(|name| {
+                let (field, mut values) = (field::find(name).unwrap(), Vec::new());
+                field.each(packet, known.facts, &mut |value| {
+                    let mut text = Vec::new();
+                    field::text::write(value, field.kind, &mut text);
+                    values.push(String::from_utf8(text).unwrap());
+                    true
+                });
+                values
+            })
         })
     }
 }
@@ -75,8 +51,7 @@ fn the_version_that_the_client_says_holds_for_both_sides() {
     assert_eq!(talk.say(true, NUMBERED), said(&["a/b"], &["78"], &["k"]));
     assert_eq!(talk.say(false, NUMBERED), said(&["a/b"], &["78"], &["k"]));
     assert_eq!(talk.say(true, &NUMBERED.repeat(2)), said(&["a/b"; 2], &["78"; 2], &["k"; 2]));
-    talk.client += 1;
-    talk.next = [1; 2];
+    talk.connection = Connection { ports: [40_001, 1883], next: [1; 2] };
     assert_eq!(talk.say(true, &[CONNECT_4, NUMBERED].concat())[2], [""; 0], "another conversation, of another version");
 }
 

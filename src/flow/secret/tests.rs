@@ -7,59 +7,48 @@ use super::talk::{GAPS, Half, KEPT, Speech};
 use super::terminal::Terminal;
 use super::*;
 use crate::flow::FlowTable;
-use crate::frame::{Frame, LinkType};
-use crate::wire::{Layers, Value, decode};
+use crate::flow::sample::{self, Connection, DATA, SYN, read};
+use crate::wire::Value;
 
 /// A conversation with a port of a server: what its packets show once their secrets are covered with `*`.
 struct Said {
-    port: u16,
     table: FlowTable,
-    /// Of client and server.
-    next: [u32; 2],
+    connection: Connection,
     shown: Vec<String>,
 }
 
 impl Said {
     fn with(port: u16) -> Self {
-        let mut said = Self { port, table: FlowTable::new(), next: [1000, 5000], shown: Vec::new() };
-        said.segment(true, 1000, 2, b"");
-        said.next[0] += 1;
+        let connection = Connection { next: [1001, 5000], ..Connection::to(port) };
+        let mut said = Self { table: FlowTable::new(), connection, shown: Vec::new() };
+        said.segment(true, 1000, SYN, b"");
         said
     }
 
     fn client(&mut self, data: &str) -> &mut Self {
-        self.segment(true, self.next[0], 0x18, data.as_bytes());
-        self.next[0] += data.len() as u32;
-        self
+        let bytes = self.connection.say(true, data.as_bytes());
+        self.read(&bytes, data.as_bytes())
     }
 
     fn server(&mut self, data: &str) -> &mut Self {
-        self.segment(false, self.next[1], 0x18, data.as_bytes());
-        self.next[1] += data.len() as u32;
-        self
+        let bytes = self.connection.say(false, data.as_bytes());
+        self.read(&bytes, data.as_bytes())
     }
 
     fn segment(&mut self, from_client: bool, sequence: u32, flags: u8, data: &[u8]) {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-        bytes.extend(if from_client { [client, server] } else { [server, client] }.concat());
-        let ports = if from_client { [40_000, self.port] } else { [self.port, 40_000] };
-        bytes.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend([0, 0, 0, 0, 0x50, flags, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(data);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let mut layers = Layers::new();
-        let packet = decode(frame, &mut layers);
-        let known = self.table.ingest(&packet);
-        let places = Places::of(&packet, known.facts);
-        assert_eq!(known.facts.secrets.any, !places.is_empty());
-        let shown = places.covered(data, bytes.len() - data.len());
+        self.read(&self.connection.segment(from_client, sequence, flags, data), data);
+    }
+
+    fn read(&mut self, bytes: &[u8], data: &[u8]) -> &mut Self {
+        let shown = read(&mut self.table, bytes, |packet, known| {
+            let places = Places::of(packet, known.facts);
+            assert_eq!(known.facts.secrets.any, !places.is_empty());
+            places.covered(data, bytes.len() - data.len())
+        });
         if !data.is_empty() {
             self.shown.push(String::from_utf8_lossy(&shown).into_owned());
         }
+        self
     }
 }
 
@@ -107,8 +96,8 @@ fn a_password_in_two_segments_is_covered_in_both_and_when_they_come_again() {
         };
         let mut said = Said::with(port);
         said.client(first).client("na\r\n");
-        let again = said.next[0] - 4;
-        said.segment(true, again, 0x18, b"na\r\n");
+        let again = said.connection.next[0] - 4;
+        said.segment(true, again, DATA, b"na\r\n");
         said.client("NOOP\r\n");
         let covered = first.replace("taj", "***");
         assert_eq!(said.shown[..3], [covered.as_str(), "**\r\n", "**\r\n"], "{port}");
@@ -137,8 +126,8 @@ fn what_is_typed_behind_a_question_is_covered_letter_by_letter() {
     let mut telnet = Said::with(23);
     telnet.server("login: ").client("a").server("a").client("\r").server("\r\nPass").server("word: ");
     telnet.client("t").client("aj");
-    let again = telnet.next[0] - 2;
-    telnet.segment(true, again, 0x18, b"aj");
+    let again = telnet.connection.next[0] - 2;
+    telnet.segment(true, again, DATA, b"aj");
     telnet.client("na\r\0").server("\r\nLast password change: never\r\n$ ").client("l").client("s\r");
     let shown = ["*", "**", "**", "**\r\0", "\r\nLast password change: never\r\n$ ", "l", "s\r"];
     assert_eq!(telnet.shown[6..], shown);
@@ -151,7 +140,7 @@ fn what_is_typed_behind_a_question_is_covered_letter_by_letter() {
 fn what_was_said_before_the_question_is_not_taken_for_the_answer() {
     let mut telnet = Said::with(23);
     telnet.client("ana\r\n").server("Password: ");
-    telnet.segment(true, 1001, 0x18, b"ana\r\n");
+    telnet.segment(true, 1001, DATA, b"ana\r\n");
     telnet.client("tajna\r\n");
     assert_eq!(telnet.shown, ["ana\r\n", "Password: ", "ana\r\n", "*****\r\n"]);
 }
@@ -334,13 +323,13 @@ fn commands_are_known_however_they_are_written() {
 fn what_is_said_again_in_other_pieces_is_covered_as_the_first_time() {
     let mut ftp = Said::with(21);
     ftp.client("PASS taj").client("na\r\n");
-    let first = ftp.next[0] - 12;
-    ftp.segment(true, first + 3, 0x18, b"S tajna\r\n");
-    ftp.segment(true, first + 6, 0x18, b"ajna\r\nLIST\r\n");
+    let first = ftp.connection.next[0] - 12;
+    ftp.segment(true, first + 3, DATA, b"S tajna\r\n");
+    ftp.segment(true, first + 6, DATA, b"ajna\r\nLIST\r\n");
     assert_eq!(ftp.shown[2..], ["S *****\r\n", "****\r\nLIST\r\n"]);
     let mut whole = Said::with(21);
     whole.client("PASS tajna\r\n");
-    whole.segment(true, 1003, 0x18, b"SS tajna\r\n");
+    whole.segment(true, 1003, DATA, b"SS tajna\r\n");
     assert_eq!(whole.shown[1], "SS *****\r\n");
 }
 
@@ -348,12 +337,12 @@ fn what_is_said_again_in_other_pieces_is_covered_as_the_first_time() {
 fn the_rest_of_a_line_that_came_before_its_beginning_is_covered() {
     let mut ftp = Said::with(21);
     ftp.server("220 hi\r\n");
-    ftp.segment(true, 1009, 0x18, b"na\r\nLIST\r\n");
-    ftp.segment(true, 1001, 0x18, b"PASS taj");
+    ftp.segment(true, 1009, DATA, b"na\r\nLIST\r\n");
+    ftp.segment(true, 1001, DATA, b"PASS taj");
     assert_eq!(ftp.shown[1..], ["**\r\nLIST\r\n", "PASS ***"]);
     let mut lost = Said::with(21);
     lost.server("220 hi\r\n");
-    lost.segment(true, 1100, 0x18, b"NOOP\r\n");
+    lost.segment(true, 1100, DATA, b"NOOP\r\n");
     assert_eq!(lost.shown[1], "NOOP\r\n");
 }
 
@@ -421,8 +410,8 @@ fn a_long_list_of_cookies_is_covered_when_it_comes_again() {
     let mut http = Said::with(80);
     let list = (0..100).map(|number| format!("c{number}=tajna; ")).collect::<String>() + "last=tajna\r\n\r\n";
     http.client("GET / HTTP/1.1\r\nCookie: first=1; ").client(&list);
-    let again = http.next[0] - list.len() as u32;
-    http.segment(true, again, 0x18, list.as_bytes());
+    let again = http.connection.next[0] - list.len() as u32;
+    http.segment(true, again, DATA, list.as_bytes());
     assert!(http.shown[1..].iter().all(|shown| !shown.contains("tajna")), "{:?}", http.shown);
 }
 
@@ -439,17 +428,10 @@ fn a_segment_of_many_secrets_takes_no_longer_than_one_without() {
 
 #[test]
 fn what_an_error_quotes_is_covered() {
-    let said = b"PASS tajna\r\n";
-    let mut quoted = vec![0x45, 0, 0, 40 + said.len() as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-    quoted.extend([0x9c, 0x40, 0, 21, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
-    quoted.extend(said);
+    let quoted = sample::segment([(1, 40_000), (2, 21)], [1, 0], DATA, b"PASS tajna\r\n");
     let mut bytes = vec![0x45, 0, 0, 28 + quoted.len() as u8, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 2, 10, 0, 0, 1];
     bytes.extend([3, 1, 0, 0, 0, 0, 0, 0]);
     bytes.extend(quoted);
-    let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-    let (mut layers, mut table) = (Layers::new(), FlowTable::new());
-    let packet = decode(frame, &mut layers);
-    let known = table.ingest(&packet);
-    let shown = Places::of(&packet, known.facts).covered(&bytes, 0);
-    assert!(shown.ends_with(b"PASS *****\r\n"), "{:?} {}", packet.layers, String::from_utf8_lossy(&shown));
+    let shown = read(&mut FlowTable::new(), &bytes, |packet, known| Places::of(packet, known.facts).covered(&bytes, 0));
+    assert!(shown.ends_with(b"PASS *****\r\n"), "{}", String::from_utf8_lossy(&shown));
 }

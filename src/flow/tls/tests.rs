@@ -5,10 +5,10 @@ use proptest::prelude::*;
 use super::{MOST, MOST_AHEAD, MOST_BYTES, Watch};
 use crate::field;
 use crate::field::text;
+use crate::flow::sample::{Connection, read_frame};
 use crate::flow::{FlowTable, gist, names};
 use crate::frame::{Frame, LinkType};
-use crate::pipeline::reread;
-use crate::wire::{Address, Layers, Protocol, application, decode};
+use crate::wire::{Address, Protocol, application};
 
 fn message(kind: u8, body: &[u8]) -> Vec<u8> {
     [&[kind][..], &(body.len() as u32).to_be_bytes()[1..], body].concat()
@@ -76,83 +76,67 @@ struct Talk {
     table: FlowTable,
     names: names::Names,
     gists: gist::Gists,
-    port: u16,
-    next: [u32; 2],
+    connection: Connection,
     snap: usize,
 }
 
 impl Talk {
     fn on(port: u16) -> Self {
-        let (names, gists) = (names::Names::default(), gist::Gists::default());
-        let mut talk = Self { table: FlowTable::new(), names, gists, port, next: [1; 2], snap: usize::MAX };
-        talk.segment(true, 0, 2, b"");
-        talk.segment(false, 0, 18, b"");
+        let (table, names, gists) = (FlowTable::new(), names::Names::default(), gist::Gists::default());
+        let mut talk = Self { table, names, gists, connection: Connection::to(port), snap: usize::MAX };
+        talk.read(talk.connection.segment(true, 0, 2, b""));
+        talk.read(talk.connection.segment(false, 0, 18, b""));
         talk
     }
 
     fn client(&mut self, data: &[u8]) -> Said {
-        let said = self.segment(true, self.next[0], 24, data);
-        self.next[0] += data.len() as u32;
-        said
+        let bytes = self.connection.say(true, data);
+        self.read(bytes)
     }
 
     fn server(&mut self, data: &[u8]) -> Said {
-        let said = self.segment(false, self.next[1], 24, data);
-        self.next[1] += data.len() as u32;
-        said
+        let bytes = self.connection.say(false, data);
+        self.read(bytes)
     }
 
     fn server_at(&mut self, sequence: u32, data: &[u8]) -> Said {
-        self.segment(false, sequence, 24, data)
+        self.read(self.connection.segment(false, sequence, 24, data))
     }
 
-    fn segment(&mut self, from_client: bool, sequence: u32, flags: u8, data: &[u8]) -> Said {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-        bytes.extend(if from_client { [client, server] } else { [server, client] }.concat());
-        let ports = if from_client { [40_000, self.port] } else { [self.port, 40_000] };
-        bytes.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend(self.next[usize::from(from_client)].to_be_bytes());
-        bytes.extend([0x50, flags, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(data);
+    fn read(&mut self, mut bytes: Vec<u8>) -> Said {
         let length = bytes.len() as u32;
         bytes.truncate(self.snap);
         let frame = Frame { link: LinkType::RAW, data: &bytes, length, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = self.table.ingest(&packet);
-        let packet = reread(packet, &known, &mut again);
-        self.names.learn(&packet, &known);
-        self.gists.packet(&packet, known.facts);
-        let values = |name: &str| {
-            let field = field::resolve(name).expect("a field");
-            let mut all = Vec::new();
-            field.each(&packet, known.facts, &mut |value| {
-                let mut out = Vec::new();
-                text::write(value, field.kind, &mut out);
-                all.push(String::from_utf8(out).unwrap());
-                true
-            });
-            let first = field.first(&packet, known.facts).is_some();
-            assert_eq!(first, !all.is_empty(), "{name}");
-            all
-        };
-        let first = |name: &str| values(name).into_iter().next().unwrap_or_default();
-        let mut line = Vec::new();
-        for at in super::super::whole::told(&packet, 2, known.facts) {
-            line.extend_from_slice(if line.is_empty() { b"" } else { b"; " });
-            application::tell(&at, &mut line);
-        }
-        Said {
-            types: values("tls.handshake.type"),
-            called: first("tls.handshake.extensions_server_name"),
-            host: first("x509ce.dNSName"),
-            line: String::from_utf8_lossy(&line).into_owned(),
-            layers: packet.layers.iter().skip(2).map(|layer| layer.protocol).collect(),
-        }
+        read_frame(&mut self.table, frame, |packet, known| {
+            self.names.learn(packet, known);
+            self.gists.packet(packet, known.facts);
+            let values = |name: &str| {
+                let field = field::resolve(name).expect("a field");
+                let mut all = Vec::new();
+                field.each(packet, known.facts, &mut |value| {
+                    let mut out = Vec::new();
+                    text::write(value, field.kind, &mut out);
+                    all.push(String::from_utf8(out).unwrap());
+                    true
+                });
+                let first = field.first(packet, known.facts).is_some();
+                assert_eq!(first, !all.is_empty(), "{name}");
+                all
+            };
+            let first = |name: &str| values(name).into_iter().next().unwrap_or_default();
+            let mut line = Vec::new();
+            for at in super::super::whole::told(packet, 2, known.facts) {
+                line.extend_from_slice(if line.is_empty() { b"" } else { b"; " });
+                application::tell(&at, &mut line);
+            }
+            Said {
+                types: values("tls.handshake.type"),
+                called: first("tls.handshake.extensions_server_name"),
+                host: first("x509ce.dNSName"),
+                line: String::from_utf8_lossy(&line).into_owned(),
+                layers: packet.layers.iter().skip(2).map(|layer| layer.protocol).collect(),
+            }
+        })
     }
 
     fn handshakes(&self) -> &Watch {

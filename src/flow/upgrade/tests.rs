@@ -1,10 +1,8 @@
 //! Conversations as the pipeline reads them: what the layers behind TCP are, packet by packet.
 
 use crate::flow::FlowTable;
-use crate::frame::{Frame, LinkType};
-use crate::pipeline::reread;
-use crate::wire::Protocol::{Data, Http, WebSocket};
-use crate::wire::{Layers, Protocol, decode};
+use crate::flow::sample::{self, Connection};
+use crate::wire::Protocol::{self, Data, Http, WebSocket};
 
 const ASKED: &[u8] = b"GET /chat HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n";
 const AGREED: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: WebSocket\r\nConnection: Upgrade\r\n\r\n";
@@ -14,48 +12,31 @@ const MASKED_HELLO: &[u8] = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58";
 
 struct Talk {
     table: FlowTable,
-    port: u16,
-    next: [u32; 2],
+    connection: Connection,
 }
 
 impl Talk {
     fn on(port: u16) -> Self {
-        let mut talk = Self { table: FlowTable::new(), port, next: [1; 2] };
-        talk.segment(true, 0, 2, b"");
-        talk.segment(false, 0, 18, b"");
+        let mut talk = Self { table: FlowTable::new(), connection: Connection::to(port) };
+        talk.read(&talk.connection.segment(true, 0, 2, b""));
+        talk.read(&talk.connection.segment(false, 0, 18, b""));
         talk
     }
 
     fn client(&mut self, data: &[u8]) -> Vec<Protocol> {
-        let found = self.segment(true, self.next[0], 24, data);
-        self.next[0] += data.len() as u32;
-        found
+        let bytes = self.connection.say(true, data);
+        self.read(&bytes)
     }
 
     fn server(&mut self, data: &[u8]) -> Vec<Protocol> {
-        let found = self.segment(false, self.next[1], 24, data);
-        self.next[1] += data.len() as u32;
-        found
+        let bytes = self.connection.say(false, data);
+        self.read(&bytes)
     }
 
-    fn segment(&mut self, from_client: bool, sequence: u32, flags: u8, data: &[u8]) -> Vec<Protocol> {
-        let mut bytes = vec![0x45, 0];
-        bytes.extend((40 + data.len() as u16).to_be_bytes());
-        bytes.extend([0, 1, 0, 0, 64, 6, 0, 0]);
-        let (client, server) = ([10, 0, 0, 1], [10, 0, 0, 2]);
-        bytes.extend(if from_client { [client, server] } else { [server, client] }.concat());
-        let ports = if from_client { [40_000, self.port] } else { [self.port, 40_000] };
-        bytes.extend(ports.iter().flat_map(|port| port.to_be_bytes()));
-        bytes.extend(sequence.to_be_bytes());
-        bytes.extend(self.next[usize::from(from_client)].to_be_bytes());
-        bytes.extend([0x50, flags, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(data);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let (mut layers, mut again) = (Layers::new(), Layers::new());
-        let packet = decode(frame, &mut layers);
-        let known = self.table.ingest(&packet);
-        let packet = reread(packet, &known, &mut again);
-        packet.layers.iter().skip(2).map(|layer| layer.protocol).collect()
+    fn read(&mut self, bytes: &[u8]) -> Vec<Protocol> {
+        sample::read(&mut self.table, bytes, |packet, _| {
+            packet.layers.iter().skip(2).map(|layer| layer.protocol).collect()
+        })
     }
 }
 
@@ -90,7 +71,7 @@ fn behind_a_missing_segment_frames_are_known_again_where_they_fill_one() {
     talk.client(ASKED);
     talk.server(AGREED);
     talk.server(&[&b"\x82\x7e\x01\x00"[..], &[7; 96]].concat());
-    talk.next[1] += 50;
+    talk.connection.next[1] += 50;
     assert_eq!(talk.server(&[7; 106]), [Data]);
     assert_eq!(talk.server(HELLO), [WebSocket]);
     assert_eq!(talk.server(&[HELLO, b"\x81"].concat()), [WebSocket, Data], "the head of the next is cut");

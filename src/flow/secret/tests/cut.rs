@@ -5,12 +5,12 @@ use super::*;
 impl Said {
     /// Pieces of what the client says, in the order in which they come.
     fn pieces(&mut self, pieces: &[&str], order: &[usize]) -> &mut Self {
-        let first = self.next[0];
+        let first = self.connection.next[0];
         for place in order {
             let start = pieces[..*place].concat().len() as u32;
-            self.segment(true, first + start, 0x18, pieces[*place].as_bytes());
+            self.segment(true, first + start, DATA, pieces[*place].as_bytes());
         }
-        self.next[0] += pieces.concat().len() as u32;
+        self.connection.next[0] += pieces.concat().len() as u32;
         self
     }
 }
@@ -68,7 +68,7 @@ fn behind_a_gap_in_a_head_the_rest_of_a_line_is_covered_and_no_body() {
     let lost = |behind: &str| {
         let mut http = Said::with(80);
         http.client("GET / HTTP/1.1\r\nHost: a\r\nX");
-        http.next[0] += 100;
+        http.connection.next[0] += 100;
         http.client(behind).shown[1].clone()
     };
     assert_eq!(
@@ -156,7 +156,7 @@ fn typed_commands_of_redis_are_covered_behind_lines_that_are_not_known() {
 fn what_a_telnet_client_says_of_its_environment_is_covered_where_it_is_a_password() {
     let said = |data: &[u8]| {
         let mut telnet = Said::with(23);
-        telnet.segment(true, 1001, 0x18, data);
+        telnet.segment(true, 1001, DATA, data);
         telnet.shown.concat()
     };
     let shown = said(b"\xff\xfa\x27\0\0USER\x01ana\x03PASSWORD\x01tajna\0LANG\x01hr\xff\xf0");
@@ -192,7 +192,7 @@ fn heads_of_http_2_without_tls_are_covered_whole() {
     http.segment(
         true,
         1001,
-        0x18,
+        DATA,
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x0a\x01\x05\0\0\0\x01\x40\x01a\x05tajna!\0\0\x05\0\x01\0\0\0\x01tajna",
     );
     assert!(http.shown[0].ends_with("\x01**********\0\0\x05\0\x01\0\0\0\x01tajna"), "{:?}", http.shown);
@@ -209,7 +209,7 @@ fn what_is_cut_before_its_sign_is_covered() {
     // The end of the letter was lost, and the server asks all the same.
     let mut smtp = Said::with(25);
     smtp.client("DATA\r\n").server("354 go on\r\n").client("hi\r\n");
-    smtp.next[0] += 3;
+    smtp.connection.next[0] += 3;
     smtp.server("250 OK\r\n").client("AUTH LOGIN\r\n").server("334 VXNlcm5hbWU6\r\n").client("dGFq").client("bmE=\r\n");
     assert_eq!(smtp.shown[6..], ["****", "****\r\n"]);
 }

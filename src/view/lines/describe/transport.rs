@@ -286,21 +286,17 @@ fn is_text(content: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::flow::FlowTable;
-    use crate::frame::{Frame, LinkType};
-    use crate::wire::{Layers, decode};
+    use crate::flow::sample::{Connection, read};
 
     #[test]
     fn the_body_of_a_message_ends_where_the_next_one_begins() {
         let said = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi\
 HTTP/1.1 404 Not Found\r\nSet-Cookie: a=tajna\r\nContent-Length: 2\r\n\r\nno";
-        let mut bytes = vec![0x45, 0, 0, 40 + said.len() as u8, 0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
-        bytes.extend([0, 80, 0x9c, 0x40, 0, 0, 0, 1, 0, 0, 0, 0, 0x50, 0x18, 0x20, 0, 0, 0, 0, 0]);
-        bytes.extend(said);
-        let frame = Frame { link: LinkType::RAW, data: &bytes, length: bytes.len() as u32, ..Frame::empty() };
-        let (mut layers, mut table, mut out) = (Layers::new(), FlowTable::new(), Vec::new());
-        let packet = decode(frame, &mut layers);
-        let known = table.ingest(&packet);
-        told(&packet, &packet.find(Protocol::Tcp).unwrap(), known.facts, &mut out);
+        let bytes = Connection::to(80).say(false, said);
+        let mut out = Vec::new();
+        read(&mut FlowTable::new(), &bytes, |packet, known| {
+            told(packet, &packet.find(Protocol::Tcp).unwrap(), known.facts, &mut out);
+        });
         let line = String::from_utf8(out).unwrap();
         assert_eq!(line, "HTTP/1.1 200 OK, 2 bytes \"hi\"; HTTP/1.1 404 Not Found, 2 bytes \"no\"");
     }
