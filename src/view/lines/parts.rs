@@ -16,7 +16,9 @@ pub enum Keep {
     Answer,
     /// Whose it is.
     Program,
-    /// Flags, message types, application text.
+    /// The flags of a segment.
+    Flags,
+    /// Message types, application text.
     Matter,
     /// Plain words.
     Words,
@@ -28,8 +30,12 @@ struct Part {
     end: usize,
     keep: Keep,
     role: Role,
-    dropped: bool,
+    /// Columns that it may take, no gap counted; `None`: it is left out.
+    most: Option<usize>,
 }
+
+/// Columns below which a piece that matters is left out rather than cut.
+const LEAST: usize = 8;
 
 /// The pieces of one line, their storage reused for the next.
 #[derive(Debug)]
@@ -72,7 +78,7 @@ impl Parts {
         if end == start {
             self.text.truncate(before);
         } else if self.fitted {
-            self.parts.push(Part { start, end, keep, role, dropped: false });
+            self.parts.push(Part { start, end, keep, role, most: Some(usize::MAX) });
         } else {
             self.palette.end(role, &mut self.text);
         }
@@ -96,7 +102,8 @@ impl Parts {
     }
 
     /// Writes the pieces with a space between them, two before words; where they are to fit, what matters least is left
-    /// out until the rest fits `room` columns, and the last piece is cut if it must be.
+    /// out until the rest fits `room` columns. What an application says is cut where enough of it stays, and so is the
+    /// last piece, if it must be.
     #[inline]
     pub fn write(&mut self, room: usize, out: &mut Vec<u8>) {
         if !self.fitted {
@@ -106,7 +113,8 @@ impl Parts {
         self.fit(room);
         let mut left = room;
         let mut first = true;
-        for part in self.parts.iter().filter(|part| !part.dropped) {
+        for part in &self.parts {
+            let Some(most) = part.most else { continue };
             let gap = gap(part.keep, first);
             if left <= gap {
                 break;
@@ -115,7 +123,7 @@ impl Parts {
             text::put(*b"  ", gap, out);
             first = false;
             self.palette.begin(part.role, out);
-            left -= cut(&self.text[part.start..part.end], left, out);
+            left -= cut(&self.text[part.start..part.end], left.min(most), out);
             self.palette.end(part.role, out);
         }
     }
@@ -138,15 +146,19 @@ impl Parts {
         }
         let mut left = self.parts.len();
         while needs > room && left > 1 {
-            // Of those that matter least, the last, but the flags before what an application says; words are never left
-            // out, and one piece stays to be cut.
-            let order = |place: usize, keep| if keep == Keep::Matter { place } else { usize::MAX - place };
-            let left_in = self.parts.iter_mut().enumerate().filter(|(_, part)| !part.dropped);
-            let least = left_in.min_by_key(|(place, part)| (part.keep, order(*place, part.keep))).map(|(_, part)| part);
+            // Of those that matter least, the last; words are never left out, and one piece stays to be cut.
+            let left_in = self.parts.iter_mut().enumerate().filter(|(_, part)| part.most.is_some());
+            let least = left_in.min_by_key(|(place, part)| (part.keep, usize::MAX - place)).map(|(_, part)| part);
             let Some(part) = least.filter(|part| part.keep < Keep::Words) else { return };
-            part.dropped = true;
+            let columns = width(&self.text[part.start..part.end]);
+            let shorter = columns.saturating_sub(needs - room);
+            if part.keep == Keep::Matter && shorter >= LEAST {
+                part.most = Some(shorter);
+                return;
+            }
+            part.most = None;
             left -= 1;
-            needs = needs.saturating_sub(width(&self.text[part.start..part.end]) + gap(part.keep, false));
+            needs = needs.saturating_sub(columns + gap(part.keep, false));
         }
     }
 }
@@ -191,7 +203,7 @@ mod tests {
 
     fn line(room: Option<usize>) -> String {
         let mut parts = Parts::new(Palette::new(false), room.is_some());
-        parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"SYN"));
+        parts.add(Keep::Flags, Role::Plain, |out| out.extend_from_slice(b"SYN"));
         parts.add(Keep::Number, Role::Plain, |out| out.extend_from_slice(b"seq 0"));
         parts.add(Keep::Detail, Role::Plain, |out| out.extend_from_slice(b"win 100"));
         parts.add(Keep::Words, Role::Plain, |out| out.extend_from_slice("otvaranje: klijent pita".as_bytes()));
@@ -212,12 +224,31 @@ mod tests {
     #[test]
     fn what_an_application_says_is_cut_rather_than_left_out() {
         let mut parts = Parts::new(Palette::new(false), true);
-        parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"PSH,ACK"));
+        parts.add(Keep::Flags, Role::Plain, |out| out.extend_from_slice(b"PSH,ACK"));
         parts.add(Keep::Number, Role::Plain, |out| out.extend_from_slice(b"seq 0"));
         parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice(b"GET /long HTTP/1.1"));
         let mut out = Vec::new();
         parts.write(12, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), "GET /long H…");
+    }
+
+    #[test]
+    fn what_an_application_says_is_cut_into_the_room_that_words_leave() {
+        let line = |room| {
+            let mut parts = Parts::new(Palette::new(false), true);
+            parts.add(Keep::Flags, Role::Plain, |out| out.extend_from_slice(b"FIN,PSH,ACK"));
+            parts.add(Keep::Number, Role::Plain, |out| out.extend_from_slice(b"seq 0"));
+            parts.add(Keep::Matter, Role::Plain, |out| out.extend_from_slice("GET /šećer HTTP/1.1".as_bytes()));
+            parts.add(Keep::Answer, Role::Plain, |out| out.extend_from_slice(b"answer to #4"));
+            parts.add(Keep::Words, Role::Plain, |out| out.extend_from_slice(b"overtaken: arrives late"));
+            let mut out = Vec::new();
+            parts.write(room, &mut out);
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(line(44), "GET /šećer HTTP/1.1  overtaken: arrives late");
+        assert_eq!(line(43), "GET /šećer HTTP/1…  overtaken: arrives late");
+        assert_eq!(line(33), "GET /še…  overtaken: arrives late");
+        assert_eq!(line(32), "overtaken: arrives late");
     }
 
     #[test]

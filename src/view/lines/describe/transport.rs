@@ -27,7 +27,7 @@ impl<'a> Line<'a> {
     pub(super) fn tcp(&mut self, at: &At<'a>) -> &'static str {
         let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return "TCP" };
         let flags = header.flags();
-        self.parts.add(Keep::Matter, Role::Plain, |out| named(flags, out));
+        self.parts.add(Keep::Flags, Role::Plain, |out| named(flags, out));
         let marks = flags.any(tcp::Flags::SYN | tcp::Flags::FIN | tcp::Flags::RST);
         if header.length > 0 || marks {
             self.number(Keep::Number, b"seq", facts.sequence);
