@@ -79,6 +79,12 @@ pub struct Options {
     pub words: &'static Words,
 }
 
+impl Options {
+    fn is_narrow(&self) -> bool {
+        self.width.is_some_and(|width| width < NARROW)
+    }
+}
+
 /// Bytes that are gathered before they are written.
 const BUFFER: usize = 64 << 10;
 
@@ -91,6 +97,8 @@ pub struct Lines<W> {
     ends: Vec<u8>,
     /// Columns of the endpoints so far: the column grows, it never shrinks.
     ends_width: usize,
+    /// Columns of the protocol so far, likewise: no name has more than eight letters.
+    protocol_width: usize,
 }
 
 /// Columns that the endpoints get from the start: `127.0.0.1:54321 → 127.0.0.1:8005`.
@@ -104,7 +112,8 @@ impl<W: Write> Lines<W> {
     pub fn new(out: W, options: Options) -> Self {
         let (buffer, ends) = (Vec::with_capacity(BUFFER + 4096), Vec::with_capacity(128));
         let parts = Parts::new(options.palette, options.width.is_some());
-        Self { out, options, buffer, parts, ends, ends_width: ENDS }
+        let protocol_width = if options.is_narrow() { 4 } else { 6 };
+        Self { out, options, buffer, parts, ends, ends_width: ENDS, protocol_width }
     }
 
     /// Takes the lines that have not been written yet, for whoever puts them elsewhere.
@@ -114,7 +123,7 @@ impl<W: Write> Lines<W> {
 
     fn line(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
         let Options { palette, width, words, .. } = self.options;
-        let narrow = width.is_some_and(|width| width < NARROW);
+        let narrow = self.options.is_narrow();
         let start = self.buffer.len();
 
         palette.begin(Role::Faint, &mut self.buffer);
@@ -140,10 +149,9 @@ impl<W: Write> Lines<W> {
         palette.begin(described.role, &mut self.buffer);
         self.buffer.extend_from_slice(described.protocol.as_bytes());
         palette.end(described.role, &mut self.buffer);
-        let column = if narrow { 4 } else { 6 };
-        pad(column - described.protocol.len().min(column), &mut self.buffer);
-        columns += ends_columns.max(self.ends_width) + 2;
-        columns += described.protocol.len().max(column);
+        self.protocol_width = self.protocol_width.max(described.protocol.len());
+        pad(self.protocol_width - described.protocol.len(), &mut self.buffer);
+        columns += ends_columns.max(self.ends_width) + 2 + self.protocol_width;
         if !self.parts.is_empty() {
             self.buffer.push(b' ');
             let room = width.map_or(0, |width| width.saturating_sub(columns + 1));
@@ -225,4 +233,26 @@ pub fn clock(time: Timestamp, east: i64, decimals: u32, out: &mut Vec<u8>) {
     let mut fraction = Vec::new();
     text::seconds(time.0.rem_euclid(1_000_000_000), decimals, &mut fraction);
     out.extend_from_slice(fraction.get(1..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::FlowTable;
+    use crate::flow::sample::{Connection, read};
+    use crate::view::words::ENGLISH;
+
+    #[test]
+    fn behind_a_long_name_of_a_protocol_the_columns_are_straight_again() {
+        let (palette, words) = (Palette::new(false), &ENGLISH);
+        let mut lines = Lines::new(Vec::new(), Options { time: Time::Epoch, palette, width: Some(84), words });
+        let mut table = FlowTable::new();
+        for (port, data) in [(8080, b"".as_slice()), (23, b"a"), (8080, b"")] {
+            let bytes = Connection::to(port).say(true, data);
+            read(&mut table, &bytes, |packet, known| lines.packet(packet, known)).unwrap();
+        }
+        let text = String::from_utf8(lines.take()).unwrap();
+        let columns: Vec<_> = text.lines().map(|line| line.find("checksum").unwrap()).collect();
+        assert_eq!(columns, [columns[0], columns[0] + 2, columns[0] + 2], "{text}");
+    }
 }

@@ -273,7 +273,7 @@ fn stop(packet: &Packet<'_>, words: &Words, parts: &mut Parts) {
     }
 }
 
-/// The protocol column: at most six letters.
+/// The protocol column: at most six letters, or the eight by which Wireshark knows FTP's data.
 fn short(protocol: Protocol) -> &'static str {
     match protocol {
         Protocol::Tcp => "TCP",
