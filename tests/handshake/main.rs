@@ -303,8 +303,7 @@ fn an_address_that_somebody_has_is_not_taken() {
     step.press("SYN");
     step.waits("ACK: the third step");
     // Whoever speaks from an address asks by ARP in its name; who is asked need not answer.
-    let speak =
-        format!("ip route add 10.0.5.77 dev eth0 src 10.0.5.9; {NETLAB} client connect --host 10.0.5.77 --timeout 1s");
+    let speak = format!("{NETLAB} client connect --host 10.0.5.77 --from 10.0.5.9 --timeout 1s");
     network.sh("there", &format!("ip addr add 10.0.5.9/24 dev eth0; {speak} > /dev/null 2>&1 || true"));
     let (code, printed) = step.end();
     assert_eq!(code, Some(1), "{printed}");
