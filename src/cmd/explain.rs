@@ -220,7 +220,11 @@ fn explain(args: &Args, source: &mut dyn Source, name: &str) -> anyhow::Result<E
     }
     let (number, frames) = (args.packet, summary.frames);
     if number > frames {
-        bail!("there is no packet {number}: {name} has {frames} {}", plural(frames as usize, "packet"));
+        args::talk(&format!(
+            "netlab: there is no packet {number}: {name} has {frames} {}",
+            plural(frames as usize, "packet")
+        ));
+        return Ok(Exit::No);
     }
     eprintln!("netlab: of the {frames} {} in {name}, none is taken", plural(frames as usize, "packet"));
     Ok(Exit::No)
