@@ -52,6 +52,11 @@ fn put(part: &Part, start: usize, at: u16, length: u16, number: u64, bytes: &mut
     }
 }
 
+/// Where a header says what follows it, if what follows need not be a layer.
+pub fn next(protocol: Protocol) -> Option<Bits> {
+    follows(protocol, None, false).map(|(at, length, _)| Bits { at, length })
+}
+
 /// Where a header says what follows it, and the number for that.
 fn follows(protocol: Protocol, next: Option<Protocol>, empty: bool) -> Option<(u16, u16, usize)> {
     let number = match (next, empty) {

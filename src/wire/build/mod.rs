@@ -129,6 +129,12 @@ impl Recipe {
             recipe.push_header(at.layer.protocol, at.header());
             end = at.layer.start as usize + at.header().len();
         }
+        // What cannot be built, only the header before it names.
+        if let Some(last) = recipe.parts.last_mut()
+            && let Some(bits) = finish::next(last.protocol)
+        {
+            last.set.push(bits);
+        }
         // What stands behind the outermost packet's length is padding of the link.
         let network = packet.layers.iter().find(|layer| matches!(layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
         let data = packet.frame.data;

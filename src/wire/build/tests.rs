@@ -497,3 +497,17 @@ fn a_captured_packet_is_edited_and_made_right_again() {
     let bytes = again.build().unwrap().bytes;
     crate::wire::sample::fields(&bytes, &[("udp.checksum.status", "1"), ("udp.length", "17"), ("ip.len", "37")]);
 }
+
+#[test]
+fn what_cannot_be_built_keeps_the_number_that_it_was_captured_with() {
+    let gre = crate::wire::sample::ethernet(0x0800, &crate::wire::sample::ipv4(47, &[0, 0, 8, 0, 0x45]));
+    let mut again = decoded(&gre, Recipe::of);
+    again.set("ip.ttl", "9").unwrap();
+    let bytes = again.build().unwrap().bytes;
+    crate::wire::sample::fields(&bytes, &[("ip.proto", "47"), ("ip.ttl", "9"), ("ip.checksum.status", "1")]);
+    // A fragment's content is no segment, and its number is that of the whole.
+    let mut later = crate::wire::sample::ipv4(17, b"later bytes");
+    later[7] = 1;
+    let bytes = decoded(&crate::wire::sample::ethernet(0x0800, &later), Recipe::of).build().unwrap().bytes;
+    crate::wire::sample::fields(&bytes, &[("ip.proto", "17"), ("ip.frag_offset", "1")]);
+}
