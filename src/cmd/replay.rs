@@ -14,6 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::decoding::Decoding;
 use super::output::Output;
 use super::{Exit, inside};
 use crate::io::link::timed::Speed;
@@ -70,6 +71,8 @@ pub struct Args {
     /// Do not show what passes the interface meanwhile
     #[arg(short, long)]
     quiet: bool,
+    #[command(flatten)]
+    decoding: Decoding,
     #[command(flatten)]
     output: Output,
 }
@@ -176,6 +179,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     if args.private {
         return inside::repeat_inside();
     }
+    args.decoding.apply()?;
     if args.played.to.is_some() || args.played.as_server.is_some() {
         return talk::run(&args);
     }
@@ -184,6 +188,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
 
 /// In the process that [`run`] became, which has a single thread.
 pub fn run_inside(mut args: Args) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     inside::with_peer(|leash| {
         args.interface.get_or_insert_with(|| peer::HERE.name.to_owned());
         frames::run(&args, Some(leash))

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::consent::{self, Harm};
+use super::decoding::Decoding;
 use super::output::Output;
 use super::{Exit, inside};
 use crate::io::netns::Leash;
@@ -64,6 +65,8 @@ pub struct Args {
     /// Send in a private network, to a peer in it; needs no root
     #[arg(long)]
     private: bool,
+    #[command(flatten)]
+    decoding: Decoding,
     #[command(flatten)]
     output: Output,
 }
@@ -207,6 +210,7 @@ pub fn run_inside(args: Args) -> anyhow::Result<Exit> {
 }
 
 fn send(args: &Args, leash: Option<&Leash>) -> anyhow::Result<Exit> {
+    args.decoding.apply()?;
     let composed = compose::recipe(args)?;
     let needs = Needs { link: composed.needs_link, link_local: composed.link_local };
     let interface = args.made.interface.as_deref().or(composed.zone.as_deref());
