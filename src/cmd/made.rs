@@ -4,13 +4,14 @@ use std::io::Write;
 
 use super::args;
 use super::output::{Color, Language, stdout};
-use crate::flow::FlowTable;
+use crate::flow::secret::Found;
+use crate::flow::{Facts, FlowTable, Known};
 use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
-use crate::pipeline;
+use crate::pipeline::{self, Next, Sink};
 use crate::view::explain::{Explain, Options};
 use crate::view::hex::Hex;
 use crate::view::style::Palette;
-use crate::wire::Protocol;
+use crate::wire::{Packet, Protocol};
 
 /// Frames that were made and come from no capture.
 pub struct Made {
@@ -52,22 +53,45 @@ impl Source for Made {
     }
 }
 
+/// A sink, and what is secret in the packets before it that they alone do not tell: they are a capture's, and are taken
+/// out of a conversation.
+pub struct Covered<S> {
+    pub secrets: Found,
+    pub sink: S,
+}
+
+impl<S: Sink> Sink for Covered<S> {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if !self.secrets.any {
+            return self.sink.packet(packet, known);
+        }
+        let facts = Facts { secrets: self.secrets, ..known.facts.clone() };
+        self.sink.packet(packet, &Known { facts: &facts, ..*known })
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.sink.flush()
+    }
+}
+
 /// Each packet explained, with the layers that `only` names for its number (none: all), and then the bytes of all.
+/// `secrets`: as [`Covered`] has them.
 pub fn explain(
     color: Color,
     language: Language,
     count: u64,
     only: impl Fn(u64) -> Vec<Protocol>,
+    secrets: Found,
     source: impl Fn() -> Made,
 ) -> anyhow::Result<()> {
     let (palette, words) = (Palette::new(color.on_stdout()), language.words());
     for number in 1..=count {
         let options = Options { words, palette, width: args::width(), ascii: false, only: only(number) };
-        let mut explain = Explain::new(stdout()?, options, number);
+        let mut explain = Covered { secrets, sink: Explain::new(stdout()?, options, number) };
         pipeline::run(&mut source(), &mut FlowTable::new(), &mut explain)?;
         writeln!(stdout()?)?;
     }
-    let mut hex = Hex::new(stdout()?, palette).words(words);
+    let mut hex = Covered { secrets, sink: Hex::new(stdout()?, palette).words(words) };
     pipeline::run(&mut source(), &mut FlowTable::new(), &mut hex)?;
     Ok(())
 }
@@ -75,7 +99,7 @@ pub fn explain(
 /// The same of one IP packet, only the layers of these protocols.
 pub fn explain_packet(bytes: Vec<u8>, color: Color, only: &[Protocol]) -> anyhow::Result<()> {
     let source = || Made::new(vec![bytes.clone()], LinkType::RAW);
-    explain(color, Language { lang: None }, 1, |_| only.to_vec(), source)
+    explain(color, Language { lang: None }, 1, |_| only.to_vec(), Found::default(), source)
 }
 
 /// All layers but the frame: what was not sent yet has none.

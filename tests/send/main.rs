@@ -199,6 +199,23 @@ fn a_captured_packet_is_edited_and_sent() {
 }
 
 #[test]
+fn a_captured_packet_of_a_protocol_that_cannot_be_built_keeps_its_number() {
+    answers("--from captures/gre.pcap --packet 1 --dry-run -e ip.proto,gre.proto", 0, &["47\t0x0800"]);
+}
+
+#[test]
+fn what_the_conversation_before_a_captured_packet_tells_to_be_secret_is_covered() {
+    // A letter of a password, typed where Telnet asked for it; here it goes elsewhere.
+    let letter = "--from captures/login.pcap --packet 35 --set ip.dst=10.0.5.2 --set tcp.dstport=9";
+    for (form, covered) in [("--dry-run -x", "|**"), ("--dry-run", "|**"), ("--wait 100ms", "***")] {
+        let Some((_, told)) = sent(&format!("{letter} {form}")) else { return };
+        assert!(told.contains(covered) && !told.contains("|74") && !told.contains("\"t\""), "{form}: {told}");
+    }
+    answers(&format!("{letter} --dry-run -x --show-secrets"), 0, &["|74"]);
+    answers(&format!("{letter} --dry-run -x --text hello"), 0, &["|68 65 6c 6c 6f"]);
+}
+
+#[test]
 fn what_could_harm_others_wants_a_yes() {
     answers("udp 10.0.5.255:7 --text x", 2, &["10.0.5.255 is a broadcast address", "say --yes"]);
     answers("udp 10.0.5.255:7 --text x --yes --wait 200ms", 0, &["→ 10.0.5.255:7", "answered: 10.0.5.2"]);

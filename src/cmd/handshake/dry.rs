@@ -8,6 +8,7 @@ use crate::cmd::made::{self, Made};
 use crate::engine::handshake::textbook::Textbook;
 use crate::engine::handshake::{Ends, Machine, Plan, Station};
 use crate::flow::FlowTable;
+use crate::flow::secret::Found;
 use crate::frame::LinkType;
 use crate::pipeline;
 use crate::wire::Protocol;
@@ -24,7 +25,7 @@ pub fn print(args: &Args, plan: Plan, ends: Ends, place: &Place) -> anyhow::Resu
     } else {
         // The first one whole; in the others only TCP's header is another.
         let only = |number| if number == 1 { Vec::new() } else { vec![Protocol::Tcp] };
-        made::explain(chosen.color, chosen.language, frames.len() as u64, only, source)?;
+        made::explain(chosen.color, chosen.language, frames.len() as u64, only, Found::default(), source)?;
     }
     talk(&format!("netlab: nothing was sent; it would go {}, from {}", place.name(), ends.here.ip()));
     talk("netlab: the peer is made up: its numbers begin with 0, and it sends back what it gets");

@@ -10,11 +10,13 @@ use super::way::Way;
 use super::{Args, Extension, Kind};
 use crate::engine::multicast::report;
 use crate::field;
-use crate::frame::Source;
+use crate::flow::secret::Found;
+use crate::flow::{FlowTable, Known};
 use crate::io::file;
+use crate::pipeline::{self, Next, Sink};
 use crate::wire::build::membership::{self, Says};
 use crate::wire::build::{Built, Error, Recipe, fragments};
-use crate::wire::{Layers, Protocol, decode, mld, ndp};
+use crate::wire::{Packet, Protocol, mld, ndp};
 
 /// The packet without its link, and where it goes.
 pub struct Composed {
@@ -27,6 +29,8 @@ pub struct Composed {
     /// It is of MLD: from a link-local address, or from none, else it has no effect (RFC 9777 §5.1.14, §5.2.13).
     pub link_local: bool,
     port: Option<u16>,
+    /// What of a captured packet's data is secret by what its conversation said before.
+    secrets: Found,
 }
 
 impl Composed {
@@ -46,6 +50,7 @@ pub fn recipe(args: &Args) -> anyhow::Result<Composed> {
     composed.needs_link |= !args.made.vlan.is_empty();
     if let Some(payload) = payload(args)? {
         composed.recipe.payload(payload);
+        composed.secrets = Found::default();
     }
     for (option, protocol, digits) in [
         ("--tcp-options", Protocol::Tcp, &args.made.tcp_options),
@@ -102,7 +107,8 @@ fn by_hand(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
         (Kind::Tcp | Kind::Udp, _) | (_, None) => {}
         (_, Some(port)) => bail!("only TCP and UDP have ports: what is {port} to be?"),
     }
-    Ok(Composed { recipe, to: address, zone, needs_link: kind == Kind::Arp, link_local: false, port })
+    let (needs_link, secrets) = (kind == Kind::Arp, Found::default());
+    Ok(Composed { recipe, to: address, zone, needs_link, link_local: false, port, secrets })
 }
 
 /// The type of the message of neighbour discovery that is asked for, by its number or by a field that only it has.
@@ -168,7 +174,8 @@ fn membership(args: &Args, kind: Kind) -> anyhow::Result<Composed> {
     };
     let name = if group.is_ipv4() { "ip.dst" } else { "ipv6.dst" };
     let to = recipe.address(name).context("such a message goes to a group")?;
-    Ok(Composed { recipe, to, zone, needs_link: false, link_local: group.is_ipv6(), port: None })
+    let secrets = Found::default();
+    Ok(Composed { recipe, to, zone, needs_link: false, link_local: group.is_ipv6(), port: None, secrets })
 }
 
 /// Sources, which are of the group's family.
@@ -194,19 +201,15 @@ pub fn check_source(args: &Args, composed: &Composed, way: &Way) -> anyhow::Resu
 /// The recipe of a packet in a file.
 fn captured(args: &Args) -> anyhow::Result<Composed> {
     let Some(path) = &args.made.from else { bail!("say what to send") };
-    let mut source = file::open(path)?;
-    for number in 1..=args.made.packet {
-        if source.advance()?.is_none() {
-            bail!("there is no packet {}: {} has {}", args.made.packet, path.display(), number - 1);
-        }
+    let mut wanted = Wanted { number: args.made.packet, taken: None };
+    let summary = pipeline::run(&mut file::open(path)?, &mut FlowTable::new(), &mut wanted)?;
+    let Some(Taken { mut recipe, secrets, kept, length }) = wanted.taken else {
+        summary.failure.map_or(Ok(()), Err)?;
+        bail!("there is no packet {}: {} has {}", args.made.packet, path.display(), summary.frames);
+    };
+    if kept < length {
+        bail!("packet {} was not kept whole: {kept} of {length} bytes", args.made.packet);
     }
-    let frame = source.frame();
-    if frame.length as usize > frame.data.len() {
-        bail!("packet {} was not kept whole: {} of {} bytes", args.made.packet, frame.data.len(), frame.length);
-    }
-    let mut layers = Layers::new();
-    let packet = decode(frame, &mut layers);
-    let mut recipe = Recipe::of(&packet);
     recipe.without_link();
     let first = recipe.protocols().next();
     let name = match first {
@@ -221,7 +224,34 @@ fn captured(args: &Args) -> anyhow::Result<Composed> {
         Some((_, value)) => value.parse().with_context(|| format!("{name}={value}: that is no address"))?,
         None => recipe.address(name).with_context(|| format!("packet {} has no {name}", args.made.packet))?,
     };
-    Ok(Composed { recipe, to, zone: None, needs_link: first == Some(Protocol::Arp), link_local: false, port: None })
+    let needs_link = first == Some(Protocol::Arp);
+    Ok(Composed { recipe, to, zone: None, needs_link, link_local: false, port: None, secrets })
+}
+
+/// A sink that takes one packet, once those before it have told what is secret in it.
+struct Wanted {
+    number: u64,
+    taken: Option<Taken>,
+}
+
+struct Taken {
+    recipe: Recipe,
+    secrets: Found,
+    /// Bytes that the capture kept, and those on the wire.
+    kept: usize,
+    length: usize,
+}
+
+impl Sink for Wanted {
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        let frame = &packet.frame;
+        if frame.number != self.number {
+            return Ok(Next::GoOn);
+        }
+        let (recipe, secrets) = (Recipe::of(packet), known.facts.secrets);
+        self.taken = Some(Taken { recipe, secrets, kept: frame.data.len(), length: frame.length as usize });
+        Ok(Next::Stop)
+    }
 }
 
 fn payload(args: &Args) -> anyhow::Result<Option<Vec<u8>>> {
@@ -253,6 +283,8 @@ pub struct Packets {
     fragment: Option<(usize, usize)>,
     /// Fields that were set and that the kernel fills in all the same.
     pub taken: Vec<String>,
+    /// What of the data is secret, though the packet alone does not tell it.
+    pub secrets: Found,
 }
 
 /// What the kernel fills in of an IPv4 header at layer 3, whatever is there (raw(7)).
@@ -328,7 +360,11 @@ impl Packets {
             }
         }
         let fragment = args.made.fragment.map(|size| (size, args.made.overlap));
-        let mut packets = Self { recipe, fresh, fragment, taken };
+        // Bytes that somebody wrote are no captured secret.
+        let is_written = |name: &str| matches!(name, "data.data" | "tcp.payload" | "udp.payload");
+        let written = args.made.set.iter().any(|(name, _)| is_written(name));
+        let secrets = if written { Found::default() } else { composed.secrets };
+        let mut packets = Self { recipe, fresh, fragment, taken, secrets };
         let everybody = (!composed.needs_neighbour()).then_some([0xff; 6]);
         if let Some(next_hop) = everybody.or(way.next_hop) {
             packets.next_hop(next_hop)?;

@@ -9,7 +9,7 @@ use super::compose::Packets;
 use super::way::Way;
 use super::{Args, Exit};
 use crate::cmd::args as terminal;
-use crate::cmd::made::{self, Made};
+use crate::cmd::made::{self, Covered, Made};
 
 /// The link type of what is sent.
 pub fn link_type(way: &Way) -> LinkType {
@@ -22,9 +22,10 @@ pub fn print(args: &Args, packets: &Packets, way: &Way) -> anyhow::Result<Exit> 
     let source = || Made::new(frames.clone(), link_type(way));
     let chosen = &args.output;
     if !chosen.fields.is_empty() || chosen.json || chosen.verbose || chosen.hex {
-        pipeline::run(&mut source(), &mut FlowTable::new(), &mut chosen.sink()?)?;
+        let mut sink = Covered { secrets: packets.secrets, sink: chosen.sink()? };
+        pipeline::run(&mut source(), &mut FlowTable::new(), &mut sink)?;
     } else {
-        made::explain(chosen.color, chosen.language, count, |_| Vec::new(), source)?;
+        made::explain(chosen.color, chosen.language, count, |_| Vec::new(), packets.secrets, source)?;
     }
     let whole = packets.whole(0)?;
     let length = u32::try_from(whole.bytes.len()).unwrap_or(u32::MAX);

@@ -11,7 +11,9 @@ use super::answer::{Answer, Ours, Says, Seen, What};
 use super::compose::Packets;
 use super::way::Way;
 use super::{Args, Exit, dry};
+use crate::cmd::made::Covered;
 use crate::cmd::{args as terminal, output};
+use crate::flow::secret::Found;
 use crate::flow::{FlowTable, Known};
 use crate::frame::{Frame, Timestamp};
 use crate::io::bpf::Selection;
@@ -93,6 +95,7 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
 
     let (answered, answers) = channel();
     let many = way.broadcast || way.to.is_multicast();
+    let secrets = packets.secrets;
     let job = Job { packets, out, to: way.to, link: way.link.clone(), most: args.pace.most(), many };
     // Whoever is asked may take its time, and then a moment until it is heard here.
     let response = ours.as_ref().and_then(Ours::response).and_then(|time| u64::try_from(time).ok());
@@ -107,6 +110,7 @@ pub fn run(args: &Args, packets: Packets, out: Out, way: &Way, leash: Option<&Le
     let watch = Watch {
         ours: ours.clone(),
         lines: Filtered::new(filter, lines),
+        secrets,
         shown: 0,
         sent: None,
         told: Told::default(),
@@ -216,6 +220,8 @@ struct Told {
 struct Watch<S> {
     ours: Option<Ours>,
     lines: Filtered<S>,
+    /// What is secret in what is sent.
+    secrets: Found,
     shown: u64,
     /// When the last one of ours passed.
     sent: Option<Timestamp>,
@@ -227,6 +233,7 @@ impl<S: Sink> Sink for Watch<S> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         let Some(seen) = self.ours.as_ref().and_then(|ours| ours.see(packet)) else { return Ok(Next::GoOn) };
         self.shown += 1;
+        let secrets = if matches!(seen, Seen::Sent) { self.secrets } else { Found::default() };
         match seen {
             Seen::Sent => {
                 self.told.sent += 1;
@@ -249,7 +256,7 @@ impl<S: Sink> Sink for Watch<S> {
             Seen::Part => {}
         }
         let frame = Frame { number: self.shown, ..packet.frame };
-        self.lines.packet(&Packet { frame, ..*packet }, known)
+        Covered { secrets, sink: &mut self.lines }.packet(&Packet { frame, ..*packet }, known)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
