@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{course, exchange, ftp, mqtt, secret, tcp, whole};
+use super::{course, exchange, ftp, mqtt, secret, tcp, tftp, whole};
 use crate::process::Ends;
 use crate::wire::{Packet, Reread};
 
@@ -29,6 +29,8 @@ pub struct Facts {
     pub course: Option<course::Found>,
     /// What FTP carries over the connection of the first TCP layer.
     pub transfer: Option<Arc<ftp::Transfer>>,
+    /// The request of TFTP that the first UDP layer belongs to.
+    pub asked: Option<Arc<tftp::Request>>,
     /// How the packet is to be read otherwise than it was, by what its conversation has agreed on.
     pub reread: Option<Reread>,
     /// Topics of MQTT for which its messages say only numbers.

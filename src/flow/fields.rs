@@ -1,14 +1,14 @@
 //! The fields that need the past: times between frames, streams, relative numbers.
 
+mod messages;
+
 use super::Facts;
 use super::analysis::Marks;
 use super::course::framing;
-use super::exchange::{Join, Link};
-use super::ftp::Transfer;
 use super::tcp::Scale;
 use crate::process::End;
 use crate::wire::tcp::{Flags, drawing, sack_edges};
-use crate::wire::{At, Bits, Counts, Field, Kind, Protocol, Reread, Value, Words};
+use crate::wire::{At, Bits, Counts, Field, Kind, Protocol, Value, Words};
 
 /// Reads a field of flow.
 #[derive(Clone, Copy)]
@@ -56,11 +56,6 @@ fn parts(at: &At<'_>, facts: &Facts, take: &mut dyn FnMut(&mut dyn Iterator<Item
     }
 }
 
-/// What FTP carries in this segment.
-fn transfer(facts: &Facts) -> Option<&Transfer> {
-    facts.transfer.as_deref().filter(|_| matches!(facts.reread, Some(Reread::FtpData { .. })))
-}
-
 const GUIDE: &str = "Wireshark User's Guide, TCP Analysis";
 const RFC: &str = "RFC 9293 §3.4";
 const SELECTIVE: &str = "RFC 2018 §3";
@@ -92,45 +87,6 @@ const fn of_ends(
 const SURE: &str =
     "exact: holds the socket of this conversation; by listener: listens on that port, and nobody else does; unknown";
 const SOCKETS: &str = "sock_diag(7), proc_pid_fd(5)";
-
-/// What the past says of the message of one of these protocols.
-fn join<'f>(facts: &'f Facts, protocols: &[Protocol]) -> Option<&'f Join> {
-    facts.join.as_ref().filter(|join| protocols.contains(&join.protocol))
-}
-
-fn question(join: &Join) -> Option<Value<'static>> {
-    join.answers().map(|(question, _)| Value::Uint(question))
-}
-
-fn took(join: &Join) -> Option<Value<'static>> {
-    join.answers().map(|(_, after)| Value::Nanoseconds(after))
-}
-
-const JOINED: &str = "Wireshark";
-
-/// Of DNS and who speaks its language under the names of its fields.
-const NAMES: &[Protocol] = &[Protocol::Dns, Protocol::Mdns, Protocol::Llmnr];
-
-static OF_NAMES: &[Field<Read>] = &[
-    field("dns.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, NAMES)?))
-        .about("The frame that asked", JOINED),
-    field("dns.time", "Answered after", Kind::Seconds, |facts| took(join(facts, NAMES)?))
-        .about("Seconds since that frame", JOINED),
-    field("dns.retransmission", "Again", Kind::Bool, |facts| {
-        join(facts, NAMES)?.answers().is_none().then_some(Value::Bool(true))
-    })
-    .about("The same has been asked or answered before", JOINED),
-    field("dns.retransmit_request_in", "Asked first", Kind::Dec, |facts| match join(facts, NAMES)?.link {
-        Link::AskedBefore(first) => Some(Value::Uint(first)),
-        _ => None,
-    })
-    .about("The frame that asked the same before", JOINED),
-    field("dns.retransmit_response_in", "Answered first", Kind::Dec, |facts| match join(facts, NAMES)?.link {
-        Link::AnsweredBefore(first) => Some(Value::Uint(first)),
-        _ => None,
-    })
-    .about("The frame that answered the same before", JOINED),
-];
 
 fn name(end: &End) -> Option<Value<'_>> {
     end.name().map(Value::Text)
@@ -410,86 +366,15 @@ pub static FIELDS: &[(Protocol, &[Field<Read>])] = &[
         &[field("udp.stream", "Stream", Kind::Dec, |facts| Some(Value::Uint(facts.udp_stream?.into())))
             .about("Number of the conversation, from 0", "Wireshark")],
     ),
-    (
-        Protocol::Stun,
-        &[
-            field("stun.response-to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Stun])?))
-                .about("The frame of the request", JOINED),
-            field("stun.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Stun])?))
-                .about("Seconds since that frame", JOINED),
-        ],
-    ),
-    (
-        Protocol::Ntp,
-        &[
-            field("ntp.request_in", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Ntp])?))
-                .about("The frame of the request", JOINED),
-            field("ntp.delta_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Ntp])?))
-                .about("Seconds since that frame", JOINED),
-        ],
-    ),
-    (
-        Protocol::Snmp,
-        &[
-            field("snmp.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Snmp])?))
-                .about("The frame of the question", JOINED),
-            field("snmp.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Snmp])?))
-                .about("Seconds since that frame", JOINED),
-        ],
-    ),
-    (
-        Protocol::Coap,
-        &[
-            field("coap.response_to", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Coap])?))
-                .about("The frame of the request", JOINED),
-            field("coap.response_time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Coap])?))
-                .about("Seconds since that frame", JOINED),
-        ],
-    ),
-    (
-        Protocol::FtpData,
-        &[
-            field("ftp-data.setup-frame", "Announced in frame", Kind::Dec, |facts| {
-                Some(Value::Uint(transfer(facts)?.setup))
-            })
-            .about("The frame that said where the connection goes", JOINED),
-            field("ftp-data.setup-method", "Announced by", Kind::Text, |facts| {
-                Some(Value::Text(transfer(facts)?.method.as_bytes()))
-            })
-            .about("PORT, EPRT: the client waits; PASV, EPASV: the server", JOINED),
-            field("ftp-data.command", "Command", Kind::Text, |facts| {
-                Some(Value::Text(&transfer(facts)?.command.as_ref()?.0))
-            })
-            .about("What the client wanted: a file, a listing", JOINED),
-            field("ftp-data.command-frame", "Command in frame", Kind::Dec, |facts| {
-                Some(Value::Uint(transfer(facts)?.command.as_ref()?.1))
-            })
-            .about("The frame of that command", JOINED),
-        ],
-    ),
-    (Protocol::Dns, OF_NAMES),
-    (Protocol::Mdns, OF_NAMES),
-    (Protocol::Llmnr, OF_NAMES),
-    (
-        Protocol::Http,
-        &[
-            field("http.request_in", "Answer to frame", Kind::Dec, |facts| question(join(facts, &[Protocol::Http])?))
-                .about("The frame of the request", JOINED),
-            field("http.time", "Answered after", Kind::Seconds, |facts| took(join(facts, &[Protocol::Http])?))
-                .about("Seconds since that frame", JOINED),
-        ],
-    ),
-    (
-        Protocol::Mqtt,
-        &[declared(
-            "mqtt.topic",
-            "Topic",
-            Kind::Text,
-            Read::Each(|facts, each| {
-                let topics = facts.topics.iter().flat_map(|topics| topics.iter());
-                let _ = topics.map(|topic| Value::Text(topic)).all(each);
-            }),
-        )
-        .about("What the number of the topic stands for", JOINED)],
-    ),
+    (Protocol::Stun, messages::STUN),
+    (Protocol::Ntp, messages::NTP),
+    (Protocol::Snmp, messages::SNMP),
+    (Protocol::Coap, messages::COAP),
+    (Protocol::FtpData, messages::FTP_DATA),
+    (Protocol::Tftp, messages::TFTP),
+    (Protocol::Dns, messages::NAMES),
+    (Protocol::Mdns, messages::NAMES),
+    (Protocol::Llmnr, messages::NAMES),
+    (Protocol::Http, messages::HTTP),
+    (Protocol::Mqtt, messages::MQTT),
 ];

@@ -4,7 +4,11 @@
 //! Trap: a client may say where the data go before it says what it wants, and the connection may open in between: what a
 //! data connection is for is asked anew with each of its segments.
 
+mod directory;
+
 use std::sync::Arc;
+
+use directory::Directory;
 
 use super::bounded::{ByAge, ByStream};
 use super::tcp;
@@ -25,6 +29,8 @@ pub struct Transfer {
     pub setup: u64,
     /// The command that it is for, and the frame of that; unescaped.
     pub command: Option<(Box<[u8]>, u64)>,
+    /// Where the control connection was when it announced it, as far as that is known; unescaped.
+    pub directory: Option<Arc<[u8]>>,
 }
 
 /// What a control connection said last.
@@ -41,6 +47,8 @@ pub struct Watch {
     /// By the end where somebody waits: the control connection.
     announced: ByAge<(Address, u16), u32, MOST>,
     controls: ByStream<Control, MOST>,
+    /// By control connection.
+    directories: ByStream<Directory, MOST>,
     /// By data connection.
     data: ByStream<Arc<Transfer>, MOST>,
 }
@@ -79,6 +87,7 @@ impl Watch {
             let text = line::bare(line::first(at.header()));
             let announced = if facts.from_client {
                 let (word, argument) = ftp::command(text);
+                self.change(facts.stream, word, argument);
                 if ftp::transfers(word) {
                     self.command(facts.stream, text, packet.frame.number);
                 }
@@ -86,6 +95,9 @@ impl Watch {
                     .map(|end| (if line::is_one_of(word, &["EPRT"]) { "EPRT" } else { "PORT" }, end))
             } else {
                 line::reply(text).and_then(|reply| {
+                    if let Some(directory) = self.directories.of_mut(facts.stream) {
+                        directory.reply(reply.code, reply.text);
+                    }
                     let method = if reply.code == 229 { "EPASV" } else { "PASV" };
                     Some((method, ftp::passive(reply.code, reply.text)?))
                 })
@@ -93,11 +105,21 @@ impl Watch {
             if let Some((method, (address, port))) = announced {
                 // Whoever says so waits there himself, unless he says otherwise.
                 let end = (address.unwrap_or(source), port);
-                let transfer = Arc::new(Transfer { method, setup: packet.frame.number, command: None });
+                let directory = self.directories.of_mut(facts.stream).and_then(|directory| directory.path());
+                let transfer = Transfer { method, setup: packet.frame.number, command: None, directory };
                 self.announced.insert(end, facts.stream);
-                self.controls.insert(facts.stream, Control { transfer, data: None });
+                self.controls.insert(facts.stream, Control { transfer: Arc::new(transfer), data: None });
             }
         }
+    }
+
+    /// A command that may lead the control connection to another directory.
+    fn change(&mut self, stream: u32, word: &[u8], argument: &[u8]) {
+        let known = match directory::is_told_by(word) {
+            true => Some(self.directories.of_or_insert_with(stream, Directory::default)),
+            false => self.directories.of_mut(stream),
+        };
+        known.into_iter().for_each(|directory| directory.command(word, argument));
     }
 
     /// A command that wants a data connection: the one that was announced last, which may be open already.

@@ -24,7 +24,11 @@ impl Watches {
         let media = self.media.look(packet);
         let Some(tcp) = &facts.tcp else {
             let (reread, clock) = media.unwrap_or_default();
-            (facts.reread, facts.clock) = (self.transfers.look(packet).or(reread), clock);
+            (facts.reread, facts.clock) = (reread, clock);
+            if let Some((request, reread)) = self.transfers.look(packet) {
+                facts.asked = Some(request);
+                facts.reread = reread.or(facts.reread);
+            }
             return;
         };
         facts.transfer = self.ftp.look(packet, tcp);

@@ -25,6 +25,11 @@ pub fn is_request(message: &[u8]) -> bool {
     matches!(message, [0, 1 | 2, ..])
 }
 
+/// The name of the file in a request.
+pub fn file(request: &[u8]) -> &[u8] {
+    request.get(2..).and_then(|texts| texts.split(|byte| *byte == 0).next()).unwrap_or_default()
+}
+
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
     walk.message(Protocol::Tftp)
 }

@@ -99,3 +99,20 @@ fn other_connections_and_other_replies_announce_nothing() {
     lan.answers(149, "229 (|||50000|)\r\n");
     assert_eq!(lan.segment([(1, 40_002), (2, 50_000)], 10, DATA, b"a"), (Protocol::Data, "none".to_owned()));
 }
+
+#[test]
+fn a_connection_is_announced_in_the_directory_where_its_control_connection_is() {
+    let mut lan = Lan::new();
+    let mut directory = |replies: [&str; 2], [asks, answers]: [u32; 2], port: u16| {
+        lan.asks(asks, "CWD in\r\n");
+        lan.answers(answers, replies[0]);
+        lan.answers(answers + replies[0].len() as u32, replies[1]);
+        let bytes = sample::segment([(1, 40_001), (2, port)], [9, 0], SYN, b"");
+        let told = sample::read(&mut lan.table, &bytes, |_, known| known.facts.transfer.as_ref()?.directory.clone());
+        told.map(|path| String::from_utf8_lossy(&path).into_owned())
+    };
+    let found = directory(["550 no\r\n", "227 here (10,0,0,2,195,80)\r\n"], [100, 100], 50_000);
+    assert_eq!(found, None, "nobody has said it");
+    let found = directory(["250 done\r\n", "227 here (10,0,0,2,195,81)\r\n"], [108, 136], 50_001);
+    assert_eq!(found.as_deref(), Some("in"), "from where it began");
+}
