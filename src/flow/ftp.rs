@@ -84,7 +84,7 @@ impl Watch {
             return;
         }
         for at in packet.each().filter(|at| at.layer.protocol == Protocol::Ftp) {
-            let text = line::bare(line::first(at.header()));
+            let text = ftp::first_line(at.header());
             let announced = if facts.from_client {
                 let (word, argument) = ftp::command(text);
                 self.change(facts.stream, word, argument);

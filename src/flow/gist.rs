@@ -214,7 +214,7 @@ fn of_http(head: &[u8]) -> Says {
 }
 
 fn of_ftp(message: &[u8], from_client: bool) -> Says {
-    let text = line::bare(line::first(message));
+    let text = ftp::first_line(message);
     if from_client {
         let (word, argument) = line::word(text);
         let whole = || [word, b" ", argument].concat().trim_ascii_end().to_vec();

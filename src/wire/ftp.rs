@@ -60,6 +60,12 @@ fn command_of(line: &[u8]) -> &[u8] {
     line.trim_ascii_start()
 }
 
+/// The first line of a message, without what stands behind a carriage return in it.
+pub fn first_line(message: &[u8]) -> &[u8] {
+    let line = line::bare(line::first(message));
+    memchr::memchr(b'\r', line).and_then(|end| line.get(..end)).unwrap_or(line)
+}
+
 /// The command in a line, and what stands behind it.
 pub fn command(line: &[u8]) -> (&[u8], &[u8]) {
     line::word(command_of(line))
@@ -98,8 +104,17 @@ pub fn is_command(word: &[u8]) -> bool {
     line::is_one_of(word, COMMANDS)
 }
 
-/// From which byte on a line is secret.
+/// From which byte on a line is secret. Some servers take a carriage return alone for the end of one.
 pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    let mut begins = 0;
+    line.split(|byte| *byte == b'\r').find_map(|piece| {
+        let from = secret_of(piece).map(|from| begins + from);
+        begins += piece.len() + 1;
+        from
+    })
+}
+
+fn secret_of(line: &[u8]) -> Option<usize> {
     let (command, argument) = line::word(command_of(line));
     let argument = match line::word(argument) {
         (own, argument) if line::is_one_of(command, &["SITE"]) && line::is_one_of(own, SECRET_OF_SITE) => argument,

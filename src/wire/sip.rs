@@ -277,6 +277,10 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
                 out.extend_from_slice(method);
             }
         }
+        None if is_cut(head) => {
+            out.extend_from_slice(split(head).0);
+            out.extend_from_slice(b", goes on");
+        }
         None => out.extend_from_slice(format!("{} bytes that go on from before", at.header().len()).as_bytes()),
     }
     for (kind, port) in media(at, 0).zip(media(at, 1)) {

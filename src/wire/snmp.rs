@@ -32,7 +32,7 @@ const SHOWN: usize = 64;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
     let version = || Elements::new(Elements::new(look.data).next_of(SEQUENCE)?).next_of(INTEGER);
-    matches!(version(), Some([0 | 1 | 3]))
+    matches!(version(), Some([0..=3]))
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
@@ -55,7 +55,8 @@ fn version<'a>(at: &At<'a>) -> Option<(u64, Elements<'a>)> {
 }
 
 fn message<'a>(at: &At<'a>) -> Option<Message<'a>> {
-    let (_, mut inside) = version(at)?;
+    // What version 2u (RFC 1910) has in the place of the community says who asks otherwise, and is secret, too.
+    let (_, mut inside) = version(at).filter(|(version, _)| *version != 2)?;
     let community = inside.next_of(OCTET_STRING)?;
     let body = inside.next()?;
     let kind = body.tag.checked_sub(FIRST_KIND).filter(|kind| *kind <= LAST_KIND)?;
@@ -99,6 +100,7 @@ fn versions(number: u64) -> Option<&'static str> {
     Some(match number {
         0 => "1",
         1 => "2c",
+        2 => "2u",
         3 => "3",
         _ => return None,
     })
@@ -210,8 +212,8 @@ fn tell_value(value: &Element<'_>, out: &mut Vec<u8>) -> Tone {
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let Some(message) = message(at) else {
-        if let Some((3, _)) = version(at) {
-            out.extend_from_slice(b"version 3");
+        if let Some(name) = version(at).filter(|(version, _)| *version > 1).and_then(|(version, _)| versions(version)) {
+            out.extend_from_slice(format!("version {name}").as_bytes());
         }
         return Tone::Plain;
     };

@@ -82,7 +82,7 @@ fn lengths_that_lie_end_the_reading() {
         }
     }
     assert_eq!(layers(LinkType::ETHERNET, &carried(b"public")).0.last(), Some(&Data));
-    assert_eq!(layers(LinkType::ETHERNET, &carried(&[0x30, 3, 2, 1, 2])).0.last(), Some(&Data));
+    assert_eq!(layers(LinkType::ETHERNET, &carried(&[0x30, 3, 2, 1, 4])).0.last(), Some(&Data));
 }
 
 #[test]
