@@ -69,6 +69,7 @@ struct Fragment<'a> {
 /// Which datagrams are wanted, as their first fragments say: later ones carry no port.
 ///
 /// Remembers [`MAX_PENDING`] datagrams.
+#[derive(Debug)]
 pub struct Wanted {
     known: VecDeque<(Identity, bool)>,
     /// Of a later fragment whose first has not been seen.

@@ -49,7 +49,7 @@ use std::sync::Arc;
 
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
-use crate::wire::{self, At, Layers, Packet, Protocol, decode, udp};
+use crate::wire::{self, At, Layers, Packet, Protocol, Stop, decode, udp};
 pub use conversation::{Ending, Outline, Summary, Transport};
 pub use event::{Event, Why};
 pub use facts::Facts;
@@ -197,6 +197,8 @@ impl FlowTable {
             Some(tcp) => self.secrets.look(packet, tcp),
             None => secret::Watch::look_at_datagram(packet),
         };
+        let is_part = packet.stop == Stop::Fragment || packet.layers.last().is_some_and(|last| last.fragment);
+        let found = if is_part { self.secrets.look_at_fragment(packet).or(found) } else { found };
         if let Some(found) = found {
             self.facts.secrets = found;
         }

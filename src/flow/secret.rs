@@ -6,6 +6,7 @@
 //! is not known is covered rather than shown: the rest of a line whose beginning was not captured, or comes later.
 
 mod commands;
+mod frames;
 mod lines;
 mod places;
 mod talk;
@@ -15,9 +16,10 @@ use std::ops::Range;
 
 use super::analysis::Marks;
 use super::bounded::ByStream;
+use super::datagram::Wanted;
 use super::tcp;
 use crate::wire::secret::{self, in_order, within};
-use crate::wire::{At, Packet, Protocol, application, http, sip};
+use crate::wire::{At, Packet, Protocol, Stop, application, http, sip};
 pub use places::Places;
 use talk::Talk;
 
@@ -76,11 +78,13 @@ pub struct Watch {
     calm: ByStream<Talk, MOST>,
     /// A bit for each of their numbers, the higher digits left out: most packets are of none.
     known: [u64; 64],
+    /// Fragmented datagrams whose first fragment has secrets, or may have more.
+    fragmented: Wanted,
 }
 
 impl Default for Watch {
     fn default() -> Self {
-        Self { asked: ByStream::default(), calm: ByStream::default(), known: [0; 64] }
+        Self { asked: ByStream::default(), calm: ByStream::default(), known: [0; 64], fragmented: Wanted::new(false) }
     }
 }
 
@@ -93,6 +97,8 @@ struct Segment<'s, 'a> {
     /// Bytes on the wire.
     length: usize,
     from_client: bool,
+    /// The beginning of its conversation was captured.
+    begins_seen: bool,
     /// What its side said before it was not captured, or comes later.
     is_behind_gap: bool,
     /// What its messages show to be secret: in order, and none touches the next.
@@ -123,6 +129,15 @@ impl Watch {
         for at in packet.each().filter(|at| secret::has_any(at.layer.protocol)) {
             secret::of(&at, &mut |piece| any |= !piece.is_empty());
         }
+        any.then(|| Found { any, ..Found::default() })
+    }
+
+    /// What is secret in a fragment: all of one that goes on with a message in which something may be.
+    #[cold]
+    pub fn look_at_fragment(&mut self, packet: &Packet<'_>) -> Option<Found> {
+        let may = packet.stop == Stop::Fragment || packet.layers.iter().any(|at| secret::has_any(at.protocol));
+        let goes_on = self.fragmented.wants(packet, may) && packet.stop == Stop::Fragment;
+        let any = goes_on && packet.layers.last().is_some_and(|last| !last.quoted) && !application::secrets_are_shown();
         any.then(|| Found { any, ..Found::default() })
     }
 
@@ -157,6 +172,7 @@ impl Watch {
             sequence: facts.sequence.wrapping_add(u32::from(at.u8(13).is_some_and(|flags| flags & 2 != 0))),
             length: (at.layer.end.saturating_sub(at.layer.start + at.layer.header)) as usize,
             from_client: facts.from_client,
+            begins_seen: facts.completeness & tcp::Completeness::SYN != 0,
             is_behind_gap: facts.analysis.marks.any(Marks::LOST_SEGMENT),
             shown: &shown,
         };

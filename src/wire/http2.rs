@@ -4,6 +4,7 @@
 //! HTTP/2: other frames count where they fill their segment exactly; those that go on in other segments are data.
 
 use super::application::{Look, Tone};
+use super::secret::Framed;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk, dns, http};
 
 pub const PORTS: &[u16] = http::PORTS;
@@ -60,8 +61,38 @@ fn fills(mut data: &[u8]) -> bool {
     any && data.is_empty()
 }
 
+/// Whether a frame begins with these data, and another behind each, as far as they go.
+pub fn begins(mut data: &[u8]) -> bool {
+    while let Some(head) = head(data) {
+        let Some(rest) = data.get(HEADER + head.length..).filter(|rest| rest.len() >= HEADER) else { return true };
+        data = rest;
+    }
+    false
+}
+
+/// What the beginning of a frame, or of all, tells of it. A kind that nobody knows is passed over (§5.5).
+pub(super) fn framed(begun: &[u8]) -> Framed {
+    let Some([a, b, c, kind, ..]) = begun.first_chunk::<HEADER>() else { return Framed::Cut };
+    if preface(begun).is_some() {
+        return Framed::Message { head: HEADER, content: (PREFACE.len() - HEADER) as u64, is_secret: false };
+    }
+    let content = u32::from_be_bytes([0, *a, *b, *c]).into();
+    Framed::Message { head: HEADER, content, is_secret: says(*kind) }
+}
+
+/// Whether frames of a kind have headers.
+fn says(kind: u8) -> bool {
+    matches!(kind, HEADERS | PROMISE | CONTINUATION)
+}
+
+/// The preface that data begin with, or as much of it as the end of a segment leaves.
+fn preface(data: &[u8]) -> Option<&[u8]> {
+    let here = data.get(..PREFACE.len()).unwrap_or(data);
+    (here.len() >= HEADER && PREFACE.starts_with(here)).then_some(here)
+}
+
 pub(super) fn look(look: &Look<'_>) -> bool {
-    look.data.starts_with(PREFACE) || look.on_port && look.data.len() == look.length && fills(look.data)
+    preface(look.data).is_some() || look.on_port && look.data.len() == look.length && fills(look.data)
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
@@ -69,8 +100,8 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
 }
 
 fn frames(walk: &mut Walk<'_, '_>) -> Result<(), Stop> {
-    if walk.rest().starts_with(PREFACE) {
-        walk.text(Protocol::Http2, PREFACE.len())?;
+    if let Some(preface) = preface(walk.rest()) {
+        walk.text(Protocol::Http2, preface.len())?;
     }
     for _ in 0..MOST {
         let rest = walk.rest();
@@ -102,7 +133,7 @@ fn content(head: Head, whole: &[u8]) -> Option<&[u8]> {
 /// What heads say: who asks and cookies are among it, compressed or as they are, and nobody takes them apart.
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
     let frame = at.header();
-    let says = head(frame).filter(|head| matches!(head.kind, HEADERS | PROMISE | CONTINUATION));
+    let says = head(frame).filter(|head| self::says(head.kind));
     says.and_then(|_| frame.get(HEADER..)).into_iter().for_each(give);
 }
 
@@ -151,7 +182,7 @@ fn kinds(number: u64) -> Option<&'static str> {
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let Some(head) = head(at.bytes()) else {
-        let said: &[u8] = if at.header() == PREFACE { b"begins HTTP/2" } else { b"frames" };
+        let said: &[u8] = if preface(at.header()).is_some() { b"begins HTTP/2" } else { b"frames" };
         out.extend_from_slice(said);
         return Tone::Plain;
     };

@@ -8,6 +8,7 @@ mod properties;
 
 use super::application::{Look, Tone};
 use super::reader::Reader;
+use super::secret::Framed;
 use super::{At, Protocol, Stop, Walk};
 pub use fields::FIELDS;
 use properties::{Property, What};
@@ -27,7 +28,7 @@ const UNSUBSCRIBE: u8 = 10;
 const AUTHENTICATION: u8 = 15;
 
 pub(super) fn look(look: &Look<'_>) -> bool {
-    head(look.data).is_some()
+    head(look.data).is_some() || is_cut(look.data)
 }
 
 /// A number of at most four bytes with seven bits each, the lowest first.
@@ -48,13 +49,41 @@ fn head(data: &[u8]) -> Option<(u8, usize, usize)> {
     let mut reader = Reader::new(data);
     let first = reader.u8()?;
     let length = varint(&mut reader)?;
-    let flags_fit = match first >> 4 {
+    let begins = reader.position();
+    (flags_fit(first) || connects(first, reader.rest())).then_some((first, length, begins))
+}
+
+fn flags_fit(first: u8) -> bool {
+    match first >> 4 {
         3 => first & 6 != 6,
         6 | 8 | 10 => first & 15 == 2,
         0 => false,
         _ => first & 15 == 0,
-    };
-    flags_fit.then_some((first, length, reader.position()))
+    }
+}
+
+/// Whether a client asks to be let in, with flags that a server has to refuse: a password may follow all the same.
+fn connects(first: u8, content: &[u8]) -> bool {
+    first >> 4 == CONNECT && [&b"\0\x04MQTT"[..], b"\0\x06MQIsdp"].iter().any(|name| content.starts_with(name))
+}
+
+/// Whether these are the beginning of a head, which the segment's end cuts.
+fn is_cut(data: &[u8]) -> bool {
+    let begins = data.split_first().filter(|(first, length)| flags_fit(**first) && length.len() < 4);
+    begins.is_some_and(|(_, length)| length.iter().all(|byte| byte & 0x80 != 0))
+}
+
+/// What the beginning of a message tells of it.
+pub(super) fn framed(begun: &[u8]) -> Framed {
+    match head(begun) {
+        Some((first, length, head)) => {
+            // Before version 5, who is let in hears two bytes.
+            let is_secret = matches!(first >> 4, CONNECT | AUTHENTICATION) || first >> 4 == CONNECTED && length > 2;
+            Framed::Message { head, content: length as u64, is_secret }
+        }
+        None if is_cut(begun) => Framed::Cut,
+        None => Framed::None,
+    }
 }
 
 pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
@@ -63,8 +92,11 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
         if rest.is_empty() {
             break;
         }
-        let Some((_, length, at)) = head(rest) else { return walk.payload() };
-        let length = if number < MOST_MESSAGES { at + length } else { rest.len() };
+        let length = match head(rest) {
+            Some((_, length, at)) if number < MOST_MESSAGES => at + length,
+            None if !is_cut(rest) => return walk.payload(),
+            _ => rest.len(),
+        };
         if let Err(stop) = walk.text(Protocol::Mqtt, length) {
             return stop;
         }
@@ -103,7 +135,7 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
                 connect.and_then(|connect| connect.password).into_iter().for_each(&mut *give);
             }
             // Of version 5 alone.
-            AUTHENTICATION => {
+            CONNECTED | AUTHENTICATION => {
                 let said = parts_of(message, NEWER).properties;
                 said.into_iter().flat_map(properties::each).filter_map(Property::secret).for_each(&mut *give);
             }
@@ -111,19 +143,6 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
         }
         rest = behind;
     }
-}
-
-/// Bytes that are to come of a message of who asks to be let in, with which a segment ends: a password may be among them.
-pub fn connect_goes_on(layer: &[u8]) -> Option<u64> {
-    let mut rest = layer;
-    while let Some((first, length, begins)) = head(rest) {
-        let end = begins.saturating_add(length);
-        match rest.get(end..) {
-            Some(behind) => rest = behind,
-            None => return matches!(first >> 4, CONNECT | AUTHENTICATION).then(|| (end - rest.len()) as u64),
-        }
-    }
-    None
 }
 
 /// What a client says of itself.

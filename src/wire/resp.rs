@@ -134,6 +134,12 @@ pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
                 }
                 words.take(text);
             }
+            // What MONITOR shows of commands, and words of one that no server takes.
+            Element::Simple(text) => {
+                let from = if words.is_secret(text) { Some(0) } else { secret_from(text) };
+                give(from.and_then(|from| text.get(from..)).unwrap_or_default());
+                words.take(text);
+            }
             _ => {}
         }
         rest = behind;
@@ -243,7 +249,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         }
         (is_first, told) = (false, told + 1);
         match found {
-            Element::Simple(text) => out.extend_from_slice(text),
+            Element::Simple(text) => cover.write(text, out),
             Element::Error(text) => {
                 tone = Tone::Trouble;
                 out.extend_from_slice(b"error ");

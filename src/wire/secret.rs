@@ -7,12 +7,16 @@
 use std::ops::Range;
 
 use super::field::write_covered;
-use super::{At, Protocol, ftp, http, http2, imap, mqtt, pop, resp, sip, smtp, snmp};
+use super::line::{self, Side};
+use super::{At, Protocol, ftp, http, http2, imap, mqtt, pop, resp, sip, smtp, snmp, telnet};
 
 /// Hands on the secret bytes of a layer, in their order; none where secrets are shown.
 pub fn of<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
     if super::application::secrets_are_shown() {
         return;
+    }
+    if at.layer.quoted {
+        of_quoted(at, give);
     }
     match at.layer.protocol {
         Protocol::Ftp => ftp::secrets(at, give),
@@ -30,6 +34,26 @@ pub fn of<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
             in_addresses(text, &mut |place| give(text.get(place).unwrap_or_default()));
         }
         _ => {}
+    }
+}
+
+/// What an error quotes of a client: nobody knows what was said before, and any line that is no command may answer a
+/// question for a password.
+#[cold]
+fn of_quoted<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
+    let (protocol, text) = (at.layer.protocol, at.header());
+    let ports = match protocol {
+        Protocol::Ftp => ftp::PORTS,
+        Protocol::Smtp => smtp::PORTS,
+        Protocol::Pop => pop::PORTS,
+        Protocol::Imap => imap::PORTS,
+        Protocol::Telnet => telnet::PORTS,
+        _ => return,
+    };
+    match Side::of_layer(at, ports) {
+        Side::Server => {}
+        _ if protocol == Protocol::Telnet => telnet::texts(text).for_each(give),
+        _ => line::each(text).map(line::bare).filter(|line| !is_command(protocol, line)).for_each(give),
     }
 }
 
@@ -94,7 +118,7 @@ pub fn from(protocol: Protocol, line: &[u8]) -> Option<usize> {
 
 /// Whether a client's line is a command of its protocol, whatever was said before.
 pub fn is_command(protocol: Protocol, line: &[u8]) -> bool {
-    let word = super::line::word(line.trim_ascii_start()).0;
+    let word = line::word(line.trim_ascii_start()).0;
     match protocol {
         Protocol::Ftp => ftp::is_command(word),
         Protocol::Smtp => smtp::is_command(word),
@@ -102,6 +126,26 @@ pub fn is_command(protocol: Protocol, line: &[u8]) -> bool {
         Protocol::Imap => imap::is_command(line),
         Protocol::Resp => resp::is_command(line),
         _ => false,
+    }
+}
+
+/// What the beginning of a message tells that says its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framed {
+    /// It is too short to tell.
+    Cut,
+    /// It is none.
+    None,
+    /// Bytes of its head, and behind it; some of these may be secret.
+    Message { head: usize, content: u64, is_secret: bool },
+}
+
+/// What a head tells, in protocols whose messages say their length.
+pub fn framed(protocol: Protocol, head: &[u8]) -> Framed {
+    match protocol {
+        Protocol::Mqtt => mqtt::framed(head),
+        Protocol::Http2 => http2::framed(head),
+        _ => Framed::None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::flow::Facts;
 use crate::wire::secret::{self, in_order, within};
-use crate::wire::{At, Made, Packet, Protocol, Value};
+use crate::wire::{At, Made, Packet, Protocol, Stop, Value};
 
 /// Where the secrets of a packet lie in its frame: worked out once for all that is shown of it.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +38,10 @@ impl<'p> Places<'p> {
         }
         for at in packet.each().skip(over_tcp.map_or(0, |at| at.index + 1)) {
             secret::of(&at, &mut |piece| found.extend(within(frame, piece)));
+        }
+        if packet.stop == Stop::Fragment {
+            let carrier = packet.each().filter(|at| at.layer.protocol != Protocol::Data).last();
+            found.extend(carrier.and_then(|at| within(frame, at.content())));
         }
         let ranges = in_order(found);
         Self { frame, ranges }

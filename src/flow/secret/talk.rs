@@ -7,13 +7,14 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::commands::Commands;
+use super::frames::Frames;
 use super::lines::Lines;
 use super::terminal::Terminal;
 use super::{Found, Segment};
 use crate::flow::analysis::before;
 use crate::wire::http::{self, Following};
 use crate::wire::secret::{in_order, within};
-use crate::wire::{Protocol, Stop, mqtt};
+use crate::wire::{Protocol, Stop};
 
 /// Ranges of passwords of one side that are known again where a segment is repeated.
 pub(super) const KEPT: usize = 16;
@@ -39,12 +40,12 @@ pub(super) struct Half {
 /// Where in what it says a side is.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Position {
-    /// The client's has what both say.
+    /// The client's has what both say, but of Redis.
     pub(super) speech: Speech,
     /// Where in a head it is.
     head: Following,
-    /// So many bytes to come are secret.
-    pub(super) rest: u64,
+    /// Where in messages that say their length.
+    pub(super) frames: Frames,
 }
 
 /// Bytes that have not come, and where the side is at their beginning.
@@ -54,7 +55,7 @@ pub(super) struct Gap {
     at: Position,
 }
 
-/// What the client says, as its protocol wants it followed.
+/// What is said, as its protocol wants it followed.
 #[derive(Clone, Debug, Default)]
 pub(super) enum Speech {
     #[default]
@@ -68,6 +69,8 @@ pub(super) enum Speech {
 #[derive(Debug)]
 pub(super) struct Talk {
     application: Protocol,
+    /// Of the messages that say their length, if both sides say such.
+    framed: Option<Protocol>,
     pub(super) client: Half,
     server: Half,
     /// The client asks before it has its answers: they may come many in a segment.
@@ -148,37 +151,45 @@ fn inside(range: &Range<u32>, sequence: u32, length: usize) -> Range<usize> {
 impl Talk {
     pub(super) fn new(application: Protocol) -> Self {
         use Protocol::{Ftp, Imap, Pop, Resp, Smtp, Telnet};
-        let mut client = Half::default();
+        let (mut client, mut server) = (Half::default(), Half::default());
         client.at.speech = match application {
             Ftp | Imap | Pop | Smtp => Speech::Lines(Box::default()),
             Resp => Speech::Commands(Box::default()),
             Telnet => Speech::Terminal(Box::default()),
             _ => Speech::Nothing,
         };
-        Self { application, client, server: Half::default(), piped: false }
+        if application == Resp {
+            server.at.speech = Speech::Commands(Box::default());
+        }
+        Self { application, framed: None, client, server, piped: false }
     }
 
     /// Whether a password is to come, or goes on.
     pub(super) fn is_expecting(&self) -> bool {
-        let speech = match &self.client.at.speech {
-            Speech::Nothing => false,
-            Speech::Lines(lines) => lines.is_expecting(),
-            Speech::Commands(commands) => commands.is_expecting(),
-            Speech::Terminal(terminal) => terminal.is_expecting(),
-        };
-        speech || [&self.client, &self.server].iter().any(|half| half.at.head.is_expecting() || half.at.rest > 0)
+        [&self.client, &self.server].iter().any(|half| {
+            let speech = match &half.at.speech {
+                Speech::Nothing => false,
+                Speech::Lines(lines) => lines.is_expecting(),
+                Speech::Commands(commands) => commands.is_expecting(),
+                Speech::Terminal(terminal) => terminal.is_expecting(),
+            };
+            speech || half.at.head.is_expecting() || half.at.frames.is_expecting()
+        })
     }
 
     pub(super) fn is_to_be_kept(&self) -> bool {
         matches!(self.client.at.speech, Speech::Lines(_) | Speech::Terminal(_))
             || self.is_expecting()
             || self.piped
-            || [&self.client, &self.server].iter().any(|half| half.at.head.follows() || !half.covered.is_empty())
+            // Heads may come in any segment of both sides, on whatever port.
+            || self.framed == Some(Protocol::Http2)
+            || [&self.client, &self.server].iter().any(|half| half.at.head.follows() || half.at.frames.is_within() || !half.covered.is_empty())
     }
 
     pub(super) fn segment(&mut self, segment: &Segment<'_, '_>, begins: Protocol, found: &mut Found) {
         let Segment { data, sequence, length, from_client, shown, .. } = *segment;
         let follows_lines = matches!(self.client.at.speech, Speech::Lines(_));
+        let is_all_seen = segment.begins_seen && sequence == 1 || self.client.next.or(self.server.next).is_some();
         let half = self.half(from_client);
         let is_first = half.next.is_none();
         // Sequence numbers begin with 1, where the beginning was seen.
@@ -196,6 +207,11 @@ impl Talk {
                 half.at.head = Following::head(&[], false);
             }
             half.leave_gap(next..sequence);
+        }
+        if let Speech::Terminal(terminal) = &mut self.client.at.speech
+            && (!is_all_seen || missing > 0 && !from_client)
+        {
+            terminal.is_missing_lines();
         }
         let half = self.half(from_client);
         if skip < length {
@@ -273,11 +289,25 @@ impl Talk {
         let (start, data) = (piece.start, segment.data.get(piece.clone()).unwrap_or_default());
         let mut give = |place: Range<usize>| places.push(place.start + start..place.end + start);
         let around = [missing, behind];
+        if matches!(self.client.at.speech, Speech::Nothing) {
+            let begins = Some(begins).filter(|begins| piece.start == 0 && *begins != Protocol::Data);
+            if begins.is_some() && !self.half(segment.from_client).at.frames.is_within() {
+                self.framed = begins.filter(|begins| matches!(begins, Protocol::Mqtt | Protocol::Http2));
+            }
+            if let Some(protocol) = self.framed {
+                let frames = &mut self.half(segment.from_client).at.frames;
+                return frames.read(protocol, data, around, begins == Some(protocol), &mut give);
+            }
+        }
         match (&mut self.client.at.speech, segment.from_client) {
             (Speech::Lines(lines), true) => lines.client(self.application, data, around, &mut give),
             (Speech::Lines(lines), false) => lines.server(self.application, data),
-            (Speech::Commands(commands), true) => commands.client(data, around, &mut give),
-            (Speech::Commands(_), false) => {}
+            (Speech::Commands(commands), true) => commands.read(true, data, around, &mut give),
+            (Speech::Commands(_), false) => {
+                if let Speech::Commands(answers) = &mut self.server.at.speech {
+                    answers.read(false, data, around, &mut give);
+                }
+            }
             (Speech::Terminal(terminal), true) => terminal.client(data, &mut give),
             (Speech::Terminal(terminal), false) => terminal.server(data, &mut give),
             (Speech::Nothing, true) => {
@@ -298,7 +328,7 @@ impl Position {
         }
     }
 
-    /// Follows heads, and messages of so many bytes, from segment to segment; whether several requests begin here.
+    /// Follows heads from segment to segment; whether several requests begin here.
     fn follow(
         &mut self,
         segment: &Segment<'_, '_>,
@@ -309,22 +339,9 @@ impl Position {
         give: &mut dyn FnMut(Range<usize>),
     ) -> bool {
         let fresh = segment.data.get(piece.clone()).unwrap_or_default();
-        self.rest = self.rest.saturating_sub(missing);
-        if self.rest > 0 {
-            let now = self.rest.min(fresh.len() as u64);
-            give(0..now as usize);
-            self.rest = (self.rest - now).saturating_sub(behind);
-            return false;
-        }
         // A message that begins with the segment is known better there.
         if piece.start == 0 && begins != Protocol::Data {
             self.head = Following::default();
-            if begins == Protocol::Mqtt {
-                let messages = segment.packet.layers.len().checked_sub(1).and_then(|last| segment.packet.at(last));
-                let more = messages.and_then(|at| mqtt::connect_goes_on(at.header()));
-                self.rest = more.filter(|_| segment.from_client).unwrap_or(0).saturating_sub(behind);
-                return false;
-            }
             let (heads, last) = heads(segment, piped);
             if let Some((from, tail)) = last.and_then(|from| Some((from, fresh.get(from..)?))) {
                 self.head = Following::head(tail, piped);

@@ -75,11 +75,18 @@ pub(super) struct Terminal {
     line: Vec<u8>,
     escape: Escape,
     expected: Expected,
+    /// What the server showed last is not known: it may have asked.
+    dark: bool,
 }
 
 impl Terminal {
     pub(super) fn is_expecting(&self) -> bool {
-        matches!(self.expected, Expected::Password | Expected::BehindName)
+        self.dark || matches!(self.expected, Expected::Password | Expected::BehindName)
+    }
+
+    /// What the server showed before what comes next was not seen.
+    pub(super) fn is_missing_lines(&mut self) {
+        self.dark = true;
     }
 
     /// What the client types.
@@ -129,7 +136,8 @@ impl Terminal {
             return;
         }
         let names = asks_name(line);
-        if is_question(line, line.contains([':', '?', '：']) || line.ends_with('>')) {
+        let may_be_one = std::mem::take(&mut self.dark) && !names && line.ends_with([':', '?', '：']);
+        if may_be_one || is_question(line, line.contains([':', '?', '：']) || line.ends_with('>')) {
             self.expected = Expected::Password;
         } else if names && line.ends_with([':', '?', '>', '：']) {
             self.expected = Expected::Name;

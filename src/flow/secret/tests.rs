@@ -1,6 +1,7 @@
 //! What is covered of conversations in which passwords are said, in whatever pieces.
 
 mod cut;
+mod unseen;
 
 use super::lines::Lines;
 use super::talk::{GAPS, Half, KEPT, Speech};
@@ -150,7 +151,8 @@ fn conversations_are_bounded() {
     let mut watch = Watch::default();
     for stream in 0..10_000 {
         let mut talk = Talk::new(Protocol::Http);
-        talk.client.at.rest = u64::from(stream % 2);
+        let begun = if stream % 2 == 0 { &b""[..] } else { b"\x10\x09" };
+        talk.client.at.frames.read(Protocol::Mqtt, begun, [0, 0], false, &mut |_| {});
         watch.keep(stream, talk);
     }
     assert_eq!((watch.asked.len(), watch.calm.len()), (MOST, MOST));

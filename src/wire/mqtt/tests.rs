@@ -92,5 +92,14 @@ fn what_proves_who_speaks_is_secret() {
     assert_eq!(secrets, [b"s"]);
     let cut = properties::each(b"\x16\0\x20tajn").filter_map(Property::secret).collect::<Vec<_>>();
     assert_eq!(cut, [b"tajn"], "as much of it as lies here");
-    assert_eq!(connect_goes_on(b"\xf0\x20\0\x10\x16\0\x0dtajn"), Some(23));
+}
+
+#[test]
+fn a_head_tells_how_much_follows_and_whether_it_may_be_secret() {
+    assert_eq!(framed(b"\xf0\x20\0\x10"), Framed::Message { head: 2, content: 32, is_secret: true });
+    assert_eq!(framed(b"\x30\x80\x01t"), Framed::Message { head: 3, content: 128, is_secret: false });
+    assert_eq!(framed(b"\x20\x02\0\0"), Framed::Message { head: 2, content: 2, is_secret: false });
+    assert_eq!(framed(b"\x11\x0c\0\x04MQTT"), Framed::Message { head: 2, content: 12, is_secret: true }, "bad flags");
+    assert_eq!([&b""[..], b"\x10", b"\x10\x80", b"\x30\xff\xff\xff"].map(framed)[1..], [Framed::Cut; 3]);
+    assert_eq!([&b"\x11\x0c\0\x04HTTP"[..], b"\0\0", b"\x30\xff\xff\xff\xff\x01"].map(framed), [Framed::None; 3]);
 }

@@ -213,3 +213,42 @@ fn what_is_cut_before_its_sign_is_covered() {
     smtp.server("250 OK\r\n").client("AUTH LOGIN\r\n").server("334 VXNlcm5hbWU6\r\n").client("dGFq").client("bmE=\r\n");
     assert_eq!(smtp.shown[6..], ["****", "****\r\n"]);
 }
+
+#[test]
+fn messages_that_say_their_length_are_covered_wherever_segments_cut_them() {
+    let connect = "\x10\x1b\0\x04MQTT\x04@\0<\0\x02id\0\x0btajna-tajna";
+    let whole = ["\x30\x05\0\x01ahi", connect, "\x30\x05\0\x01ahi"].concat();
+    for cut in 1..whole.len() {
+        let mut mqtt = Said::with(1883);
+        mqtt.pieces(&[&whole[..cut], &whole[cut..]], &[0, 1]);
+        let shown = mqtt.shown.concat();
+        assert!(shown.starts_with("\x30\x05\0\x01ahi") && shown.ends_with("\x30\x05\0\x01ahi"), "{cut}: {shown:?}");
+        assert!(!shown.contains(['t', 'j', 'n']), "{cut}: {shown:?}");
+    }
+    let frame = |kind: char, content: &str| ["\0\0\x0a", kind.to_string().as_str(), "\x05\0\0\0\x01", content].concat();
+    let (settings, heads, data) = ("\0\0\0\x04\0\0\0\0\0", frame('\x01', "@\x01atajna!!"), frame('\0', "plain text"));
+    let many = settings.repeat(20);
+    let whole =
+        ["PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &many, &heads, &data, &frame('\x20', "plain text"), &heads].concat();
+    for cut in 24..whole.len() {
+        let mut http = Said::with(9999);
+        http.pieces(&[&whole[..cut], &whole[cut..]], &[0, 1]);
+        let shown = http.shown.concat();
+        assert!(!shown.contains("j") && shown.matches("plain text").count() == 2, "{cut}: {shown:?}");
+        assert!(
+            shown.ends_with(&["\x01", &"*".repeat(10)].concat()) && shown.matches('*').count() == 21,
+            "{cut}: {shown:?}"
+        );
+    }
+}
+
+#[test]
+fn behind_a_gap_messages_are_known_again_where_a_segment_begins_with_one() {
+    let (data, heads) = ("\0\0\x04\0\0\0\0\0\x01open", "\0\0\x06\x01\x05\0\0\0\x01tajna!");
+    let mut http = Said::with(9999);
+    http.client("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").server(&["\0\0\0\x04\0\0\0\0\0", heads].concat());
+    http.connection.next[0] += 100;
+    http.client("of something").client(&[data, heads].concat());
+    assert!(http.shown[1].ends_with("\x01******"), "the server has no preface: {:?}", http.shown);
+    assert_eq!(http.shown[2..], ["of something".to_owned(), [data, &heads.replace("tajna!", "******")].concat()]);
+}

@@ -11,7 +11,7 @@ use crate::field::text;
 use crate::flow::exchange::{Join, Link};
 use crate::flow::ftp::Transfer;
 use crate::flow::names::Names;
-use crate::flow::{Event, Known};
+use crate::flow::{Event, Facts, Known};
 use crate::process::{Certainty, End, Ends};
 use crate::view::style::Role;
 use crate::view::words::{Words, fill, fill_with, span};
@@ -205,7 +205,7 @@ impl<'a> Line<'a> {
                     ends(&inner, &at, names, out);
                 });
                 self.checksum(checksum::udp(&at));
-                self.text(at.content());
+                self.text(at.content(), Facts::of_datagram(&inner).secrets.any);
             }
         }
     }

@@ -133,7 +133,7 @@ impl<'a> Line<'a> {
         let Some(protocol) = self.parts.add_told(Keep::Matter, |out| told(packet, at, facts, out)) else {
             let course = self.known.facts.course.as_ref();
             if !course.is_some_and(course::Found::tells_content) {
-                self.text(at.content());
+                self.text(at.content(), self.known.facts.secrets.any);
             }
             self.course(at);
             return None;
@@ -151,11 +151,11 @@ impl<'a> Line<'a> {
     }
 
     /// Application text, quoted and escaped; bytes that are not text are not shown.
-    pub(super) fn text(&mut self, content: &[u8]) {
+    pub(super) fn text(&mut self, content: &[u8], is_secret: bool) {
         if !is_text(content) {
             return;
         }
-        if self.known.facts.secrets.any {
+        if is_secret {
             return self.parts.add(Keep::Matter, Role::Data, |out| out.extend_from_slice(COVERED));
         }
         self.parts.add(Keep::Matter, Role::Data, |out| escape::quote(content, TEXT, out));
