@@ -5,7 +5,7 @@ use std::io::Write;
 use super::args;
 use super::output::{Color, Language, stdout};
 use crate::flow::secret::Found;
-use crate::flow::{Facts, FlowTable, Known};
+use crate::flow::{FlowTable, Known};
 use crate::frame::{Counts, Error, Frame, Interface, LinkType, Source, Timestamp};
 use crate::pipeline::{self, Next, Sink};
 use crate::view::explain::{Explain, Options};
@@ -65,7 +65,7 @@ impl<S: Sink> Sink for Covered<S> {
         if !self.secrets.any {
             return self.sink.packet(packet, known);
         }
-        let facts = Facts { secrets: self.secrets, ..known.facts.clone() };
+        let facts = known.facts.with_secrets(self.secrets);
         self.sink.packet(packet, &Known { facts: &facts, ..*known })
     }
 

@@ -278,7 +278,7 @@ impl Resolved {
                         first
                     }
                 },
-                Declared::Wire(_) if !facts.wholes().is_empty() => self.first_of_all(packet, facts),
+                Declared::Wire(_) if !facts.wholes.is_empty() => self.first_of_all(packet, facts),
                 Declared::Wire(_) if is_repeated(*protocol, facts) => None,
                 Declared::Wire(field) if *protocol == Protocol::Frame => field.first(&frame(packet)),
                 Declared::Wire(field) => {

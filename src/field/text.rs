@@ -72,8 +72,8 @@ pub fn decimal(number: u64, out: &mut Vec<u8>) {
             put((u32::from_le_bytes(four(number as u32)) >> (8 * zeros)).to_le_bytes(), 4 - zeros, out);
         }
         10_000..=99_999_999 => {
-            let zeros = [100_000, 1_000_000, 10_000_000].iter().filter(|least| number < **least).count();
-            put((u64::from_le_bytes(eight(number as u32)) >> (8 * zeros)).to_le_bytes(), 8 - zeros, out);
+            decimal(number / 10_000, out);
+            out.extend_from_slice(&four((number % 10_000) as u32));
         }
         _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
     }

@@ -40,7 +40,7 @@ impl Protocols {
     #[inline]
     pub fn are_in(self, packet: &Packet<'_>, facts: &Facts) -> bool {
         let shown = |layer: &Layer| self.contains(layer.protocol) && !field::is_repeated(layer.protocol, facts);
-        let whole = || facts.wholes().iter().any(|whole| self.contains(whole.protocol()));
+        let whole = || facts.wholes.iter().any(|whole| self.contains(whole.protocol()));
         self.contains(Protocol::Frame) || packet.layers.iter().any(shown) || whole()
     }
 }

@@ -60,8 +60,7 @@ impl Gists {
         let messages = |protocol: Protocol| protocol.is_application() && protocol != Protocol::Data;
         if packet.layers.last().is_some_and(|layer| layer.protocol.is_application())
             && !facts.repeats()
-            && (packet.layers.iter().any(|layer| messages(layer.protocol) && !layer.quoted)
-                || !facts.wholes().is_empty())
+            && (packet.layers.iter().any(|layer| messages(layer.protocol) && !layer.quoted) || !facts.wholes.is_empty())
         {
             self.messages(packet, facts);
         }

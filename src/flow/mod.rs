@@ -45,8 +45,6 @@ mod tls;
 pub mod upgrade;
 pub mod whole;
 
-use std::sync::Arc;
-
 use crate::frame::{Frame, Timestamp};
 use crate::process::{Ends, Programs};
 use crate::wire::{self, At, Layers, Packet, Protocol, Stop, decode, udp};
@@ -147,32 +145,33 @@ impl FlowTable {
     /// As [`ingest`](Self::ingest), for a packet of which a hint was made.
     pub fn ingest_hinted(&mut self, packet: &Packet<'_>, hint: Option<&Hint>) -> Known<'_> {
         self.take_in(packet, hint);
-        self.facts.ends = Ends::of_comment(packet.frame.comment);
-        self.keep_programs(packet);
+        if !packet.frame.comment.is_empty() {
+            self.keep_programs(packet, Ends::of_comment(packet.frame.comment));
+        }
         self.known()
     }
 
     /// As [`ingest`](Self::ingest); which programs are at its ends is asked of who knows.
     pub fn ingest_asking(&mut self, packet: &Packet<'_>, programs: &mut dyn Programs) -> Known<'_> {
         self.take_in(packet, None);
-        self.facts.ends = programs::ends(packet, &self.facts, programs);
-        self.keep_programs(packet);
+        self.keep_programs(packet, programs::ends(packet, &self.facts, programs));
         self.known()
     }
 
-    /// The conversation of a packet remembers whose it is.
+    /// A packet and its conversation remember whose they are.
     #[inline]
-    fn keep_programs(&mut self, packet: &Packet<'_>) {
-        if self.facts.ends.is_empty() {
+    fn keep_programs(&mut self, packet: &Packet<'_>, ends: Ends) {
+        if ends.is_empty() {
             return;
         }
+        self.facts.rare().ends = ends;
         let own = packet.each().filter(|at| !at.layer.quoted);
         let mut ported = own.filter(|at| matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp));
         let Some(at) = ported.next() else { return };
         let Some((key, direction)) = Key::new(&at) else { return };
         match at.layer.protocol {
-            Protocol::Tcp => self.tcp.of(key).map(|known| known.belongs_to(direction, &self.facts.ends)),
-            _ => self.udp.of(key).map(|known| known.belongs_to(direction, &self.facts.ends)),
+            Protocol::Tcp => self.tcp.of(key).map(|known| known.belongs_to(direction, &ends)),
+            _ => self.udp.of(key).map(|known| known.belongs_to(direction, &ends)),
         };
     }
 
@@ -199,10 +198,10 @@ impl FlowTable {
         };
         let is_part = packet.stop == Stop::Fragment || packet.layers.last().is_some_and(|last| last.fragment);
         let found = if is_part { self.secrets.look_at_fragment(packet).or(found) } else { found };
-        if let Some(found) = found {
-            self.facts.secrets = found;
+        self.facts.keep_secrets(found);
+        if let Some(found) = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp)) {
+            self.facts.rare().course = Some(found);
         }
-        self.facts.course = self.facts.tcp.as_ref().and_then(|tcp| self.course.look(packet, tcp));
         self.rereads.look(packet, &mut self.facts);
         self.end();
     }
@@ -291,9 +290,9 @@ impl FlowTable {
         }
         let within = wire::http2::stream_around(at);
         let place = exchange::Place { carrier: at, stream, within: within.unwrap_or_default() };
-        let join = self.exchanges.ingest(at, &place, now);
+        let Some(join) = self.exchanges.ingest(at, &place, now) else { return };
         if is_first || within.is_some() && self.facts.join.is_none() {
-            self.facts.join = join;
+            self.facts.rare().join = Some(join);
         }
     }
 
@@ -304,9 +303,11 @@ impl FlowTable {
         let Some(whole) = self.streams.ingest(side, &part, at.index) else { return };
         let place = exchange::Place { carrier: at, stream: Some(tcp.stream), within: part.stream };
         if let Some(join) = self.exchanges.ingest(&whole.at(), &place, now) {
-            self.facts.join.get_or_insert(join);
+            self.facts.rare().join.get_or_insert(join);
         }
-        self.facts.wholes.get_or_insert_with(|| Arc::new([whole]));
+        if self.facts.wholes.is_empty() {
+            self.facts.rare().wholes.push(whole);
+        }
     }
 
     /// Later fragments bear no ports: those of a whole datagram go to the conversation that its first one belongs to.

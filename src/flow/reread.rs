@@ -24,28 +24,37 @@ impl Watches {
         let media = self.media.look(packet);
         let Some(tcp) = &facts.tcp else {
             let (reread, clock) = media.unwrap_or_default();
-            (facts.reread, facts.clock) = (reread, clock);
+            if reread.is_some() || clock.is_some() {
+                let rare = facts.rare();
+                (rare.reread, rare.clock) = (reread, clock);
+            }
             if let Some((request, reread)) = self.transfers.look(packet) {
-                facts.asked = Some(request);
-                facts.reread = reread.or(facts.reread);
+                let rare = facts.rare();
+                rare.asked = Some(request);
+                rare.reread = reread.or(rare.reread);
             }
             return;
         };
-        facts.transfer = self.ftp.look(packet, tcp);
-        if facts.transfer.is_some() {
-            facts.reread = ftp::Watch::reread(packet);
+        if let Some(transfer) = self.ftp.look(packet, tcp) {
+            let rare = facts.rare();
+            (rare.transfer, rare.reread) = (Some(transfer), ftp::Watch::reread(packet));
             return;
         }
-        facts.reread = self.upgrades.look(packet, tcp);
-        if let Some((reread, topics)) = self.mqtt.look(packet, tcp) {
-            facts.reread.get_or_insert(reread);
-            facts.topics = topics;
+        let upgrade = self.upgrades.look(packet, tcp);
+        let mqtt = self.mqtt.look(packet, tcp);
+        let handshake = self.handshakes.look(packet, tcp);
+        if upgrade.is_none() && mqtt.is_none() && handshake.is_none() {
+            return;
         }
-        if let Some(found) = self.handshakes.look(packet, tcp) {
-            facts.reread = facts.reread.or(found.reread);
-            if !found.wholes.is_empty() {
-                facts.wholes = Some(found.wholes.into());
-            }
+        let rare = facts.rare();
+        rare.reread = upgrade;
+        if let Some((reread, topics)) = mqtt {
+            rare.reread.get_or_insert(reread);
+            rare.topics = topics;
+        }
+        if let Some(found) = handshake {
+            rare.reread = rare.reread.or(found.reread);
+            rare.wholes.extend(found.wholes);
         }
     }
 

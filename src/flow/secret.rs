@@ -39,6 +39,8 @@ pub struct Found {
 }
 
 impl Found {
+    pub const NONE: Self = Self { any: false, count: 0, before: [(0, 0); PLACES] };
+
     /// What of the data is secret because of what was said before.
     fn known_before(&self) -> impl Iterator<Item = Range<usize>> {
         self.before.iter().take(self.count.into()).map(|(start, end)| *start as usize..*end as usize)

@@ -6,7 +6,7 @@ use crate::frame::Frame;
 use crate::wire::{At, Layer, Packet, Protocol, Stop};
 
 /// A message and what it is of.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Whole {
     protocol: Protocol,
     bytes: Box<[u8]>,
@@ -46,7 +46,7 @@ pub fn is_one(at: &At<'_>) -> bool {
 #[inline]
 pub fn among<'a>(packet: &'a Packet<'a>, from: usize, facts: &'a Facts) -> impl Iterator<Item = At<'a>> {
     let last = packet.layers.len().saturating_sub(1);
-    let of = move |index: usize| facts.wholes().iter().filter(move |whole| whole.layer.min(last) == index);
+    let of = move |index: usize| facts.wholes.iter().filter(move |whole| whole.layer.min(last) == index);
     packet.each().skip(from).flat_map(move |at| std::iter::once(at).chain(of(at.index).map(Whole::at)))
 }
 
@@ -55,7 +55,7 @@ pub fn among<'a>(packet: &'a Packet<'a>, from: usize, facts: &'a Facts) -> impl 
 pub fn told<'a>(packet: &'a Packet<'a>, from: usize, facts: &'a Facts) -> impl Iterator<Item = At<'a>> {
     let last = packet.layers.len().saturating_sub(1);
     packet.each().skip(from).flat_map(move |at| {
-        let whole = facts.wholes().iter().rfind(|whole| whole.layer.min(last) == at.index);
+        let whole = facts.wholes.iter().rfind(|whole| whole.layer.min(last) == at.index);
         let own = whole.is_none_or(|whole| at.layer.protocol != Protocol::Data && at.layer.protocol != whole.protocol);
         own.then_some(at).into_iter().chain(whole.map(Whole::at))
     })

@@ -153,7 +153,7 @@ impl<W: Write> Json<W> {
 impl<W: Write> Sink for Json<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
         let start = self.buffer.len();
-        if known.facts.wholes().is_empty() && self.is_plain(packet) {
+        if known.facts.wholes.is_empty() && self.is_plain(packet) {
             self.plain(packet, known.facts);
         } else {
             self.merged(packet, known.facts);

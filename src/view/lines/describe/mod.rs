@@ -17,7 +17,7 @@ use crate::view::style::Role;
 use crate::view::words::{Words, fill, fill_with, span};
 use crate::view::{self, escape};
 use crate::wire::checksum::{self, Verdict};
-use crate::wire::{Address, At, Cut, Packet, Protocol, Stop, Value, arp, numbers};
+use crate::wire::{Address, At, Cut, Layer, Packet, Protocol, Stop, Value, arp, numbers};
 
 /// Bytes of a command of FTP that are told with its data.
 const COMMAND: usize = 60;
@@ -40,8 +40,8 @@ pub fn packet(
     parts: &mut Parts,
 ) -> Described {
     // The innermost layer that is the packet's own: not what an error quotes, not an application's bytes.
-    let own = |at: &At<'_>| !at.layer.quoted && !at.layer.protocol.is_application();
-    let Some(at) = packet.each().filter(own).last() else {
+    let own = |layer: &Layer| !layer.quoted && !layer.protocol.is_application();
+    let Some(at) = packet.layers.iter().rposition(own).and_then(|index| packet.at(index)) else {
         ends.push(b'-');
         stop(packet, words, parts);
         return Described { protocol: "?", role: Role::Plain };
@@ -116,6 +116,13 @@ impl<'a> Line<'a> {
 
     /// Which programs are at the ends: `nc[1234] > ~nginx[99]`, with a tilde where that is known by the listener alone.
     fn programs(&mut self) {
+        if !self.known.facts.ends.is_empty() {
+            self.named_programs();
+        }
+    }
+
+    #[cold]
+    fn named_programs(&mut self) {
         let Ends { source, destination } = self.known.facts.ends;
         if [source, destination].iter().flatten().all(|end| end.name().is_none()) {
             return;

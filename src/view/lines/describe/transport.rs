@@ -25,7 +25,7 @@ pub const COVERED: &[u8] = b"***";
 impl<'a> Line<'a> {
     /// A segment, and what an application says in it; the name of its protocol.
     pub(super) fn tcp(&mut self, at: &At<'a>) -> &'static str {
-        let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp) else { return "TCP" };
+        let (Some(header), Some(facts)) = (tcp::Header::new(at), self.known.facts.tcp.as_ref()) else { return "TCP" };
         let flags = header.flags();
         self.parts.add(Keep::Flags, Role::Plain, |out| named(flags, out));
         let marks = flags.any(tcp::Flags::SYN | tcp::Flags::FIN | tcp::Flags::RST);
@@ -52,7 +52,7 @@ impl<'a> Line<'a> {
             self.transfer();
         }
         if facts.analysis.marks.0 != 0 || facts.analysis.twice.is_some() {
-            self.analysis(&facts);
+            self.analysis(facts);
         }
         self.events();
         if facts.oversized {
@@ -191,7 +191,7 @@ fn named(flags: tcp::Flags, out: &mut Vec<u8>) {
 /// Messages that they complete stand where they end. One that begins within a password is covered as a whole.
 pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec<u8>) -> Option<(Protocol, Role)> {
     let behind = packet.at(at.index + 1)?;
-    let first = match facts.wholes() {
+    let first = match facts.wholes.as_slice() {
         [] => behind.layer.protocol,
         _ => whole::told(packet, behind.index, facts).next()?.layer.protocol,
     };
