@@ -14,6 +14,9 @@ use crate::wire::{Address, Packet, Protocol, rtp};
 
 /// Streams that are told apart.
 pub const MOST: usize = 1 << 12;
+/// A packet that comes later by more numbers than this is not late: with the one behind it, the numbers begin anew
+/// (RFC 3550 A.1).
+const MOST_LATE: u16 = 100;
 /// Comfort noise (RFC 3389), and what was it before.
 const SILENCE: [u8; 2] = [13, 19];
 
@@ -43,6 +46,11 @@ pub struct Stream {
     /// The highest sequence number, and how often they began anew.
     highest: u16,
     cycles: u64,
+    /// Packets since the numbers began, and those that were missing before they began anew.
+    run: u64,
+    missed: u64,
+    /// The number behind one that may have begun anew.
+    anew: Option<u16>,
     last: Option<(Timestamp, u32)>,
     jitter: Jitter,
     largest: u64,
@@ -60,6 +68,9 @@ impl Stream {
             first: sequence,
             highest: sequence,
             cycles: 0,
+            run: 0,
+            missed: 0,
+            anew: None,
             last: None,
             jitter: Jitter::default(),
             largest: 0,
@@ -74,10 +85,7 @@ impl Stream {
         let Said { sequence, timestamp, marked, payload_type } = *said;
         self.packets += 1;
         self.rated |= clock.is_some();
-        if (1..0x8000).contains(&sequence.wrapping_sub(self.highest)) {
-            self.cycles += u64::from(sequence < self.highest);
-            self.highest = sequence;
-        }
+        self.number(sequence);
         let (Some(time), Some(rate)) = (time, clock) else { return };
         if let Some((before, stamp)) = self.last {
             let ticks = i64::from(timestamp.wrapping_sub(stamp) as i32);
@@ -93,10 +101,31 @@ impl Stream {
         self.last = Some((time, timestamp));
     }
 
+    /// Takes in a sequence number.
+    fn number(&mut self, sequence: u16) {
+        self.run += 1;
+        let anew = self.anew.take();
+        match sequence.wrapping_sub(self.highest) {
+            1..0x8000 => {
+                self.cycles += u64::from(sequence < self.highest);
+                self.highest = sequence;
+            }
+            behind if behind == 0 || behind.wrapping_neg() <= MOST_LATE => {}
+            _ if anew == Some(sequence) => {
+                // The packet before it was the first.
+                self.run = self.run.saturating_sub(2);
+                self.missed = self.lost();
+                (self.first, self.highest) = (sequence.wrapping_sub(1), sequence);
+                (self.run, self.cycles) = (2, u64::from(sequence == 0));
+            }
+            _ => self.anew = Some(sequence.wrapping_add(1)),
+        }
+    }
+
     /// Packets that the sequence numbers speak of and that are not here (RFC 3550 A.3).
     pub fn lost(&self) -> u64 {
         let expected = self.cycles * 65536 + u64::from(self.highest) + 1;
-        expected.saturating_sub(u64::from(self.first)).saturating_sub(self.packets)
+        self.missed + expected.saturating_sub(u64::from(self.first)).saturating_sub(self.run)
     }
 
     /// Mean and largest jitter in nanoseconds; `None` where nobody knows how many ticks a second has.
@@ -169,6 +198,15 @@ mod tests {
         assert_eq!(heard(&[(65534, 0), (65535, 20), (1, 60), (2, 80)]).lost(), 1);
         assert_eq!(heard(&[(1, 0), (3, 40), (2, 41), (4, 60)]).lost(), 0, "one came late");
         assert_eq!(heard(&[(1, 0), (1, 1), (2, 20)]).lost(), 0, "one came twice");
+    }
+
+    #[test]
+    fn packets_are_missing_before_and_after_the_numbers_begin_anew() {
+        let runs = |runs: &[&[u16]]| heard(&runs.concat().iter().map(|number| (*number, 0)).collect::<Vec<_>>()).lost();
+        assert_eq!(runs(&[&[1000, 1001, 1003], &[40_000, 40_001, 40_004]]), 3);
+        assert_eq!(runs(&[&[1000, 1001], &[40_000], &[1002, 1003]]), 0, "one stray packet");
+        assert_eq!(runs(&[&[300, 302], &[65_535, 0, 2], &[50_000, 50_001]]), 2, "past zero at once");
+        assert_eq!(runs(&[&[1000, 1400], &[1001, 1399]]), 397, "two came late, and not one behind the other");
     }
 
     #[test]
