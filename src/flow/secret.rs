@@ -114,7 +114,7 @@ impl Watch {
         let last = packet.layers.last().map_or(Protocol::Data, |layer| layer.protocol);
         // Behind the messages of an application may lie data, or those of another.
         let may = secret::has_any(last)
-            || last.is_application() && packet.layers.iter().any(|at| secret::has_any(at.protocol));
+            || last.is_application() && packet.layers.iter().any(|at| at.quoted || secret::has_any(at.protocol));
         let goes_on = || last == Protocol::Data && facts.analysis.marks.any(Marks::LOST_SEGMENT) && is_of_heads(packet);
         (may || self.may_know(facts.stream) || goes_on()).then(|| self.look_into(packet, facts))
     }
@@ -128,7 +128,7 @@ impl Watch {
     #[inline]
     pub fn look_at_datagram(packet: &Packet<'_>) -> Option<Found> {
         let mut any = false;
-        for at in packet.each().filter(|at| secret::has_any(at.layer.protocol)) {
+        for at in packet.each().filter(|at| at.layer.quoted || secret::has_any(at.layer.protocol)) {
             secret::of(&at, &mut |piece| any |= !piece.is_empty());
         }
         any.then(|| Found { any, ..Found::default() })

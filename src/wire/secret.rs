@@ -48,6 +48,12 @@ fn of_quoted<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
         Protocol::Pop => pop::PORTS,
         Protocol::Imap => imap::PORTS,
         Protocol::Telnet => telnet::PORTS,
+        // Perhaps the rest of a head.
+        Protocol::Data if [http::PORTS, sip::PORTS].iter().any(|ports| Side::of_layer(at, ports) != Side::Unknown) => {
+            let mut head = http::Following::head(&[], false);
+            head.skip(1);
+            return head.read(text, &mut |place| give(text.get(place).unwrap_or_default()));
+        }
         _ => return,
     };
     match Side::of_layer(at, ports) {
@@ -104,7 +110,8 @@ pub fn has_any(protocol: Protocol) -> bool {
     matches!(protocol, Ftp | Http | Http2 | Imap | Mqtt | Pop | Resp | Sip | Smtp | Snmp | Ssdp | Syslog | Telnet)
 }
 
-/// From which byte on a client's line, without its end and perhaps not whole, is secret; of the protocols of lines.
+/// From which byte on a client's line, without its end and perhaps not whole, is secret; of the protocols of lines, and of
+/// the descriptions of SIP.
 pub fn from(protocol: Protocol, line: &[u8]) -> Option<usize> {
     match protocol {
         Protocol::Ftp => ftp::secret_from(line),
@@ -112,6 +119,7 @@ pub fn from(protocol: Protocol, line: &[u8]) -> Option<usize> {
         Protocol::Pop => pop::secret_from(line),
         Protocol::Imap => imap::secret_from(line),
         Protocol::Resp => resp::secret_from(line),
+        Protocol::Sip => sip::secret_from(line),
         _ => None,
     }
 }

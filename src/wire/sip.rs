@@ -12,7 +12,7 @@ use std::net::IpAddr;
 
 use super::application::{Look, Tone};
 use super::secret::write_addresses;
-use super::{Address, At, Protocol, Stop, Walk, http};
+use super::{Address, At, Protocol, Stop, Walk, http, line};
 pub use fields::FIELDS;
 
 pub const PORTS: &[u16] = &[5060];
@@ -166,14 +166,18 @@ fn header(head: &[u8], wanted: Name) -> Option<&[u8]> {
 pub(super) fn secrets<'a>(at: &At<'a>, give: &mut dyn FnMut(&'a [u8])) {
     let head = head(at);
     http::of_head(head, give);
-    // The keys of what is to be carried (RFC 8866 §5.12, RFC 4568).
-    for line in at.header().get(head.len()..).unwrap_or_default().split(|byte| *byte == b'\n') {
-        let key = match line.strip_prefix(b"a=crypto:") {
-            Some(crypto) => memchr::memmem::find(crypto, b"inline:").and_then(|place| crypto.get(place + 7..)),
-            None => line.strip_prefix(b"k="),
-        };
-        key.map(<[u8]>::trim_ascii_end).into_iter().for_each(&mut *give);
+    for line in line::each(at.header().get(head.len()..).unwrap_or_default()).map(line::bare) {
+        give(secret_from(line).and_then(|from| line.get(from..)).unwrap_or_default());
     }
+}
+
+/// From which byte on a line of a description is secret: keys of what is to be carried (RFC 8866 §5.12, RFC 4568), the
+/// password of a way there (RFC 8839 §5.4).
+pub(super) fn secret_from(line: &[u8]) -> Option<usize> {
+    if line.starts_with(b"a=crypto:") {
+        return memchr::memmem::find(line, b"inline:").map(|place| place + 7);
+    }
+    [&b"k="[..], b"a=ice-pwd:"].iter().find(|name| line.starts_with(name)).map(|name| name.len())
 }
 
 /// The address in `"Ana" <sip:ana@lab.example>;tag=1`.

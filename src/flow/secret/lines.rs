@@ -1,4 +1,4 @@
-//! What clients of the protocols of lines say (FTP, SMTP, POP, IMAP), in whatever segments: the beginning of a line tells
+//! What clients of the protocols of lines say (FTP, SMTP, POP, IMAP), and both sides' descriptions in SIP, in whatever segments: the beginning of a line tells
 //! what of it is secret, and what both sides said tells whether a line is the answer to a question (RFC 4422: SASL).
 
 use std::ops::Range;

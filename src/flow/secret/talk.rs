@@ -46,6 +46,8 @@ pub(super) struct Position {
     head: Following,
     /// Where in messages that say their length.
     pub(super) frames: Frames,
+    /// Where in the lines of descriptions (SDP in SIP).
+    described: Option<Box<Lines>>,
 }
 
 /// Bytes that have not come, and where the side is at their beginning.
@@ -150,7 +152,7 @@ fn inside(range: &Range<u32>, sequence: u32, length: usize) -> Range<usize> {
 
 impl Talk {
     pub(super) fn new(application: Protocol) -> Self {
-        use Protocol::{Ftp, Imap, Pop, Resp, Smtp, Telnet};
+        use Protocol::{Ftp, Imap, Pop, Resp, Sip, Smtp, Telnet};
         let (mut client, mut server) = (Half::default(), Half::default());
         client.at.speech = match application {
             Ftp | Imap | Pop | Smtp => Speech::Lines(Box::default()),
@@ -158,6 +160,9 @@ impl Talk {
             Telnet => Speech::Terminal(Box::default()),
             _ => Speech::Nothing,
         };
+        if application == Sip {
+            (client.at.described, server.at.described) = (Some(Box::default()), Some(Box::default()));
+        }
         if application == Resp {
             server.at.speech = Speech::Commands(Box::default());
         }
@@ -181,8 +186,9 @@ impl Talk {
         matches!(self.client.at.speech, Speech::Lines(_) | Speech::Terminal(_))
             || self.is_expecting()
             || self.piped
-            // Heads may come in any segment of both sides, on whatever port.
+            // What they have may come in any segment of both sides, on whatever port.
             || self.framed == Some(Protocol::Http2)
+            || self.client.at.described.is_some()
             || [&self.client, &self.server].iter().any(|half| half.at.head.follows() || half.at.frames.is_within() || !half.covered.is_empty())
     }
 
@@ -289,6 +295,9 @@ impl Talk {
         let (start, data) = (piece.start, segment.data.get(piece.clone()).unwrap_or_default());
         let mut give = |place: Range<usize>| places.push(place.start + start..place.end + start);
         let around = [missing, behind];
+        if let Some(lines) = &mut self.half(segment.from_client).at.described {
+            lines.client(Protocol::Sip, data, around, &mut give);
+        }
         if matches!(self.client.at.speech, Speech::Nothing) {
             let begins = Some(begins).filter(|begins| piece.start == 0 && *begins != Protocol::Data);
             if begins.is_some() && !self.half(segment.from_client).at.frames.is_within() {

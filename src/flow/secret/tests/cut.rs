@@ -252,3 +252,20 @@ fn behind_a_gap_messages_are_known_again_where_a_segment_begins_with_one() {
     assert!(http.shown[1].ends_with("\x01******"), "the server has no preface: {:?}", http.shown);
     assert_eq!(http.shown[2..], ["of something".to_owned(), [data, &heads.replace("tajna!", "******")].concat()]);
 }
+
+#[test]
+fn keys_in_descriptions_are_covered_in_whatever_segments() {
+    let head = "INVITE sip:b@lab SIP/2.0\r\nContent-Length: 93\r\n\r\n";
+    let keys =
+        "v=0\r\nk=clear:tajna\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:tajna|2\r\na=ice-pwd:tajna\r\na=b\r\n";
+    let text = [head, keys].concat();
+    for cut in 30..text.len() {
+        let mut sip = Said::with(5060);
+        sip.pieces(&[&text[..29], &text[29..cut], &text[cut..]], &[0, 2, 1]);
+        assert!(!sip.shown.iter().any(|shown| shown.contains("tajna")), "{cut}: {:?}", sip.shown);
+        let mut sip = Said::with(5060);
+        sip.pieces(&[&text[..cut], &text[cut..]], &[0, 1]);
+        let open = text.replace("clear:tajna", "***********").replace("tajna|2", "*******").replace("tajna", "*****");
+        assert_eq!(sip.shown.concat(), open, "{cut}");
+    }
+}

@@ -50,6 +50,9 @@ fn lines_of_a_client_that_an_error_quotes_are_covered_unless_they_are_commands()
         assert_eq!(quoted([(1, 40_000), (2, port)], "dGFq"), "****", "{port}");
         assert_eq!(quoted([(2, port), (1, 40_000)], "dGFq"), "dGFq", "{port}");
     }
+    let head = "tajna\r\nHost: a\r\nCookie: a=tajna; b";
+    assert_eq!(quoted([(1, 40_000), (2, 80)], head), "*****\r\nHost: a\r\nCookie: a=*****; *");
+    assert_eq!(quoted([(1, 40_000), (2, 9)], head), head);
     assert_eq!(quoted([(1, 40_000), (2, 25)], "MAIL FROM:<a@b>\r\n"), "MAIL FROM:<a@b>\r\n");
 }
 
