@@ -81,12 +81,16 @@ fn a_number_stands_for_the_topic_that_it_was_given_by_the_same_side() {
 proptest::proptest! {
     #[test]
     fn any_bytes_are_read(
-        pieces in proptest::collection::vec((proptest::prelude::any::<bool>(), 0..16u8, proptest::collection::vec(0..48u8, 0..60)), 0..8),
+        pieces in proptest::collection::vec(
+            (proptest::bool::ANY, 0..16u8, proptest::collection::vec(0..48u8, 0..60)),
+            0..8,
+        ),
     ) {
         let mut talk = Talk::new();
         talk.say(true, CONNECT);
         for (from_client, kind, data) in pieces {
-            talk.say(from_client, &[&[kind << 4 | if matches!(kind, 6 | 8 | 10) { 2 } else { 0 }, data.len() as u8][..], &data].concat());
+            let flags = if matches!(kind, 6 | 8 | 10) { 2 } else { 0 };
+            talk.say(from_client, &[&[kind << 4 | flags, data.len() as u8], &data[..]].concat());
         }
     }
 }

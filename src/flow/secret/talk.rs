@@ -183,13 +183,15 @@ impl Talk {
     }
 
     pub(super) fn is_to_be_kept(&self) -> bool {
+        let is_under_way =
+            |half: &&Half| half.at.head.follows() || half.at.frames.is_within() || !half.covered.is_empty();
         matches!(self.client.at.speech, Speech::Lines(_) | Speech::Terminal(_))
             || self.is_expecting()
             || self.piped
             // What they have may come in any segment of both sides, on whatever port.
             || self.framed == Some(Protocol::Http2)
             || self.client.at.described.is_some()
-            || [&self.client, &self.server].iter().any(|half| half.at.head.follows() || half.at.frames.is_within() || !half.covered.is_empty())
+            || [&self.client, &self.server].iter().any(is_under_way)
     }
 
     pub(super) fn segment(&mut self, segment: &Segment<'_, '_>, begins: Protocol, found: &mut Found) {
