@@ -79,6 +79,10 @@ pub fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Option<Tone> {
     Some((row.tell)(at, out))
 }
 
+/// Messages of a segment that have a layer of their own; the last has what is left. Below them is room for the headers
+/// ([`MAX_LAYERS`](super::MAX_LAYERS)).
+pub(super) const MOST_MESSAGES: usize = 48;
+
 /// What goes over one port is of this protocol, whatever its bytes look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct DecodeAs {

@@ -4,12 +4,9 @@
 //! A message is one layer. Trap: a segment may begin in the middle of a message, or end there; what is read here is
 //! always only what this segment holds of it.
 
-use super::application::{Look, Tone};
+use super::application::{Look, MOST_MESSAGES, Tone};
 use super::secret::Cover;
 use super::{At, Layer, Protocol, Stop, Value, Walk};
-
-/// Messages of a segment that have a layer of their own; the last has what is left.
-const MOST_MESSAGES: usize = 12;
 
 /// The bytes that tell whether a segment is text.
 const LOOKED_AT: usize = 32;

@@ -78,7 +78,7 @@ pub use field::{At, Bits, Counts, Field, Kind, Made, Read, Value, Words};
 pub use protocol::Protocol;
 
 /// A packet has at most this many layers; what lies deeper is [`Stop::TooDeep`].
-pub const MAX_LAYERS: usize = 32;
+pub const MAX_LAYERS: usize = 64;
 
 /// One header of a packet: where it lies in the frame's bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@
 mod fields;
 mod properties;
 
-use super::application::{Look, Tone};
+use super::application::{Look, MOST_MESSAGES, Tone};
 use super::reader::Reader;
 use super::secret::Framed;
 use super::{At, Protocol, Stop, Walk};
@@ -15,8 +15,6 @@ use properties::{Property, What};
 
 pub const PORTS: &[u16] = &[1883];
 
-/// Messages of a segment that have a layer of their own.
-const MOST_MESSAGES: usize = 12;
 /// The version from which on messages have properties.
 const NEWER: u8 = 5;
 

@@ -3,7 +3,7 @@
 //! A value begins with a byte that says its type; an array says how many values follow. Counts are never believed: a
 //! value ends with the bytes that are there.
 
-use super::application::{Look, Tone};
+use super::application::{Look, MOST_MESSAGES, Tone};
 use super::line;
 use super::secret::Cover;
 use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
@@ -12,8 +12,6 @@ pub const PORTS: &[u16] = &[6379];
 
 const SOURCE: &str = "Redis serialization protocol";
 
-/// Values of a segment that have a layer of their own.
-const MOST_MESSAGES: usize = 12;
 /// Values of an array that a line tells.
 const TOLD: usize = 8;
 

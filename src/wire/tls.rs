@@ -7,7 +7,7 @@
 
 mod fields;
 
-use super::application::{Look, Over, Tone, is_wished};
+use super::application::{Look, MOST_MESSAGES, Over, Tone, is_wished};
 use super::certificate::{self, Certificate};
 use super::reader::Reader;
 use super::{At, Protocol, Stop, Walk};
@@ -19,8 +19,6 @@ pub const PORTS: &[u16] = &[443, 465, 636, 853, 989, 990, 993, 995, 5061, 8443, 
 pub const RECORD: usize = 5;
 /// A record's longest content, encryption included.
 const LONGEST: usize = (1 << 14) + 2048;
-/// Records of a segment that have a layer of their own.
-const MOST_RECORDS: usize = 12;
 const SERVER_NAME: u16 = 0;
 const ALPN: u16 = 16;
 const VERSIONS: u16 = 43;
@@ -64,7 +62,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
             break;
         }
         let Some((_, _, length)) = record(rest) else { return walk.payload() };
-        let length = if number < MOST_RECORDS { RECORD + length } else { rest.len() };
+        let length = if number < MOST_MESSAGES { RECORD + length } else { rest.len() };
         if let Err(stop) = walk.text(Protocol::Tls, length) {
             return stop;
         }

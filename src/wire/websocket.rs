@@ -7,7 +7,7 @@
 //!
 //! Trap: of a frame that goes on in other segments only the first part is told; the others are data.
 
-use super::application::{Look, Tone};
+use super::application::{Look, MOST_MESSAGES, Tone};
 use super::reader::Reader;
 use super::{At, Field, Kind, Made, Protocol, Stop, Value, Walk, http};
 
@@ -17,8 +17,6 @@ pub const PORTS: &[u16] = &[80, 8000, 8008, 8080, 8088, 8765];
 const RFC: &str = "RFC 6455 §5.2";
 const CLOSING: &str = "RFC 6455 §5.5.1";
 const CONTROL: &str = "RFC 6455 §5.5";
-/// Frames of a segment that have a layer of their own.
-const MOST_FRAMES: usize = 12;
 /// The longest content of a control frame.
 const MOST_CONTROL: u64 = 125;
 /// Bytes of a text that are uncovered for whom it is shown.
@@ -130,7 +128,7 @@ pub fn left(mut data: &[u8], masked: Option<bool>) -> Option<u64> {
 /// Whether data are frames from their first byte to their last, or a text begins that goes on.
 pub fn fills(data: &[u8], masked: Option<bool>) -> bool {
     let mut rest = data;
-    for number in 0..MOST_FRAMES {
+    for number in 0..MOST_MESSAGES {
         let Some(frame) = frame(rest).filter(|frame| is_frame(frame, masked)) else { return false };
         // Zeros alone are no frames.
         if frame.length == 0 && !frame.is_final() {
@@ -159,7 +157,7 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>) -> Stop {
         if rest.is_empty() {
             break;
         }
-        let Some(frame) = frame(rest).filter(|frame| number < MOST_FRAMES && is_frame(frame, None)) else {
+        let Some(frame) = frame(rest).filter(|frame| number < MOST_MESSAGES && is_frame(frame, None)) else {
             return walk.payload_behind();
         };
         if let Err(stop) = walk.text(Protocol::WebSocket, frame.at + frame.payload.len()) {
@@ -328,7 +326,7 @@ mod tests {
         assert_eq!(found(DOWN, &[HELLO, b"\x89\x02hi", b"\x88\x02\x03\xe8"].concat()), [WebSocket; 3]);
         assert_eq!(found(DOWN, &[HELLO, b"rest"].concat()), [Data]);
         assert_eq!(found(DOWN, b"GET / HTTP/1.1\r\n\r\n"), [Http]);
-        assert_eq!(found(DOWN, &HELLO.repeat(40)).len(), MOST_FRAMES);
+        assert_eq!(found(DOWN, &HELLO.repeat(60)).len(), MOST_MESSAGES);
         let begun = [&b"\x81\x7e\x10\x00"[..], &[b'x'; 1000]].concat();
         assert_eq!(found(DOWN, &begun), [WebSocket]);
         let bytes = [&b"\x82\x7e\x10\x00"[..], &[0; 1000]].concat();
