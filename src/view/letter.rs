@@ -208,7 +208,7 @@ impl Page<'_> {
         if part.encoding == Encoding::QuotedPrintable {
             self.marks(part);
         }
-        if part.kind.is_text() || !part.kind.is_said && text.is_ascii() && !text.contains(&0) {
+        if part.kind.is_text() || reads_as_text(&text) {
             return self.text(&text);
         }
         let most = BEGINNING.min(self.room().saturating_sub(2) / 4);
@@ -348,4 +348,16 @@ fn quoted(bytes: &[u8]) -> String {
     let mut out = Vec::new();
     escape::quote(bytes.trim_ascii(), 60, &mut out);
     String::from_utf8_lossy(&out).into_owned()
+}
+
+/// Whether bytes whose type is not text can be read as one all the same: JSON, forms, XML. The end may be cut in a letter.
+fn reads_as_text(bytes: &[u8]) -> bool {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) if error.error_len().is_some() => return false,
+        Err(error) => {
+            bytes.get(..error.valid_up_to()).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default()
+        }
+    };
+    !text.is_empty() && !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
 }

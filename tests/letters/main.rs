@@ -123,6 +123,22 @@ fn letters_that_nobody_should_write_are_shown_in_bounds() {
 }
 
 #[test]
+fn what_can_be_read_is_shown_as_text_whatever_its_type() {
+    let place = Place::new("readable");
+    for (kind, body, said) in [
+        ("application/json", "{\"tajna\": \"žuta\"}", "{\"tajna\": \"žuta\"}"),
+        ("application/x-www-form-urlencoded", "ime=Ana&broj=7", "ime=Ana&broj=7"),
+        ("application/octet-stream", "a\u{1}b", "61 01 62  a.b"),
+        ("image/png", "\u{89}PNG\u{b}", "c2 89 50 4e 47 0b  ..PNG."),
+    ] {
+        let path = place.0.join("letter.eml");
+        fs::write(&path, format!("Content-Type: {kind}\n\n{body}")).expect("a letter");
+        let text = String::from_utf8(explain(&path, &[]).stdout).expect("UTF-8");
+        assert!(text.lines().any(|line| line.trim() == said), "{kind}: {text}");
+    }
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let place = Place::new("nothing");
     let path = place.0.join("plain.eml");
