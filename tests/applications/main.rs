@@ -39,9 +39,6 @@ const KNOWN: &[(&str, usize, &str, &str)] = &[
     ("http2", 17, "http2.*", "frames are frames, though the server speaks first"),
     ("http2", 30, "http2.*", "frames are frames, though the server speaks first"),
     ("http2", 88, "http2.*", "frames are frames, though the server speaks first"),
-    ("quic", 9, "quic.long.packet_type", "nobody knows the types of a version that is none"),
-    ("quic", 9, "quic.token_length", "nobody knows the types of a version that is none"),
-    ("quic", 9, "quic.length", "nobody knows the types of a version that is none"),
 ];
 
 fn root() -> &'static Path {
