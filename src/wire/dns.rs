@@ -32,6 +32,9 @@ const LENGTH: usize = 2;
 const LONGEST_NAME: usize = 255;
 
 const RESPONSE: u16 = 0x8000;
+/// Of LLMNR (RFC 4795 §2.1.1), where others have the authority of who answers and the wish for recursion.
+const CONFLICT: u16 = 0x0400;
+const TENTATIVE: u16 = 0x0100;
 
 /// Types of records with fields of their own.
 const A: u16 = 1;

@@ -3,8 +3,8 @@
 use std::io::Write;
 
 use super::{
-    A, AAAA, CNAME, DNAME, HINFO, MX, Message, NB, NS, PTR, Record, SRV, TXT, kinds, netbios, opcodes, replies,
-    write_name,
+    A, AAAA, CNAME, CONFLICT, DNAME, HINFO, MX, Message, NB, NS, PTR, Record, SRV, TENTATIVE, TXT, kinds, netbios,
+    opcodes, replies, write_name,
 };
 use crate::wire::application::Tone;
 use crate::wire::{At, Protocol};
@@ -40,6 +40,9 @@ pub fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         out.extend_from_slice(if message.word(4) > 0 { b": " } else { b" " });
         answers(message, code, netbios, multicast, out);
     }
+    if at.layer.protocol == Protocol::Llmnr {
+        doubts(message, out);
+    }
     if code != 0 && response { Tone::Trouble } else { Tone::Plain }
 }
 
@@ -67,6 +70,19 @@ fn answers(message: Message<'_>, code: u16, netbios: bool, with_names: bool, out
         out.extend_from_slice(b"no answer");
     }
     more(message.word(6).into(), out);
+}
+
+/// What the flags of LLMNR say of who has the name.
+fn doubts(message: Message<'_>, out: &mut Vec<u8>) {
+    let (has, response) = (|flag: u16| message.flags() & flag != 0, message.is_response());
+    out.extend_from_slice(match (has(CONFLICT), response) {
+        (true, false) => b", several have answered before",
+        (true, true) => b", others may have that name",
+        _ => b"",
+    });
+    if has(TENTATIVE) && response {
+        out.extend_from_slice(b", not yet sure that the name is its own");
+    }
 }
 
 fn more(count: usize, out: &mut Vec<u8>) {

@@ -122,6 +122,32 @@ fn multicast_dns_has_a_bit_of_its_own_in_the_class() {
 }
 
 #[test]
+fn llmnr_has_flags_of_its_own_where_servers_have_theirs() {
+    let message = |flags: &str| {
+        over_udp(
+            5355,
+            &hex(&format!(
+                "0007 {flags} 0001 0001 0000 0000 03 6c6162 00 0001 0001 c00c 0001 0001 0000001e 0004 c0000207"
+            )),
+        )
+    };
+    for absent in ["authoritative", "recdesired", "recavail", "z", "authenticated", "checkdisable"] {
+        fields(&message("87f0"), &[(&format!("dns.flags.{absent}"), "absent")]);
+    }
+    let both = [("dns.flags.conflict", "true"), ("dns.flags.tentative", "true"), ("dns.flags.truncated", "true")];
+    fields(&message("87f0"), &both);
+    fields(
+        &message("82f0"),
+        &[("dns.flags.conflict", "false"), ("dns.flags.tentative", "false"), ("dns.flags.rcode", "0")],
+    );
+    fields(&over_udp(53, &answer()), &[("dns.flags.conflict", "absent"), ("dns.flags.tentative", "absent")]);
+    assert_eq!(told(&message("8000")).0, "answers A lab: 192.0.2.7");
+    assert_eq!(told(&message("8400")).0, "answers A lab: 192.0.2.7, others may have that name");
+    assert_eq!(told(&message("8100")).0, "answers A lab: 192.0.2.7, not yet sure that the name is its own");
+    assert_eq!(told(&message("0500")).0, "asks A lab, several have answered before");
+}
+
+#[test]
 fn netbios_names_stand_in_half_bytes() {
     let name: Vec<u8> =
         b"LAB            \x20".iter().flat_map(|byte| [b'A' + (byte >> 4), b'A' + (byte & 15)]).collect();
