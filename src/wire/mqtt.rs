@@ -54,7 +54,8 @@ fn head(data: &[u8]) -> Option<(u8, usize, usize)> {
 fn flags_fit(first: u8) -> bool {
     match first >> 4 {
         3 => first & 6 != 6,
-        6 | 8 | 10 => first & 15 == 2,
+        // In version 3.1 they may be sent again.
+        6 | 8 | 10 => first & 7 == 2,
         0 => false,
         _ => first & 15 == 0,
     }

@@ -23,9 +23,13 @@ impl Talk {
 
     /// Topics, contents and names of properties in a segment.
     fn say(&mut self, from_client: bool, data: &[u8]) -> [Vec<String>; 3] {
+        self.fields(from_client, data, ["mqtt.topic", "mqtt.msg", "mqtt.prop_key"])
+    }
+
+    fn fields<const N: usize>(&mut self, from_client: bool, data: &[u8], names: [&str; N]) -> [Vec<String>; N] {
         let bytes = self.connection.say(from_client, data);
         sample::read(&mut self.table, &bytes, |packet, known| {
-            ["mqtt.topic", "mqtt.msg", "mqtt.prop_key"].map(|name| {
+            names.map(|name| {
                 let (field, mut values) = (field::find(name).unwrap(), Vec::new());
                 field.each(packet, known.facts, &mut |value| {
                     let mut text = Vec::new();
@@ -53,6 +57,20 @@ fn the_version_that_the_client_says_holds_for_both_sides() {
     assert_eq!(talk.say(true, &NUMBERED.repeat(2)), said(&["a/b"; 2], &["78"; 2], &["k"; 2]));
     talk.connection = Connection { ports: [40_001, 1883], next: [1; 2] };
     assert_eq!(talk.say(true, &[CONNECT_4, NUMBERED].concat())[2], [""; 0], "another conversation, of another version");
+}
+
+#[test]
+fn version_3_1_delivers_subscriptions_with_a_quality_of_service() {
+    // PUBREL, SUBSCRIBE and UNSUBSCRIBE; the second is sent again.
+    const MESSAGES: &[u8] = b"\x62\x02\0\x07\x8a\x06\0\x07\0\x01t\0\xa2\x05\0\x07\0\x01t";
+    let names = ["mqtt.msgtype", "mqtt.dupflag", "mqtt.qos", "mqtt.retain"];
+    let mut talk = Talk::new();
+    talk.say(true, b"\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01a");
+    let said = talk.fields(true, MESSAGES, names).map(|values| values.join(" "));
+    assert_eq!(said, ["6 8 10", "0 1 0", "1 1 1", ""]);
+    talk.connection = Connection { ports: [40_001, 1883], next: [1; 2] };
+    talk.say(true, CONNECT_4);
+    assert_eq!(talk.fields(true, MESSAGES, names).map(|values| values.join(" ")), ["6 8 10", "", "", ""]);
 }
 
 #[test]

@@ -9,8 +9,17 @@ const CONNECT: &str = "MQTT 3.1.1 §3.1";
 const PROPERTIES: &str = "MQTT 5 §2.2.2";
 const REASONS: &str = "MQTT 5 §2.4";
 
+/// The last version that sent more than PUBLISH again, and as surely as was wanted (MQTT 3.1 §2.1); it calls itself 3.
+const OLDER: u8 = 3;
+
 fn flags(at: &At<'_>, mask: u8) -> Option<u8> {
     at.u8(0).filter(|_| kind(at) == PUBLISH).map(|first| first & mask)
+}
+
+/// Flags that other messages have, too, in version 3.1: PUBREL, SUBSCRIBE and UNSUBSCRIBE.
+fn delivery(at: &At<'_>, mask: u8) -> Option<u8> {
+    let older = matches!(kind(at), 6 | 8 | 10) && at.layer.version == OLDER;
+    if older { at.u8(0).map(|first| first & mask) } else { flags(at, mask) }
 }
 
 /// The properties of a message, then those of its will, each with what is asked of it.
@@ -74,9 +83,9 @@ pub static FIELDS: &[Field] = &[
     Field::dec("mqtt.msgtype", "Message", 0, 4).words(kinds).about("What the message is", SOURCE),
     Field::one("mqtt.len", "Length", Kind::Dec, |at| Some(Value::Uint(head(at.header())?.1 as u64)))
         .about("Bytes that follow", SOURCE),
-    Field::one("mqtt.dupflag", "Sent again", Kind::Bool, |at| Some(Value::Bool(flags(at, 8)? != 0)))
+    Field::one("mqtt.dupflag", "Sent again", Kind::Bool, |at| Some(Value::Bool(delivery(at, 8)? != 0)))
         .about("The same was sent before", "MQTT 3.1.1 §3.3"),
-    Field::one("mqtt.qos", "Quality of service", Kind::Dec, |at| Some(Value::Uint((flags(at, 6)? >> 1).into())))
+    Field::one("mqtt.qos", "Quality of service", Kind::Dec, |at| Some(Value::Uint((delivery(at, 6)? >> 1).into())))
         .about("0 at most once, 1 at least once, 2 exactly once", "MQTT 3.1.1 §4.3"),
     Field::one("mqtt.retain", "Retain", Kind::Bool, |at| Some(Value::Bool(flags(at, 1)? != 0)))
         .about("The broker keeps it for who comes later", "MQTT 3.1.1 §3.3"),

@@ -28,6 +28,7 @@ fn properties_of_version_5_are_no_topics() {
 #[test]
 fn flags_that_no_message_has_are_no_message() {
     assert!(head(&[0x82, 0]).is_some() && head(&[0x80, 0]).is_none());
+    assert!(head(&[0x6a, 0]).is_some() && head(&[0x6b, 0]).is_none(), "sent again, as 3.1 could");
     assert!(head(&[0x3b, 0]).is_some() && head(&[0x36, 0]).is_none());
     assert!(head(&[0, 0]).is_none() && head(&[]).is_none());
 }
