@@ -14,7 +14,8 @@ pub const MOST: usize = 64;
 /// The fewest.
 pub const FEWEST: usize = 4;
 /// How far off a whole number of periods, in parts of a period, strictest first.
-const TOLERANCES: [f64; 7] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2];
+const TOLERANCES: [f64; 7] = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, LARGEST];
+const LARGEST: f64 = 0.2;
 /// How likely it may be that it is by chance: where it fits exactly, and where the tolerance is larger than `EXACT`.
 const CHANCE: f64 = 1e-4;
 const VAGUE: f64 = 1e-5;
@@ -36,6 +37,11 @@ pub fn period(times: &[i64]) -> Option<i64> {
     // The most gaps explained; of equals the first, which is of the strictest tolerance.
     let best = scored.reduce(|best, next| if next.0.fits > best.0.fits { next } else { best })?;
     Some(best.0.mean().unwrap_or(best.1))
+}
+
+/// Moments that a period does not explain, as vaguely as may be.
+pub fn unexplained(times: &[i64], period: i64) -> u32 {
+    Fit::of(times, period.max(1), LARGEST).misfits
 }
 
 /// Periods worth trying: the middle of the gaps, a large one, and those around which most differences lie, which finds

@@ -381,15 +381,10 @@ impl Flow {
         if let Some(last) = side.last {
             side.timeouts.iter_mut().for_each(|timeout| timeout.add(time.saturating_sub(last), packet));
         }
-        for train in &mut other.trains {
-            if let Some(last) = train.last() {
-                let after = time.saturating_sub(last.time);
-                last.answered.get_or_insert(after);
-            }
-        }
+        other.trains.iter_mut().for_each(|train| train.answer(time));
         for place in side.trains(seen.says) {
             let Some(train) = side.trains.get_mut(place) else { continue };
-            let before = train.last().map(|last| last.time);
+            let before = train.last();
             // Much nearer to what the other end said than to its own last packet of the kind.
             let prompted = match (other.last, before) {
                 (Some(heard), Some(before)) => {

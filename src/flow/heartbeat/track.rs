@@ -153,8 +153,13 @@ impl Track {
         self.beats >= fit::FEWEST as u64 && self.steady * 3 >= (self.gaps_seen + self.besides) * 2
     }
 
-    /// Changes the packet that was handed in last.
-    pub fn last_mut(&mut self) -> Option<&mut Sighting> {
+    /// The packet that was handed in last.
+    pub fn ahead(&self) -> Option<&Sighting> {
+        self.ahead.last()
+    }
+
+    /// Changes it.
+    pub fn ahead_mut(&mut self) -> Option<&mut Sighting> {
         self.ahead.last_mut()
     }
 
@@ -164,10 +169,13 @@ impl Track {
         if self.ahead.len() < AHEAD {
             return Verdict::GoesOn;
         }
-        if self.single_ahead() * 2 < AHEAD {
+        if self.single_ahead() * 2 <= AHEAD {
             let times: Vec<i64> = self.ahead.iter().map(|ahead| ahead.time).collect();
             let now = fit::period(&times);
+            let explains_less = |now: i64| fit::unexplained(&times, now) > fit::unexplained(&times, self.period);
             let changed = now.filter(|now| now * 5 > self.period * 6 || now * 6 < self.period * 5);
+            // Where many are lost in a row, most beats come two periods after the one before, but not all.
+            let changed = changed.filter(|now| !explains_less(*now));
             if changed.is_some() || self.single_ahead() == 0 && now.is_none() {
                 // What came before the change is still this beat's.
                 while let Some(next) = self.ahead.first().copied() {
@@ -192,7 +200,7 @@ impl Track {
         let mut single = 0;
         for ahead in &self.ahead {
             let gap = ahead.time.saturating_sub(last);
-            let near = gap.abs_diff(self.period) < self.period.unsigned_abs() / 2;
+            let near = gap.abs_diff(self.period) < self.period.unsigned_abs() / 3;
             single += usize::from(near);
             if near || gap > self.period {
                 last = ahead.time;

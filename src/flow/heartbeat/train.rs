@@ -28,6 +28,10 @@ pub struct Train {
     gathered: Vec<Sighting>,
     track: Option<Track>,
     before: Vec<Track>,
+    /// All packets of the beat that is followed, as long as they are few enough to be judged again together; empty behind
+    /// that. The period that was found in the first of them, and how many those were.
+    trial: Vec<Sighting>,
+    judged: (i64, usize),
     /// When to look for a beat again, by the number of packets, and how long was waited for it.
     look: u64,
     wait: u64,
@@ -35,7 +39,17 @@ pub struct Train {
 
 impl Train {
     pub fn new(alike: Alike) -> Self {
-        Self { alike, packets: 0, gathered: Vec::new(), track: None, before: Vec::new(), look: 8, wait: 8 }
+        Self {
+            alike,
+            packets: 0,
+            gathered: Vec::new(),
+            track: None,
+            before: Vec::new(),
+            trial: Vec::new(),
+            judged: (0, 0),
+            look: 8,
+            wait: 8,
+        }
     }
 
     pub fn has_beat(&self) -> bool {
@@ -43,10 +57,16 @@ impl Train {
     }
 
     /// When the last packet came.
-    pub fn last(&mut self) -> Option<&mut Sighting> {
-        match &mut self.track {
-            Some(track) => track.last_mut(),
-            None => self.gathered.last_mut(),
+    pub fn last(&self) -> Option<i64> {
+        let last = self.track.as_ref().map_or(self.gathered.last(), Track::ahead);
+        last.map(|last| last.time)
+    }
+
+    /// The other end says something: the first of it behind a packet answers that.
+    pub fn answer(&mut self, time: i64) {
+        let last = self.track.as_mut().map_or(self.gathered.last_mut(), Track::ahead_mut);
+        for last in [last, self.trial.last_mut()].into_iter().flatten() {
+            last.answered.get_or_insert(time.saturating_sub(last.time));
         }
     }
 
@@ -54,7 +74,19 @@ impl Train {
         self.packets += 1;
         match &mut self.track {
             Some(track) => {
-                if let Verdict::Ended(period, since) = track.push(sighting) {
+                let verdict = track.push(sighting);
+                if !self.trial.is_empty() {
+                    self.trial.push(sighting);
+                }
+                let seen = self.trial.len();
+                let ended = matches!(verdict, Verdict::Ended(..));
+                if (ended || seen >= 16 && seen.is_power_of_two()) && self.is_begun_again() {
+                    return;
+                }
+                if seen >= fit::MOST {
+                    self.trial = Vec::new();
+                }
+                if let Verdict::Ended(period, since) = verdict {
                     self.end_track();
                     self.begin(period, since);
                 }
@@ -86,12 +118,31 @@ impl Train {
         }
     }
 
+    /// Judges all packets of a young beat together, now that there are more. Where many are lost at its beginning, two
+    /// periods may explain the first few packets better than one does. The shorter period is taken where it explains more
+    /// of those few; where it does not, the beat has become quicker.
+    fn is_begun_again(&mut self) -> bool {
+        let (judged, first) = self.judged;
+        let times: Vec<i64> = self.trial.iter().map(|sighting| sighting.time).collect();
+        let (Some(period), Some(first)) = (fit::period(&times), times.get(..first)) else { return false };
+        let shorter = period.saturating_mul(6) < judged.saturating_mul(5);
+        if !shorter || fit::unexplained(first, period) >= fit::unexplained(first, judged) {
+            return false;
+        }
+        let all = std::mem::take(&mut self.trial);
+        self.track = None;
+        self.begin(Some(period), all);
+        true
+    }
+
     fn begin(&mut self, period: Option<i64>, since: Vec<Sighting>) {
         (self.wait, self.look) = (8, self.packets + 8);
         let Some(period) = period else {
             self.gathered = since;
             return;
         };
+        self.judged = (period, since.len());
+        self.trial = if since.len() < fit::MOST { since.clone() } else { Vec::new() };
         let mut since = since.into_iter();
         let Some(first) = since.next() else { return };
         let mut track = Track::new(period, first);
@@ -111,6 +162,7 @@ impl Train {
     }
 
     fn end_track(&mut self) {
+        self.trial = Vec::new();
         if let Some(mut track) = self.track.take() {
             track.finish();
             if track.is_steady() && self.before.len() < BEFORE {
@@ -124,6 +176,7 @@ impl Train {
         if self.track.is_none() && self.gathered.len() >= fit::FEWEST {
             self.look();
         }
+        self.is_begun_again();
         self.end_track();
         (std::mem::take(&mut self.before), std::mem::take(&mut self.gathered))
     }
