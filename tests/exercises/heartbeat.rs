@@ -25,16 +25,23 @@ fn heard(socket: &UdpSocket, word: &str) -> (String, std::net::SocketAddr) {
     }
 }
 
-/// The first `count` lines of a server that are no round trips.
-fn told(server: &mut Server, count: usize) -> Vec<String> {
+/// The first `count` lines of a server that are no round trips and say nothing that `beside` says.
+///
+/// Its beats are far quicker than a loaded machine may be: what it then tells besides is true and no failure.
+fn told(server: &mut Server, count: usize, beside: fn(&str) -> bool) -> Vec<String> {
     let mut told = Vec::new();
     while told.len() < count {
         let line = server.lines(1);
-        if !line.starts_with("heartbeat ") {
+        if !line.starts_with("heartbeat ") && !beside(&line) {
             told.push(line.trim_end().to_owned());
         }
     }
     told
+}
+
+/// A peer that has to wait for the processor is late, and then alive again.
+fn was_late(line: &str) -> bool {
+    line.starts_with("late: ") || line.starts_with("alive: ") && line.contains(", after ")
 }
 
 #[test]
@@ -48,12 +55,18 @@ fn the_server_beats_answers_and_tells_the_round_trip() {
         peer.send_to(format!("ack {number}\n").as_bytes(), server.address).expect("sent");
     }
     let own = peer.local_addr().expect("an address");
-    let lines = server.lines(4);
-    let mut lines = lines.lines();
-    assert_eq!(lines.next(), Some(format!("alive: {own}").as_str()));
-    for (line, number) in lines.zip(1..) {
-        assert!(line.starts_with(&format!("heartbeat {number}: round trip ")), "{line:?}");
+    assert_eq!(server.lines(1), format!("alive: {own}\n"));
+    let mut next = 1;
+    while next < 4 {
+        let line = server.lines(1);
+        let line = line.trim_end();
+        // An answer that comes behind the next beat is told all the same, once it is there.
+        if was_late(line) || line.starts_with("heartbeat ") && line.ends_with(": round trip -") {
+            continue;
+        }
+        assert!(line.starts_with(&format!("heartbeat {next}: round trip ")), "{line:?}");
         assert!(line.contains(" ms, jitter ") && line.ends_with(" ms"), "{line:?}");
+        next += 1;
     }
     server.interrupt();
     let (code, _, talk) = server.finish();
@@ -66,7 +79,7 @@ fn any_datagram_is_a_sign_of_life_and_silence_is_late_then_lost() {
     let peer = socket();
     peer.send_to(b"\xff\x00 I am here", server.address).expect("sent");
     let own = peer.local_addr().expect("an address");
-    let told = told(&mut server, 3);
+    let told = told(&mut server, 3, |_| false);
     assert_eq!(told[0], format!("alive: {own}"));
     assert!(told[1].starts_with(&format!("late: {own}, nothing heard for 0.")), "{told:?}");
     assert!(told[2].starts_with(&format!("lost: {own}, nothing heard for 0.")), "{told:?}");
@@ -84,20 +97,31 @@ fn a_peer_that_goes_on_counting_from_another_port_has_moved() {
     after.send_to(b"heartbeat 3", server.address).expect("sent");
     assert_eq!(heard(&after, "ack").0, "ack 3\n");
     let [from, to] = [&before, &after].map(|socket| socket.local_addr().expect("an address"));
-    assert_eq!(told(&mut server, 2), [format!("alive: {from}"), format!("moved: {from} is now {to}")]);
+    assert_eq!(told(&mut server, 2, was_late), [format!("alive: {from}"), format!("moved: {from} is now {to}")]);
     assert!(heard(&after, "heartbeat").0.starts_with("heartbeat "), "it beats to the old address");
+}
+
+/// Datagrams of one processor to another socket of the machine keep their order; those of two need not, under load.
+fn stay_on_this_processor() {
+    let own = nix::unistd::Pid::from_raw(0);
+    let may = nix::sched::sched_getaffinity(own).expect("the processors");
+    let one = (0..nix::sched::CpuSet::count()).find(|cpu| may.is_set(*cpu).is_ok_and(|set| set)).expect("a processor");
+    let mut set = nix::sched::CpuSet::new();
+    set.set(one).expect("a processor");
+    nix::sched::sched_setaffinity(own, &set).expect("one of its own");
 }
 
 #[test]
 fn many_are_told_apart_and_past_the_limit_not_heard() {
     let mut server = Server::start("heartbeat", &["--max-clients", "2", "--interval", "20ms"]);
+    stay_on_this_processor();
     let peers = [socket(), socket(), socket()];
     for peer in &peers[..2] {
         peer.send_to(b"x", server.address).expect("sent");
         heard(peer, "heartbeat 1");
     }
     peers[2].send_to(b"x", server.address).expect("sent");
-    assert_eq!(told(&mut server, 2).len(), 2);
+    assert_eq!(told(&mut server, 2, was_late).len(), 2);
     // Datagrams are taken in their order: with this answer the third one's is behind it.
     peers[0].send_to(b"heartbeat 5", server.address).expect("sent");
     heard(&peers[0], "ack 5");
@@ -110,7 +134,7 @@ fn many_are_told_apart_and_past_the_limit_not_heard() {
 fn the_client_beats_first_and_says_when_the_server_is_lost() {
     let peer = socket();
     let port = peer.local_addr().expect("an address").port().to_string();
-    let mut child = netlab(&["client", "heartbeat", "--port", &port, "--interval", "50ms", "--timeout", "300ms"])
+    let mut child = netlab(&["client", "heartbeat", "--port", &port, "--interval", "50ms", "--timeout", "1s"])
         .args(["--until-lost"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -121,8 +145,14 @@ fn the_client_beats_first_and_says_when_the_server_is_lost() {
     let (said, from) = heard(&peer, "heartbeat");
     assert_eq!(said, "heartbeat 1\n");
     peer.send_to(b"ack 1\n", from).expect("sent");
-    assert_eq!(lines.next().expect("a line").expect("a line"), format!("alive: 127.0.0.1:{port}"));
-    assert!(lines.next().expect("a line").expect("a line").starts_with("heartbeat 1: round trip "));
+    let mut line = || lines.next().expect("a line").expect("a line");
+    let mut first = line();
+    // The answer may come behind the next beat.
+    while first.ends_with(": round trip -") {
+        first = line();
+    }
+    assert_eq!(first, format!("alive: 127.0.0.1:{port}"));
+    assert!(line().starts_with("heartbeat 1: round trip "));
     drop(peer);
     let rest: Vec<String> = lines.map(|line| line.expect("a line")).collect();
     assert!(rest.iter().any(|line| line == "heartbeat 2: round trip -"), "{rest:?}");
