@@ -199,8 +199,11 @@ pub fn analyse(
         sender.remember(segment, next);
     }
     sender.advance(segment, next, found.marks);
-    sender.acknowledged = Some(segment.acknowledgment);
-    sender.acknowledged_time = segment.time;
+    // A reset says no number without the flag.
+    if acks || !segment.flags.any(Flags::RST) {
+        sender.acknowledged = Some(segment.acknowledgment);
+        sender.acknowledged_time = segment.time;
+    }
     (sender.window, sender.said) = (segment.window, segment.said);
     sender.scaled = segment.scaled;
     sender.from_syn = segment.flags.any(Flags::SYN);

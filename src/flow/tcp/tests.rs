@@ -144,6 +144,14 @@ fn an_acknowledgment_of_what_was_not_seen_surprises_once_until_there_is_another_
 }
 
 #[test]
+fn a_reset_without_an_acknowledgment_has_not_confirmed_what_comes_behind_it() {
+    // Half of the circle of numbers lies before 0.
+    let close = [up(SYN, 100, 0, 0), down(SYN | ACK, 3_000_000_000, 101, 0), up(ACK, 101, 3_000_000_001, 0)];
+    let rest = [up(Flags::RST, 101, 0, 0), down(ACK, 3_000_000_001, 101, 31)];
+    assert_eq!(marks(&[&close[..], &rest].concat())[4] & Marks::REPEATED, 0);
+}
+
+#[test]
 fn windows_are_compared_as_the_headers_say_them() {
     let scale = |shift| [3, 3, shift, 1];
     let opening = [segment(true, SYN, 100, 0, &scale(0), 0), segment(false, SYN | ACK, 500, 101, &scale(3), 0)];
