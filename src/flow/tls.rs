@@ -3,7 +3,7 @@
 //! and so is a hello with keys that hold out against quantum computers.
 //!
 //! A segment that begins within a record is read again behind that record's end, and so is one on a strange port, where
-//! only hellos are known. Guarantee: bounded, whatever comes: so
+//! only hellos are known: behind one, what begins like a record is a record (after STARTTLS, too). Guarantee: bounded, whatever comes: so
 //! many sides of conversations, so many bytes of all, a message of [`tls::LONGEST_MESSAGE`]. What is repeated is known by
 //! its sequence numbers; a missing segment is waited for while those behind it are of the same record; what was cut by
 //! the snap length never becomes whole.
@@ -11,14 +11,17 @@
 use std::collections::BTreeMap;
 
 use super::analysis::before;
+use super::bounded::ByStream;
 use super::tcp;
 use super::whole::Whole;
 use crate::wire::tls::{self, RECORD};
-use crate::wire::{Layer, Packet, Protocol, Reread};
+use crate::wire::{At, Layer, Packet, Protocol, Reread, application};
 
 /// Sides of conversations of which something is held, and bytes of all; the oldest conversation leaves.
 const MOST: usize = 1024;
 const MOST_BYTES: usize = 4 << 20;
+/// Conversations on strange ports that are remembered to have begun with a hello; the oldest leaves.
+const STRANGERS: usize = 1 << 14;
 /// Segments that are kept while one before them is missing.
 const MOST_AHEAD: usize = 16;
 const HANDSHAKE: u8 = 22;
@@ -98,6 +101,7 @@ impl Half {
 pub struct Watch {
     halves: BTreeMap<Side, Half>,
     held: usize,
+    strangers: ByStream<(), STRANGERS>,
 }
 
 /// A segment's data and where it lies.
@@ -141,7 +145,7 @@ impl Watch {
         // The beginning of a head may lie behind whole records, or alone.
         let may = last.protocol == Protocol::Tls
             || last.protocol == Protocol::Data && (last.header as usize) < RECORD
-            || !self.halves.is_empty() && last.protocol.is_application();
+            || last.protocol.is_application() && !(self.halves.is_empty() && self.strangers.is_empty());
         if may { self.look_into(packet, facts) } else { None }
     }
 
@@ -171,7 +175,24 @@ impl Watch {
         if let Some(half) = left {
             self.insert(side, half);
         }
+        if segment.is_strange && found.reread.is_none() && tls::record(data).is_some() {
+            found.reread = self.of_stranger(&segment, &at, facts.stream);
+        }
         Some(found)
+    }
+
+    /// How a segment on a strange port that begins like a record is to be read.
+    #[cold]
+    fn of_stranger(&mut self, segment: &Segment<'_>, tcp: &At<'_>, stream: u32) -> Option<Reread> {
+        let ports = [tcp.u16(0)?, tcp.u16(2)?];
+        if application::is_wished(application::Over::Tcp, ports) {
+            return None;
+        }
+        let is_hello = segment.behind.first()?.protocol == Protocol::Tls;
+        if is_hello && self.strangers.of_mut(stream).is_none() {
+            self.strangers.insert(stream, ());
+        }
+        self.strangers.of_mut(stream).and_then(|()| segment.reread(0))
     }
 
     fn remove(&mut self, side: Side) -> Option<Half> {

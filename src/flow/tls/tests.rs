@@ -300,7 +300,22 @@ fn what_lies_on_a_strange_port_behind_a_hello_is_read_until_it_is_encrypted() {
     talk.server(&record(22, &server_hello()));
     assert_eq!(talk.server(&record(22, &certificate(10))).host, "*.lab.example");
     assert_eq!(talk.server(b"anything else").layers, [Data]);
-    assert_eq!(talk.server(&record(22, &message(14, &[]))).layers, [Data]);
+    assert_eq!(talk.server(&record(22, &message(14, &[]))).layers, [Tls], "a record is one wherever it begins");
+}
+
+#[test]
+fn records_behind_a_hello_on_a_strange_port_are_known_when_they_are_encrypted_too() {
+    let mut talk = Talk::on(21);
+    assert_eq!(talk.server(&record(21, &[7; 26])).layers, [Data], "nobody has greeted");
+    assert_ne!(talk.server(b"234 AUTH TLS\r\n").layers, [Tls]);
+    talk.client(&record(22, &client_hello(10)));
+    talk.server(&[record(22, &server_hello()), record(20, &[1]), record(22, &[0xa7; 40])].concat());
+    let told = |said: Said| (said.layers, said.line);
+    assert_eq!(told(talk.client(&record(23, &[9; 32]))), (vec![Tls], "application data, 32 bytes".into()));
+    assert_eq!(told(talk.server(&record(21, &[7; 26]))), (vec![Tls], "alert, encrypted".into()));
+    assert_eq!(talk.server(b"227 Entering Passive Mode\r\n").layers, [Protocol::Ftp], "in the clear again");
+    talk.connection = Connection { ports: [40_001, 21], next: [1; 2] };
+    assert_eq!(talk.server(&record(21, &[7; 26])).layers, [Data], "another conversation");
 }
 
 #[test]
