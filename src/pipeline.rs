@@ -5,7 +5,7 @@ mod batch;
 mod beside;
 
 pub use ahead::run_ahead;
-pub use beside::Beside;
+pub use beside::{Beside, Mark};
 
 use crate::filter::Filter;
 use crate::flow::{FlowTable, Known, Summary as Conversation};
@@ -48,6 +48,7 @@ pub trait Sink {
 }
 
 impl<S: Sink + ?Sized> Sink for Box<S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         (**self).packet(packet, known)
     }
@@ -66,6 +67,7 @@ impl<S: Sink + ?Sized> Sink for Box<S> {
 }
 
 impl<S: Sink + ?Sized> Sink for &mut S {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         (**self).packet(packet, known)
     }
@@ -103,6 +105,7 @@ impl<S: Sink> Filtered<S> {
 }
 
 impl<S: Sink> Sink for Filtered<S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         match &self.filter {
             Some(filter) if !filter.matches(packet, known.facts) => Ok(Next::GoOn),

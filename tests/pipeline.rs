@@ -74,8 +74,8 @@ fn reading_ahead_knows_what_reading_knows_and_counting_counts_the_same() {
         let [first, second, third] = &mut tables;
         let open = || file::open(&path).expect("a capture");
         let one = pipeline::run(&mut open(), first, &mut plain).expect("a run");
-        let two = pipeline::run_ahead(&mut open(), second, &mut ahead).expect("a run");
-        let three = pipeline::run_ahead(&mut open(), third, &mut counted).expect("a run");
+        let two = pipeline::run_ahead(&mut open(), second, &mut ahead, None).expect("a run");
+        let three = pipeline::run_ahead(&mut open(), third, &mut counted, None).expect("a run");
         let name = path.display();
         assert_eq!(one.frames, plain.lines.len() as u64, "{name}");
         assert_eq!([one.frames, one.frames], [two.frames, three.frames], "{name}");

@@ -251,7 +251,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
         let mut source = args.selection.before(args.input.open()?)?;
         let mut source = Progress::new(&mut source);
         let summary = if args.input.is_at_hand() {
-            pipeline::run_ahead(&mut source, &mut flows, &mut watching)?
+            pipeline::run_ahead(&mut source, &mut flows, &mut watching, None)?
         } else {
             pipeline::run(&mut source, &mut flows, &mut watching)?
         };

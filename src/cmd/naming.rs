@@ -110,6 +110,7 @@ impl<S> Named<S> {
 }
 
 impl<S: Sink> Sink for Named<S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         if !self.learning.is_wanted() {
             return self.inner.packet(packet, known);

@@ -215,6 +215,7 @@ impl<S: Sink> Limited<S> {
 }
 
 impl<S: Sink> Sink for Limited<S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         if self.left == 0 {
             return Ok(Next::Stop);
@@ -242,6 +243,7 @@ impl<S: Sink> Counted<S> {
 }
 
 impl<S: Sink> Sink for Counted<S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         self.packets += 1;
         self.inner.packet(packet, known)

@@ -14,7 +14,7 @@ use super::save::{Failed, Interfaces, Save, Saved, Unseen};
 use super::selection::Selection;
 use crate::flow::FlowTable;
 use crate::io::privilege;
-use crate::pipeline::{self, Beside, Filtered, Sink};
+use crate::pipeline::{self, Beside, Filtered, Mark, Sink};
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -56,13 +56,21 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let many = args.count.is_none_or(|count| count > FEW) && !std::io::stdout().is_terminal();
     // Names grow while packets are shown: one thread knows them.
     let apart = many && !args.naming.is_wanted();
-    let view: Box<dyn Sink> = if apart { Box::new(Beside::new(view)?) } else { view };
+    let ahead = many && args.save.write.is_none() && args.input.is_at_hand();
+    let mark = Mark::default();
+    let (mut beside, view): (_, Box<dyn Sink>) = match apart {
+        // Where packets are read ahead, batches are handed on as they are.
+        true if ahead => (Some(Beside::new(view)?), Box::new(mark.clone())),
+        true => (None, Box::new(Beside::new(view)?)),
+        false => (None, view),
+    };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));
     let mut sink = args.selection.before(Filtered::new(filter, sink))?;
     let mut named = args.naming.before(&mut sink, false);
-    let run = if many && args.save.write.is_none() && args.input.is_at_hand() {
+    let run = if ahead {
         let mut source = Progress::new(source.as_mut());
-        let run = pipeline::run_ahead(&mut source, &mut table, &mut named);
+        let run =
+            pipeline::run_ahead(&mut source, &mut table, &mut named, beside.as_mut().map(|beside| (beside, &mark)));
         source.clear();
         run
     } else {

@@ -171,6 +171,7 @@ impl<'a, S: Sink> Saved<'a, S> {
 }
 
 impl<S: Sink> Sink for Saved<'_, S> {
+    #[inline]
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         let mut saved = Next::GoOn;
         if let Some(saving) = &mut self.saving {

@@ -157,11 +157,9 @@ impl<S> Selected<S> {
     }
 }
 
-impl<S: Sink> Sink for Selected<S> {
-    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
-        if self.all {
-            return self.inner.packet(packet, known);
-        }
+impl<S: Sink> Selected<S> {
+    #[inline(never)]
+    fn selected(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         let place = self.compile(packet.frame.link).map_err(std::io::Error::other)?;
         let program = self.compiled.get(place).and_then(|(_, program)| program.as_ref());
         let taken = program.is_none_or(|program| program.matches(packet.frame.data));
@@ -171,6 +169,13 @@ impl<S: Sink> Sink for Selected<S> {
             return self.inner.packet(packet, known);
         }
         Ok(Next::GoOn)
+    }
+}
+
+impl<S: Sink> Sink for Selected<S> {
+    #[inline]
+    fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
+        if self.all { self.inner.packet(packet, known) } else { self.selected(packet, known) }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {

@@ -4,7 +4,7 @@ use foldhash::fast::RandomState;
 
 use super::tcp;
 use crate::frame::Frame;
-use crate::wire::{Layer, Packet, Protocol, usual};
+use crate::wire::{self, Layer, Layers, Packet, Protocol, usual};
 
 /// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
 /// meets the table, on another thread.
@@ -41,9 +41,26 @@ impl Seeker {
         if !frame.comment.is_empty() {
             return None;
         }
-        let (source, destination, header) = usual::segment(frame)?;
-        let segment = tcp::Arrived::of((source, destination), &header, false, frame, &self.0)?;
-        Some(Hint { layer: usual::LAYER, segment, whole: true })
+        self.usual(&usual::segment(frame)?, frame)
+    }
+
+    /// Decodes a frame; its hint, as of [`hint`](Self::hint).
+    #[inline(always)]
+    pub fn decode<'a>(&self, frame: Frame<'a>, layers: &'a mut Layers) -> (Packet<'a>, Option<Hint>) {
+        match usual::decode(frame, layers) {
+            Ok((packet, segment)) => (packet, self.usual(&segment, &frame)),
+            Err(layers) => {
+                let packet = wire::decode(frame, layers);
+                (packet, self.hint(&packet))
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn usual(&self, segment: &usual::Segment<'_>, frame: &Frame<'_>) -> Option<Hint> {
+        let ends = (segment.source, segment.destination);
+        let segment = tcp::Arrived::of(ends, &segment.header, false, frame, &self.0)?;
+        Some(Hint { layer: usual::LAYER, segment, whole: frame.comment.is_empty() })
     }
 
     /// `None` where the packet has no TCP layer, or its header is cut short.

@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
-use super::{Next, Sink, Summary, moment, reread};
+use super::{Beside, Mark, Next, Sink, Summary, moment, reread};
 use crate::flow::{FlowTable, Seeker};
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
@@ -14,8 +14,13 @@ use crate::wire::{self, Layers};
 /// Packets whose conversations are looked for together.
 const TOGETHER: usize = 16;
 
-/// As [`super::run`], with a thread that reads and decodes ahead.
-pub fn run_ahead<S>(source: &mut S, table: &mut FlowTable, sink: &mut dyn Sink) -> io::Result<Summary>
+/// As [`super::run`], with a thread that reads and decodes ahead. What reaches `mark` is handed to the sink `beside`.
+pub fn run_ahead<S>(
+    source: &mut S,
+    table: &mut FlowTable,
+    sink: &mut dyn Sink,
+    mut beside: Option<(&mut Beside, &Mark)>,
+) -> io::Result<Summary>
 where
     S: Source + Send + ?Sized,
 {
@@ -27,12 +32,15 @@ where
             let failure = decode(source, &seeker, all, &full, &empty);
             (failure, source.counts())
         });
-        let followed = follow(&batches, &back, table, sink);
+        let followed = follow(&batches, &back, table, sink, beside.as_mut());
         // Where the sink has enough, the reader finds nobody to send to, and ends.
         drop((batches, back));
         let (failure, counts) = reader.join().map_err(|_| io::Error::other("the thread that decodes ended early"))?;
         let frames = followed?;
         sink.flush()?;
+        if let Some((beside, _)) = beside {
+            beside.flush()?;
+        }
         Ok(Summary { frames, failure, counts })
     })
 }
@@ -58,15 +66,17 @@ fn decode<S: Source + ?Sized>(
         }
         number += 1;
         let frame = Frame { number, ..source.frame() };
-        // Who sees no packets sees no applications, and the table follows transports: mostly a glance is enough.
-        let glance = if all { None } else { seeker.glance(&frame) };
-        if glance.is_some() {
-            batch.hints.push(glance);
+        if all {
+            let (packet, hint) = seeker.decode(frame, &mut layers);
+            batch.add(&packet);
+            batch.hints.push(hint);
+        } else if let Some(glance) = seeker.glance(&frame) {
+            // Who sees no packets sees no applications, and the table follows transports: mostly a glance is enough.
+            batch.hints.push(Some(glance));
         } else {
-            let packet =
-                if all { wire::decode(frame, &mut layers) } else { wire::decode_transport(frame, &mut layers) };
+            let packet = wire::decode_transport(frame, &mut layers);
             let hint = seeker.hint(&packet);
-            if all || hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
+            if hint.as_ref().is_none_or(|hint| !hint.is_whole()) {
                 batch.add(&packet);
             }
             batch.hints.push(hint);
@@ -83,18 +93,19 @@ fn decode<S: Source + ?Sized>(
     failure
 }
 
-/// Feeds the table and the sink; how many packets they took.
+/// Feeds the table and the sinks; how many packets they took.
 fn follow(
     batches: &Receiver<Batch>,
     back: &Sender<Batch>,
     table: &mut FlowTable,
     sink: &mut dyn Sink,
+    mut beside: Option<&mut (&mut Beside, &Mark)>,
 ) -> io::Result<u64> {
     let all = sink.takes_packets();
     let (mut frames, mut again) = (0, Layers::new());
     for mut batch in batches {
-        let mut hints = std::mem::take(&mut batch.hints);
-        let mut packets = batch.packets();
+        let (mut hints, mut fates) = (std::mem::take(&mut batch.hints), std::mem::take(&mut batch.fates));
+        let (mut packet_place, mut next) = (0, Next::GoOn);
         for place in 0..hints.len() {
             if place.is_multiple_of(TOGETHER) {
                 let end = hints.len().min(place + TOGETHER);
@@ -103,29 +114,48 @@ fn follow(
             frames += 1;
             moment(frames, table, sink)?;
             let hint = hints.get(place).and_then(Option::as_ref);
-            let next = match hint.filter(|hint| !all && hint.is_whole()) {
+            next = match hint.filter(|hint| !all && hint.is_whole()) {
                 Some(hint) => sink.departed(table.count_segment(hint))?,
                 None => {
-                    let Some(packet) = packets.next() else { break };
+                    let Some(packet) = batch.packet(packet_place) else { break };
                     let known = table.ingest_hinted(&packet, hint);
                     let packet = reread(packet, &known, &mut again);
-                    if all { sink.packet(&packet, &known)? } else { sink.departed(known.departed)? }
+                    let next = if all { sink.packet(&packet, &known)? } else { sink.departed(known.departed)? };
+                    if beside.as_ref().is_some_and(|(_, mark)| mark.take()) {
+                        fates.add(packet_place, &known);
+                    }
+                    packet_place += 1;
+                    next
                 }
             };
             if next == Next::Stop {
-                return Ok(frames);
+                break;
             }
         }
-        drop(packets);
-        batch.hints = hints;
-        batch.clear();
-        let _ = back.send(batch);
+        (batch.hints, batch.fates) = (hints, fates);
+        let empty = match &mut beside {
+            Some((beside, _)) => {
+                let (empty, said) = beside.pass(batch)?;
+                next = if said == Next::Stop { said } else { next };
+                empty
+            }
+            None => {
+                batch.clear();
+                Some(batch)
+            }
+        };
+        if next == Next::Stop {
+            return Ok(frames);
+        }
+        empty.into_iter().for_each(|empty| drop(back.send(empty)));
     }
     Ok(frames)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
     use super::*;
     use crate::flow::Known;
     use crate::frame::{Interface, LinkType, Timestamp};
@@ -180,7 +210,7 @@ mod tests {
     fn reading_ahead_gives_what_reading_gives() {
         let (mut plain, mut ahead) = (Kept::default(), Kept::default());
         let one = super::super::run(&mut made(3000), &mut FlowTable::new(), &mut plain).unwrap();
-        let other = run_ahead(&mut made(3000), &mut FlowTable::new(), &mut ahead).unwrap();
+        let other = run_ahead(&mut made(3000), &mut FlowTable::new(), &mut ahead, None).unwrap();
         assert_eq!(plain.seen, ahead.seen);
         assert_eq!((one.frames, other.frames), (3000, 3000));
         assert!(other.failure.is_some(), "why the source ended is told");
@@ -189,7 +219,54 @@ mod tests {
     #[test]
     fn a_sink_that_has_enough_ends_the_reader_too() {
         let mut kept = Kept { most: 5, ..Kept::default() };
-        let summary = run_ahead(&mut made(u64::MAX), &mut FlowTable::new(), &mut kept).unwrap();
+        let summary = run_ahead(&mut made(u64::MAX), &mut FlowTable::new(), &mut kept, None).unwrap();
         assert_eq!((summary.frames, kept.seen.len()), (5, 5));
+    }
+
+    /// Marks every third packet; has enough at the last of so many.
+    struct Third(Mark, u64);
+
+    impl Sink for Third {
+        fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+            if packet.frame.number.is_multiple_of(3) {
+                self.0.packet(packet, known)?;
+            }
+            Ok(if packet.frame.number == self.1 { Next::Stop } else { Next::GoOn })
+        }
+    }
+
+    /// A sink that another thread has.
+    struct Far(Arc<Mutex<Kept>>);
+
+    impl Sink for Far {
+        fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
+            self.0.lock().unwrap().packet(packet, known)
+        }
+    }
+
+    #[test]
+    fn what_reaches_the_mark_and_nothing_else_is_handed_on_whole_and_in_order() {
+        let mut plain = Kept::default();
+        super::super::run(&mut made(5001), &mut FlowTable::new(), &mut plain).unwrap();
+        // To the end of the source, and to a packet within a batch.
+        for most in [u64::MAX, 3000] {
+            let (far, mark) = (Arc::new(Mutex::new(Kept::default())), Mark::default());
+            let mut beside = Beside::new(Box::new(Far(far.clone()))).unwrap();
+            let (mut sink, handed) = (Third(mark.clone(), most), Some((&mut beside, &mark)));
+            let summary = run_ahead(&mut made(5001), &mut FlowTable::new(), &mut sink, handed).unwrap();
+            assert_eq!(summary.frames, most.min(5001));
+            let wanted = plain.seen.iter().filter(|seen| seen.0 % 3 == 0 && seen.0 <= most);
+            assert_eq!(far.lock().unwrap().seen, wanted.copied().collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_sink_beside_that_has_enough_ends_the_run() {
+        let (far, mark) = (Arc::new(Mutex::new(Kept { most: 700, ..Kept::default() })), Mark::default());
+        let mut beside = Beside::new(Box::new(Far(far.clone()))).unwrap();
+        let mut sink = mark.clone();
+        let summary = run_ahead(&mut made(u64::MAX), &mut FlowTable::new(), &mut sink, Some((&mut beside, &mark)));
+        assert!(summary.unwrap().frames < 100_000);
+        assert_eq!(far.lock().unwrap().seen.len(), 700);
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use super::{Next, Sink};
 use crate::flow::{Event, Facts, Hint, Known};
 use crate::frame::{Frame, LinkType, Timestamp};
-use crate::wire::{Layer, Packet, Stop};
+use crate::wire::{Layer, Layers, Packet, Stop, read_again};
 
 /// Batches under way at once.
 pub const BATCHES: usize = 4;
@@ -34,14 +34,44 @@ struct Ends {
     layers: u32,
 }
 
+/// What is known of a packet of a batch, which is to be handed on.
+struct Fate {
+    facts: Facts,
+    /// Which packet of the batch it is, and where its events end.
+    place: u32,
+    events: u32,
+}
+
+/// What is known of those packets of a batch that are to be handed on.
+#[derive(Default)]
+pub struct Fates {
+    known: Vec<Fate>,
+    events: Vec<Event>,
+}
+
+impl Fates {
+    #[inline]
+    pub fn add(&mut self, place: usize, known: &Known<'_>) {
+        if !known.events.is_empty() {
+            self.events.extend_from_slice(known.events);
+        }
+        let (place, events) = (place as u32, self.events.len() as u32);
+        self.known.push(Fate { facts: known.facts.clone(), place, events });
+    }
+
+    fn clear(&mut self) {
+        self.known.clear();
+        self.events.clear();
+    }
+}
+
 #[derive(Default)]
 pub struct Batch {
     packets: Vec<Held>,
     bytes: Vec<u8>,
     layers: Vec<Layer>,
-    /// What is known of each packet, and where its events end; empty where the packets have not met a flow table yet.
-    known: Vec<(Facts, usize)>,
-    events: Vec<Event>,
+    /// Nothing where the packets have not met a flow table yet.
+    pub fates: Fates,
     /// What was worked out for the flow table, of each packet; that of some packets may be here and they not.
     pub hints: Vec<Option<Hint>>,
     /// What was written so far must be seen when this batch is done.
@@ -53,14 +83,18 @@ impl Batch {
         self.packets.clear();
         self.bytes.clear();
         self.layers.clear();
-        self.known.clear();
-        self.events.clear();
+        self.fates.clear();
         self.hints.clear();
         self.flush = false;
     }
 
     pub fn is_full(&self) -> bool {
         self.packets.len().max(self.hints.len()) >= PACKETS || self.bytes.len() >= BYTES
+    }
+
+    /// Whether a sink has something to do with it.
+    pub fn has_fates(&self) -> bool {
+        !self.fates.known.is_empty() || self.flush
     }
 
     /// Adds a packet of which nothing is known yet.
@@ -76,19 +110,24 @@ impl Batch {
     }
 
     /// Adds a packet with what is known of it.
-    pub fn add_known(&mut self, packet: &Packet<'_>, facts: &Facts, events: &[Event]) {
+    pub fn add_known(&mut self, packet: &Packet<'_>, known: &Known<'_>) {
+        self.fates.add(self.packets.len(), known);
         self.add(packet);
-        self.events.extend_from_slice(events);
-        self.known.push((facts.clone(), self.events.len()));
     }
 
-    /// Hands every packet, with what is known of it, to `sink`, and flushes it where that was asked for.
+    /// Hands every packet of which something is known to `sink`, and flushes it where that was asked for.
     pub fn hand_to(&self, sink: &mut dyn Sink) -> io::Result<Next> {
-        let mut from = 0;
-        for (packet, (facts, to)) in self.packets().zip(&self.known) {
-            let events = self.events.get(from..*to).unwrap_or_default();
-            from = *to;
-            if sink.packet(&packet, &Known { facts, events, departed: &[], names: None })? == Next::Stop {
+        let (mut from, mut again) = (0, Layers::new());
+        for Fate { facts, place, events: to } in &self.fates.known {
+            let Some(packet) = self.packet(*place as usize) else { continue };
+            let events = self.fates.events.get(from..*to as usize).unwrap_or_default();
+            from = *to as usize;
+            let known = Known { facts, events, departed: &[], names: None };
+            let next = match facts.reread {
+                None => sink.packet(&packet, &known)?,
+                Some(how) => sink.packet(&read_again(packet, how, &mut again), &known)?,
+            };
+            if next == Next::Stop {
                 return Ok(Next::Stop);
             }
         }
@@ -98,17 +137,15 @@ impl Batch {
         Ok(Next::GoOn)
     }
 
-    /// The packets.
+    /// The packet at a place, as it was added.
     #[inline]
-    pub fn packets(&self) -> impl Iterator<Item = Packet<'_>> {
-        let mut from = Ends::default();
-        self.packets.iter().map(move |held| {
-            let Held { number, time, link, interface, length, stop, ends } = *held;
-            let part = |from: u32, to: u32| self.bytes.get(from as usize..to as usize).unwrap_or_default();
-            let (data, comment) = (part(from.bytes, ends.data), part(ends.data, ends.bytes));
-            let layers = self.layers.get(from.layers as usize..ends.layers as usize).unwrap_or_default();
-            from = ends;
-            Packet { frame: Frame { number, time, link, interface, length, data, comment }, layers, stop }
-        })
+    pub fn packet(&self, place: usize) -> Option<Packet<'_>> {
+        let Held { number, time, link, interface, length, stop, ends } = *self.packets.get(place)?;
+        let before = place.checked_sub(1).and_then(|before| self.packets.get(before));
+        let from = before.map_or(Ends::default(), |before| before.ends);
+        let part = |from: u32, to: u32| self.bytes.get(from as usize..to as usize).unwrap_or_default();
+        let (data, comment) = (part(from.bytes, ends.data), part(ends.data, ends.bytes));
+        let layers = self.layers.get(from.layers as usize..ends.layers as usize).unwrap_or_default();
+        Some(Packet { frame: Frame { number, time, link, interface, length, data, comment }, layers, stop })
     }
 }

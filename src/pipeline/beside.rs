@@ -1,11 +1,14 @@
-//! A sink that works beside the pipeline, on a thread of its own: packets are copied into batches and handed over.
+//! A sink that works beside the pipeline, on a thread of its own: packets are handed over in batches.
 //!
 //! Decoding and following conversations take about as long as writing lines, fields or JSON; so files are read twice as
 //! fast on two cores. Order and results are the same, for one thread does each step. Batches are bounded in packets and
-//! bytes, there are [`BATCHES`] of them, and they are used again.
+//! bytes, [`BATCHES`] of them are under way, and they are used again. [`run_ahead`](super::run_ahead) hands over those in
+//! which it has read; any other run copies its packets into such.
 
+use std::cell::Cell;
 use std::io;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::rc::Rc;
+use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
 use super::batch::{BATCHES, Batch};
@@ -21,11 +24,29 @@ pub struct Beside {
     batch: Batch,
     to: Option<Sender<Batch>>,
     back: Receiver<Done>,
-    /// Batches that may still be made, and those that are under way.
-    unmade: usize,
     under_way: usize,
     worker: Option<JoinHandle<()>>,
     next: Next,
+}
+
+/// Stands for a sink beside a run that hands over batches: what reaches the mark is to be handed on.
+#[derive(Clone, Debug, Default)]
+pub struct Mark(Rc<Cell<bool>>);
+
+impl Mark {
+    /// Whether a packet has reached it since this was asked.
+    #[inline]
+    pub fn take(&self) -> bool {
+        self.0.take()
+    }
+}
+
+impl Sink for Mark {
+    #[inline]
+    fn packet(&mut self, _: &Packet<'_>, _: &Known<'_>) -> io::Result<Next> {
+        self.0.set(true);
+        Ok(Next::GoOn)
+    }
 }
 
 impl Beside {
@@ -47,44 +68,44 @@ impl Beside {
             }
         };
         let worker = std::thread::Builder::new().name("output".into()).spawn(work)?;
-        Ok(Self {
-            batch: Batch::default(),
-            to: Some(to),
-            back,
-            unmade: BATCHES - 1,
-            under_way: 0,
-            worker: Some(worker),
-            next: Next::GoOn,
-        })
+        let (batch, to, worker) = (Batch::default(), Some(to), Some(worker));
+        Ok(Self { batch, to, back, under_way: 0, worker, next: Next::GoOn })
     }
 
-    /// Hands the batch over and takes an empty one.
-    fn send(&mut self) -> io::Result<()> {
-        let batch = match self.unmade.checked_sub(1) {
-            Some(left) => {
-                self.unmade = left;
-                Batch::default()
-            }
-            None => self.take_back()?,
-        };
-        let full = std::mem::replace(&mut self.batch, batch);
-        if self.next == Next::GoOn && self.to.as_ref().is_some_and(|to| to.send(full).is_ok()) {
+    /// Hands a batch over; an empty one for it, where one has come back, and what the sink has said so far.
+    pub fn pass(&mut self, batch: Batch) -> io::Result<(Option<Batch>, Next)> {
+        let mut empty = if self.under_way < BATCHES { self.look_back()? } else { Some(self.take_back()?) };
+        if self.next == Next::Stop || !batch.has_fates() {
+            let mut batch = batch;
+            batch.clear();
+            empty.get_or_insert(batch);
+        } else if self.to.as_ref().is_some_and(|to| to.send(batch).is_ok()) {
             self.under_way += 1;
         }
-        Ok(())
+        Ok((empty, self.next))
+    }
+
+    /// The batch that has come back, if one has.
+    fn look_back(&mut self) -> io::Result<Option<Batch>> {
+        match self.back.try_recv() {
+            Err(TryRecvError::Empty) => Ok(None),
+            came => self.came_back(came.ok()).map(Some),
+        }
     }
 
     /// Waits for a batch to come back.
     fn take_back(&mut self) -> io::Result<Batch> {
-        if self.under_way == 0 {
-            return Ok(Batch::default());
-        }
-        let Ok((mut batch, said)) = self.back.recv() else {
+        let came = self.back.recv().ok();
+        self.came_back(came)
+    }
+
+    fn came_back(&mut self, came: Option<Done>) -> io::Result<Batch> {
+        let Some((mut batch, said)) = came else {
             // The thread is gone: it has said why with an earlier batch.
             (self.under_way, self.next) = (0, Next::Stop);
             return Ok(Batch::default());
         };
-        self.under_way -= 1;
+        self.under_way = self.under_way.saturating_sub(1);
         batch.clear();
         if said? == Next::Stop {
             (self.under_way, self.next) = (0, Next::Stop);
@@ -95,20 +116,21 @@ impl Beside {
 
 impl Sink for Beside {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> io::Result<Next> {
-        self.batch.add_known(packet, known.facts, known.events);
+        self.batch.add_known(packet, known);
         if self.batch.is_full() {
-            self.send()?;
+            let full = std::mem::take(&mut self.batch);
+            self.batch = self.pass(full)?.0.unwrap_or_default();
         }
         Ok(self.next)
     }
 
     /// Returns when all has been written.
     fn flush(&mut self) -> io::Result<()> {
-        self.batch.flush = true;
-        self.send()?;
+        let mut last = std::mem::take(&mut self.batch);
+        last.flush = true;
+        self.batch = self.pass(last)?.0.unwrap_or_default();
         while self.under_way > 0 {
             self.take_back()?;
-            self.unmade += 1;
         }
         Ok(())
     }
