@@ -37,43 +37,30 @@ pub(crate) fn put<const N: usize>(bytes: [u8; N], length: usize, out: &mut Vec<u
     out.truncate(end);
 }
 
-/// The digits of 0 to 99.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[0; 2]; 100];
-    let mut number = 0;
-    while number < 100 {
-        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
-        number += 1;
-    }
-    pairs
-};
-
-/// Four digits; `number` is below 10,000.
+/// The eight digits of a number below 100,000,000, the first in the lowest byte: worked out side by side, first both
+/// halves, then all pairs, then all digits. To be divided by a constant, a number below 10,000 (100) is multiplied.
 #[inline]
-fn four(number: u32) -> [u8; 4] {
-    let ([a, b], [c, d]) = (PAIRS[(number / 100 % 100) as usize], PAIRS[(number % 100) as usize]);
-    [a, b, c, d]
+fn eight(number: u32) -> u64 {
+    let (high, low) = (u64::from(number / 10_000), u64::from(number % 10_000));
+    let fours = high | low << 32;
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | (fours - hundreds * 100) << 16;
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | (pairs - tens * 10) << 8
 }
 
-/// Eight digits; `number` is below 100,000,000.
-#[inline]
-fn eight(number: u32) -> [u8; 8] {
-    let ([a, b, c, d], [e, f, g, h]) = (four(number / 10_000), four(number % 10_000));
-    [a, b, c, d, e, f, g, h]
-}
+/// Makes digits letters.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
 
 #[inline]
 pub fn decimal(number: u64, out: &mut Vec<u8>) {
     match number {
         0..=9 => out.push(b'0' + number as u8),
         // Nearly all numbers are small. Zeros before the number are shifted out.
-        10..=9_999 => {
-            let zeros = usize::from(number < 1_000) + usize::from(number < 100);
-            put((u32::from_le_bytes(four(number as u32)) >> (8 * zeros)).to_le_bytes(), 4 - zeros, out);
-        }
-        10_000..=99_999_999 => {
-            decimal(number / 10_000, out);
-            out.extend_from_slice(&four((number % 10_000) as u32));
+        10..=99_999_999 => {
+            let digits = eight(number as u32);
+            let zeros = digits.trailing_zeros() / 8;
+            put((digits >> (8 * zeros) | ZEROS).to_le_bytes(), 8 - zeros as usize, out);
         }
         _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
     }
@@ -95,34 +82,29 @@ pub fn hex(number: u64, digits: u8, out: &mut Vec<u8>) {
     }
 }
 
-/// The digits of every byte and how many there are: addresses are most of what a line holds.
-const BYTES: [([u8; 3], u8); 256] = {
-    let mut bytes = [([0; 3], 0); 256];
+/// The digits of every byte and a dot behind them, the first in the lowest byte, and how many bytes that are: addresses
+/// are most of what a line holds.
+const BYTES: [(u32, u32); 256] = {
+    let mut bytes = [(0, 0); 256];
     let mut byte = 0;
     while byte < 256 {
-        let digits = [b'0' + (byte / 100) as u8, b'0' + (byte / 10 % 10) as u8, b'0' + (byte % 10) as u8];
-        bytes[byte] = match byte {
-            100.. => (digits, 3),
-            10.. => ([digits[1], digits[2], 0], 2),
-            _ => ([digits[2], 0, 0], 1),
-        };
+        let digits = [b'0' + (byte / 100) as u8, b'0' + (byte / 10 % 10) as u8, b'0' + (byte % 10) as u8, b'.'];
+        let zeros = if byte < 10 { 2 } else { (byte < 100) as u32 };
+        bytes[byte] = (u32::from_le_bytes(digits) >> (8 * zeros), 4 - zeros);
         byte += 1;
     }
     bytes
 };
 
 #[inline]
-pub fn ipv4(address: [u8; 4], out: &mut Vec<u8>) {
-    let mut text = [0; 16];
-    let mut length = 0;
-    for byte in address {
-        let (digits, count) = BYTES[usize::from(byte)];
-        text[length..length + 3].copy_from_slice(&digits);
-        length += usize::from(count);
-        text[length] = b'.';
-        length += 1;
-    }
-    put(text, length - 1, out);
+pub fn ipv4([a, b, c, d]: [u8; 4], out: &mut Vec<u8>) {
+    let pair = |first: u8, second: u8| {
+        let ((first, length), (second, more)) = (BYTES[usize::from(first)], BYTES[usize::from(second)]);
+        ((u64::from(first) | u64::from(second) << (8 * length)).to_le_bytes(), (length + more) as usize)
+    };
+    let ((first, length), (last, rest)) = (pair(a, b), pair(c, d));
+    put(first, length, out);
+    put(last, rest - 1, out);
 }
 
 /// As RFC 5952 says.
@@ -151,10 +133,12 @@ pub fn seconds(nanoseconds: i64, decimals: u32, out: &mut Vec<u8>) {
     if decimals == 0 {
         return;
     }
-    let decimals = decimals.min(9) as usize;
     let fraction = (time % 1_000_000_000) as u32;
-    let [a, b, c, d, e, f, g, h] = eight(fraction / 10);
-    put([b'.', a, b, c, d, e, f, g, h, b'0' + (fraction % 10) as u8], 1 + decimals, out);
+    out.push(b'.');
+    put((eight(fraction / 10) | ZEROS).to_le_bytes(), decimals as usize, out);
+    if decimals > 8 {
+        out.push(b'0' + (fraction % 10) as u8);
+    }
 }
 
 #[cfg(test)]

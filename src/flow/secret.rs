@@ -166,6 +166,9 @@ impl Watch {
         if facts.unmeasured {
             return found;
         }
+        if !found.any && !self.may_know(facts.stream) && stands_alone(packet, &at) {
+            return found;
+        }
         let segment = Segment {
             packet,
             tcp: &at,
@@ -209,6 +212,17 @@ impl Watch {
         let talks = if talk.is_expecting() { &mut self.asked } else { &mut self.calm };
         talks.insert(stream, talk);
     }
+}
+
+/// Whether all that a segment says of HTTP is one whole head without a body that it announces: nothing of it is to be
+/// remembered where nothing was before.
+fn stands_alone(packet: &Packet<'_>, tcp: &At<'_>) -> bool {
+    let mut behind = packet.each().skip(tcp.index + 1);
+    let Some(head) = behind.next().filter(|at| at.layer.protocol == Protocol::Http) else { return false };
+    talk::is_whole(head.header())
+        && talk::announces_no_body(head.header(), false)
+        && behind.all(|at| at.layer.protocol == Protocol::Data)
+        && packet.stop != Stop::TooDeep
 }
 
 /// Whether a segment goes to or comes from a port of a protocol with heads.

@@ -70,13 +70,14 @@ pub struct Row {
     pub anywhere: &'static [(u8, u8)],
     pub(super) look: fn(&Look<'_>) -> bool,
     pub(super) decode: fn(&mut Walk<'_, '_>) -> Stop,
-    tell: fn(&At<'_>, &mut Vec<u8>) -> Tone,
 }
+
+/// Says in one line what a message says.
+type Tell = fn(&At<'_>, &mut Vec<u8>) -> Tone;
 
 /// What a message says, in one line of unescaped text; `None` where the layer is no message.
 pub fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Option<Tone> {
-    let row = ROWS.iter().find(|row| row.protocol == at.layer.protocol)?;
-    Some((row.tell)(at, out))
+    rows::teller(at.layer.protocol).map(|tell| tell(at, out))
 }
 
 /// Messages of a segment that have a layer of their own; the last has what is left. Below them is room for the headers

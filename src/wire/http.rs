@@ -265,11 +265,16 @@ pub(super) fn decode_ssdp(walk: &mut Walk<'_, '_>) -> Stop {
 /// A response belongs to the request that has waited longest; of SSDP, to the one search of whom it goes to.
 pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
     let ssdp = at.layer.protocol == Protocol::Ssdp;
-    let part = match Start::read(line(at.header()).0)? {
-        Start::Request { method: b"NOTIFY", .. } if ssdp => return None,
-        Start::Request { .. } => Part::Question,
-        // 100 and the like come before the response proper.
-        Start::Response { code, .. } => Part::Answer { last: code >= 200 || code == 101 },
+    let head = at.header();
+    // Of requests, only the method is looked at.
+    let part = match method(head) {
+        Some(b"NOTIFY") if ssdp => return None,
+        Some(_) => Part::Question,
+        None => {
+            let Start::Response { code, .. } = Start::read(line(head).0)? else { return None };
+            // 100 and the like come before the response proper.
+            Part::Answer { last: code >= 200 || code == 101 }
+        }
     };
     Some(Exchange { part, among: if ssdp { Among::Asker } else { Among::Turns }, tag: 0 })
 }
@@ -278,7 +283,12 @@ pub(super) fn exchange(at: &At<'_>) -> Option<Exchange> {
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let head = at.header();
     let first = line(head).0;
-    write_addresses(first, out);
+    // Most have no sign.
+    let write = match memchr::memchr(b'@', head) {
+        None => |text: &[u8], out: &mut Vec<u8>| out.extend_from_slice(text),
+        Some(_) => write_addresses,
+    };
+    write(first, out);
     let start = Start::read(first);
     let told: &[(&str, &str, &str)] = match start {
         Some(Start::Request { .. }) => &[("host", ", host ", "")],
@@ -295,7 +305,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     for ((_, before, behind), value) in told.iter().zip(values) {
         let Some(value) = value else { continue };
         out.extend_from_slice(before.as_bytes());
-        write_addresses(value, out);
+        write(value, out);
         out.extend_from_slice(behind.as_bytes());
     }
     if start.is_none() && first.is_empty() {

@@ -79,7 +79,11 @@ fn is_cut(data: &[u8]) -> bool {
 fn begins(data: &[u8]) -> bool {
     // Nothing else is looked at of most.
     let letters = data.iter().take(4).take_while(|byte| byte.is_ascii_uppercase()).count();
-    letters >= 3 && Start::read(http::line(data).0).is_some()
+    if letters < 3 || data.starts_with(b"HTTP/") {
+        return false;
+    }
+    let line = http::line(data).0;
+    (line.ends_with(VERSION) || line.starts_with(VERSION)) && Start::read(line).is_some()
 }
 
 /// The whole message that begins here, or what there is of it.

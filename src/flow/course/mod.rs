@@ -141,6 +141,11 @@ impl Watch {
 
     fn look_into(&mut self, packet: &Packet<'_>, facts: &tcp::Facts) -> Option<Found> {
         let at = packet.find(Protocol::Tcp).filter(|at| !at.layer.quoted)?;
+        let is_data = packet.layers.get(at.index + 1).is_some_and(|layer| layer.protocol == Protocol::Data);
+        // What another protocol says matters only to conversations that are known.
+        if !is_data && self.talks.is_empty() {
+            return None;
+        }
         let server = if facts.from_client { 2 } else { 0 };
         if at.u16(server)? != PORT || facts.unmeasured || facts.analysis.repeats() {
             return None;
@@ -149,7 +154,6 @@ impl Watch {
         if facts.completeness & tcp::Completeness::SYN == 0 {
             return None;
         }
-        let is_data = packet.layers.get(at.index + 1).is_some_and(|layer| layer.protocol == Protocol::Data);
         if !is_data {
             // It speaks another protocol; what comes later begins behind this.
             self.talks.of_mut(facts.stream).into_iter().for_each(|talk| talk.lost = true);

@@ -375,6 +375,17 @@ fn is_in_the_dark(begins: Protocol, segment: &Segment<'_, '_>, missing: u64) -> 
     begins == Protocol::Data && segment.is_behind_gap && (segment.from_client || missing < FIRST_HEAD)
 }
 
+/// Whether a head ends with its empty line.
+pub(super) fn is_whole(head: &[u8]) -> bool {
+    head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")
+}
+
+/// Whether nothing follows a head of HTTP that is to be counted: a response's body ends where the next is looked for,
+/// unless several were asked for at once.
+pub(super) fn announces_no_body(head: &[u8], piped: bool) -> bool {
+    head.starts_with(b"GET ") || head.starts_with(b"HTTP/") && !piped
+}
+
 /// How many heads a segment has, and where the last begins, if what follows depends on it: it is not whole, a body goes
 /// on, or it lies deeper than the layers go.
 fn heads(segment: &Segment<'_, '_>, piped: bool) -> (usize, Option<usize>) {
@@ -390,10 +401,8 @@ fn heads(segment: &Segment<'_, '_>, piped: bool) -> (usize, Option<usize>) {
             Protocol::Http => last.header(),
             _ => last.header().get(..http::head(last.header()))?,
         };
-        let is_whole = head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n");
-        let has_no_body =
-            head.starts_with(b"GET ") || head.starts_with(b"HTTP/") && !piped || last.layer.protocol == Protocol::Sip;
-        (!is_whole || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
+        let has_no_body = announces_no_body(head, piped) || last.layer.protocol == Protocol::Sip;
+        (!is_whole(head) || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
     });
     (count, from)
 }

@@ -206,10 +206,13 @@ impl<W: Write> Sink for Lines<W> {
 
 /// A number right-aligned in `column` columns; tells how many it took.
 fn number(number: u64, column: usize, out: &mut Vec<u8>) -> usize {
-    let digits = number.checked_ilog10().unwrap_or(0) as usize + 1;
-    pad(column.saturating_sub(digits), out);
+    let before = out.len();
+    // Most packets have a number that fills it.
+    if number < 10_000 {
+        pad(column.saturating_sub(number.checked_ilog10().unwrap_or(0) as usize + 1), out);
+    }
     text::decimal(number, out);
-    digits.max(column)
+    out.len() - before
 }
 
 #[inline]

@@ -1,7 +1,7 @@
 //! The table of applications: protocol, transport, ports of either end, what a message begins with that is known on every
 //! port, and the functions that look, decode and tell.
 
-use super::{Over, Row};
+use super::{Over, Row, Tell};
 use crate::wire::{
     Protocol, coap, dhcp, dns, ftp, http, http2, imap, mqtt, ntp, pop, quic, resp, rtp, sip, smtp, snmp, stun, syslog,
     telnet, tftp, tls, websocket,
@@ -17,8 +17,16 @@ macro_rules! rows {
             anywhere: $anywhere,
             look: $look,
             decode: $decode,
-            tell: $tell,
         }),*];
+
+        /// What tells the messages of a protocol: as its first row says.
+        #[allow(unreachable_patterns)]
+        pub(super) fn teller(protocol: Protocol) -> Option<Tell> {
+            match protocol {
+                $(Protocol::$protocol => Some($tell),)*
+                _ => None,
+            }
+        }
     };
 }
 

@@ -231,7 +231,10 @@ pub(in crate::wire) fn of_head<'a>(head: &'a [u8], give: &mut dyn FnMut(&'a [u8]
     let start = memchr::memchr(b'\n', head).map_or(head.len(), |end| end + 1);
     let lines = head.get(start..).unwrap_or_default();
     Inside::default().read(lines, &mut |place| give(lines.get(place).unwrap_or_default()));
-    // One that is cut may end in a password whose sign is cut off.
+    // Most have no sign. One that is cut may end in a password whose sign is cut off.
+    if head.ends_with(b"\n") && memchr::memchr(b'@', head).is_none() {
+        return;
+    }
     Address::of_head(head).follow(head, &mut |place| give(head.get(place).unwrap_or_default()));
 }
 

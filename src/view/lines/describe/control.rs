@@ -27,8 +27,8 @@ impl<'a> Line<'a> {
         match kind {
             icmp::ECHO_REQUEST | icmp::ECHO_REPLY => {
                 self.matter(if kind == icmp::ECHO_REQUEST { "echo request" } else { "echo reply" });
-                self.number(Keep::Number, b"id", at.u16(4).unwrap_or_default());
-                self.number(Keep::Number, b"seq", at.u16(6).unwrap_or_default());
+                self.number(Keep::Number, b"id ", at.u16(4).unwrap_or_default());
+                self.number(Keep::Number, b"seq ", at.u16(6).unwrap_or_default());
                 self.checksum(checksum::icmp(at));
                 self.carried(at);
                 let said = if kind == icmp::ECHO_REQUEST { words.ping_asks } else { words.ping_answers };
@@ -38,8 +38,8 @@ impl<'a> Line<'a> {
                 match icmp::meaning(kind, code) {
                     Some(meaning) => self.matter(meaning),
                     None => {
-                        self.number(Keep::Matter, b"type", kind);
-                        self.number(Keep::Matter, b"code", code);
+                        self.number(Keep::Matter, b"type ", kind);
+                        self.number(Keep::Matter, b"code ", code);
                     }
                 }
                 self.checksum(checksum::icmp(at));
@@ -74,8 +74,8 @@ impl<'a> Line<'a> {
         match kind {
             icmpv6::ECHO_REQUEST | icmpv6::ECHO_REPLY => {
                 self.matter(if kind == icmpv6::ECHO_REQUEST { "echo request" } else { "echo reply" });
-                self.number(Keep::Number, b"id", at.u16(4).unwrap_or_default());
-                self.number(Keep::Number, b"seq", at.u16(6).unwrap_or_default());
+                self.number(Keep::Number, b"id ", at.u16(4).unwrap_or_default());
+                self.number(Keep::Number, b"seq ", at.u16(6).unwrap_or_default());
                 self.checksum(checksum::icmpv6(at));
                 self.carried(at);
                 let said = if kind == icmpv6::ECHO_REQUEST { words.ping_asks } else { words.ping_answers };
@@ -85,8 +85,8 @@ impl<'a> Line<'a> {
                 match icmpv6::meaning(kind, code) {
                     Some(meaning) => self.matter(meaning),
                     None => {
-                        self.number(Keep::Matter, b"type", kind);
-                        self.number(Keep::Matter, b"code", code);
+                        self.number(Keep::Matter, b"type ", kind);
+                        self.number(Keep::Matter, b"code ", code);
                     }
                 }
                 self.checksum(checksum::icmpv6(at));

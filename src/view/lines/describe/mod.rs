@@ -50,7 +50,9 @@ pub fn packet(
     let mut line = Line { packet, known, words, parts, role: Role::Plain };
     let protocol = line.layer(&at);
     line.datagram();
-    stop(packet, words, line.parts);
+    if !matches!(packet.stop, Stop::End | Stop::Payload | Stop::Fragment) {
+        stop(packet, words, line.parts);
+    }
     line.programs();
     Described { protocol, role: line.role }
 }
@@ -93,14 +95,17 @@ impl<'a> Line<'a> {
         if role != Role::Plain && self.role != Role::Trouble {
             self.role = role;
         }
-        self.parts.add(Keep::Words, role, |out| fill(template, values, out));
+        self.parts.add(Keep::Words, role, |out| match values {
+            [] => out.extend_from_slice(template.as_bytes()),
+            values => fill(template, values, out),
+        });
     }
 
+    /// A number behind its name, which ends with a blank.
     fn number<const N: usize>(&mut self, keep: Keep, name: &'static [u8; N], number: impl Into<u64>) {
         let number = number.into();
         self.parts.add(keep, Role::Faint, |out| {
             out.extend_from_slice(name);
-            out.push(b' ');
             text::decimal(number, out);
         });
     }
@@ -154,8 +159,8 @@ impl<'a> Line<'a> {
         self.carried(at);
         if self.packet.stop == Stop::Fragment {
             let length = at.layer.end.saturating_sub(at.layer.start + at.layer.header);
-            self.number(Keep::Number, b"offset", offset(at));
-            self.number(Keep::Number, b"len", length);
+            self.number(Keep::Number, b"offset ", offset(at));
+            self.number(Keep::Number, b"len ", length);
             self.say(Role::Plain, self.words.fragment_later, &[&identification(at)]);
         }
     }
@@ -166,6 +171,7 @@ impl<'a> Line<'a> {
         if packet.layers.len() <= 3 && !matches!(packet.layers, [_, vlan, ..] if vlan.protocol == Protocol::Vlan) {
             if let Some(network) = packet.layers.get(1)
                 && network.protocol == Protocol::Ipv4
+                && at.layer.fragment
             {
                 self.first_fragment(at);
             }
@@ -174,10 +180,10 @@ impl<'a> Line<'a> {
         for at in packet.each() {
             match at.layer.protocol {
                 Protocol::Vlan | Protocol::ServiceTag => {
-                    self.number(Keep::Detail, b"vlan", at.u16(0).unwrap_or_default() & 0xfff)
+                    self.number(Keep::Detail, b"vlan ", at.u16(0).unwrap_or_default() & 0xfff)
                 }
-                Protocol::Vxlan => self.number(Keep::Detail, b"in vxlan", at.u32(4).unwrap_or_default() >> 8),
-                Protocol::Geneve => self.number(Keep::Detail, b"in geneve", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Vxlan => self.number(Keep::Detail, b"in vxlan ", at.u32(4).unwrap_or_default() >> 8),
+                Protocol::Geneve => self.number(Keep::Detail, b"in geneve ", at.u32(4).unwrap_or_default() >> 8),
                 Protocol::Gre => self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"in gre")),
                 _ => {}
             }
@@ -355,12 +361,15 @@ fn ends(packet: &Packet<'_>, at: &At<'_>, names: Option<Wanted<'_>>, out: &mut V
     let index = at.index + usize::from(matches!(at.layer.protocol, Protocol::Ipv4 | Protocol::Ipv6));
     let carried = packet.addresses(index).filter(|_| at.layer.protocol != Protocol::Arp);
     if let Some((source, destination)) = carried {
-        let ports = matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp)
-            .then(|| Some((at.u16(0)?, at.u16(2)?)))
-            .flatten();
-        endpoint(source, ports.map(|ports| ports.0), names, out);
+        let is_ported = matches!(at.layer.protocol, Protocol::Tcp | Protocol::Udp);
+        let ports = if is_ported { at.array::<4>(0) } else { None };
+        let [from, to] = match ports {
+            Some([a, b, c, d]) => [Some(u16::from_be_bytes([a, b])), Some(u16::from_be_bytes([c, d]))],
+            None => [None, None],
+        };
+        endpoint(source, from, names, out);
         out.extend_from_slice(ARROW);
-        endpoint(destination, ports.map(|ports| ports.1), names, out);
+        endpoint(destination, to, names, out);
         return;
     }
     let (source, destination) = match at.layer.protocol {
@@ -389,15 +398,14 @@ fn ends(packet: &Packet<'_>, at: &At<'_>, names: Option<Wanted<'_>>, out: &mut V
 
 #[inline]
 fn endpoint(ip: Address, port: Option<u16>, names: Option<Wanted<'_>>, out: &mut Vec<u8>) {
-    let name = names.and_then(|(names, fitted)| view::names::in_line(names, ip, fitted));
-    match (ip, port) {
-        _ if name.is_some() => out.extend_from_slice(name.unwrap_or_default().as_bytes()),
-        (Address::V6(_), Some(_)) => {
+    match (ip, port, names.and_then(|(names, fitted)| view::names::in_line(names, ip, fitted))) {
+        (_, _, Some(name)) => out.extend_from_slice(name.as_bytes()),
+        (Address::V6(_), Some(_), None) => {
             out.push(b'[');
             address(ip, out);
             out.push(b']');
         }
-        _ => address(ip, out),
+        (_, _, None) => address(ip, out),
     }
     if let Some(port) = port {
         out.push(b':');
@@ -405,6 +413,7 @@ fn endpoint(ip: Address, port: Option<u16>, names: Option<Wanted<'_>>, out: &mut
     }
 }
 
+#[inline]
 fn address(ip: Address, out: &mut Vec<u8>) {
     match ip {
         Address::V4(ip) => text::ipv4(ip, out),

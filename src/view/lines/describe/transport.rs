@@ -10,7 +10,7 @@ use crate::view::findings;
 use crate::view::style::Role;
 use crate::view::words::fill;
 use crate::wire::application::{self, Tone};
-use crate::wire::{At, Layer, Packet, Protocol, checksum, tcp, utf8};
+use crate::wire::{At, Packet, Protocol, checksum, tcp, utf8};
 
 /// Bytes of application text that a line shows at most.
 const TEXT: usize = 60;
@@ -30,17 +30,17 @@ impl<'a> Line<'a> {
         self.parts.add(Keep::Flags, Role::Plain, |out| named(flags, out));
         let marks = flags.any(tcp::Flags::SYN | tcp::Flags::FIN | tcp::Flags::RST);
         if header.length > 0 || marks {
-            self.number(Keep::Number, b"seq", facts.sequence);
+            self.number(Keep::Number, b"seq ", facts.sequence);
         }
         if flags.any(tcp::Flags::ACK) {
-            self.number(Keep::Number, b"ack", facts.acknowledgment);
+            self.number(Keep::Number, b"ack ", facts.acknowledgment);
         }
         if header.length > 0 {
             self.role = Role::Data;
-            self.number(Keep::Number, b"len", header.length);
+            self.number(Keep::Number, b"len ", header.length);
         }
         if header.length == 0 || marks {
-            self.number(Keep::Detail, b"win", facts.window);
+            self.number(Keep::Detail, b"win ", facts.window);
         }
         if flags.any(tcp::Flags::SYN) {
             self.options(&header);
@@ -65,9 +65,9 @@ impl<'a> Line<'a> {
         for option in tcp::options(header.options) {
             match (option.kind, option.data) {
                 (tcp::MAXIMUM_SEGMENT_SIZE, [high, low]) => {
-                    self.number(Keep::Detail, b"mss", u16::from_be_bytes([*high, *low]));
+                    self.number(Keep::Detail, b"mss ", u16::from_be_bytes([*high, *low]));
                 }
-                (tcp::WINDOW_SCALE, [shift]) => self.number(Keep::Detail, b"wscale", *shift),
+                (tcp::WINDOW_SCALE, [shift]) => self.number(Keep::Detail, b"wscale ", *shift),
                 (tcp::SACK_PERMITTED, _) => {
                     self.parts.add(Keep::Detail, Role::Faint, |out| out.extend_from_slice(b"sack"));
                 }
@@ -119,7 +119,7 @@ impl<'a> Line<'a> {
     /// A datagram, and the message that it carries, if that is of a protocol that is known.
     pub(super) fn udp(&mut self, at: &At<'a>) -> &'static str {
         self.role = Role::Data;
-        self.number(Keep::Number, b"len", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
+        self.number(Keep::Number, b"len ", at.layer.end.saturating_sub(at.layer.start + at.layer.header));
         self.checksum(checksum::udp(at));
         let protocol = self.application(at);
         self.carried(at);
@@ -145,7 +145,9 @@ impl<'a> Line<'a> {
     /// What the data is by an exercise of the course.
     #[inline]
     fn course(&mut self, at: &At<'a>) {
-        if let Some((role, said)) = exercise(at, &self.known.facts.course) {
+        if self.known.facts.course.is_some()
+            && let Some((role, said)) = exercise(at, &self.known.facts.course)
+        {
             self.parts.add(Keep::Words, role, |out| out.extend_from_slice(said.as_bytes()));
         }
     }
@@ -198,53 +200,73 @@ pub fn told(packet: &Packet<'_>, at: &At<'_>, facts: &flow::Facts, out: &mut Vec
     if first == Protocol::Data {
         return None;
     }
-    let (mut role, mut count) = (Role::Data, 0);
-    let begin = behind.layer.start;
-    let is_secret = |layer: &Layer| facts.secrets.touches(layer.start - begin, layer.start + layer.header - begin);
-    for at in whole::told(packet, behind.index, facts) {
-        let is_secret = !whole::is_one(&at) && is_secret(&at.layer);
-        if is_secret {
+    let mut telling = Telling { packet, facts, begin: behind.layer.start, role: Role::Data, count: 0, out };
+    if facts.wholes.is_empty() {
+        packet.each().skip(behind.index).for_each(|at| telling.message(&at));
+    } else {
+        whole::told(packet, behind.index, facts).for_each(|at| telling.message(&at));
+    }
+    let Telling { role, count, .. } = telling;
+    if count > MESSAGES {
+        out.extend_from_slice(format!("; and {} more", count - MESSAGES).as_bytes());
+    }
+    Some((first, role))
+}
+
+/// The messages of one packet on their way into a line.
+struct Telling<'t, 'a> {
+    packet: &'t Packet<'a>,
+    facts: &'t flow::Facts,
+    /// Where in the frame the first begins.
+    begin: u32,
+    role: Role,
+    count: usize,
+    out: &'t mut Vec<u8>,
+}
+
+impl Telling<'_, '_> {
+    #[inline]
+    fn message(&mut self, at: &At<'_>) {
+        let (out, layer) = (&mut *self.out, &at.layer);
+        let touched = || self.facts.secrets.touches(layer.start - self.begin, layer.start + layer.header - self.begin);
+        if !whole::is_one(at) && touched() {
             out.extend_from_slice(if out.is_empty() { COVERED } else { b"; ***" });
-            count += 1;
-            continue;
+            self.count += 1;
+            return;
         }
         let before = out.len();
-        if count > 0 {
+        if self.count > 0 {
             out.extend_from_slice(b"; ");
         }
         let start = out.len();
-        let Some(tone) = application::tell(&at, out) else {
+        let Some(tone) = application::tell(at, out) else {
             out.truncate(before);
             // A body, behind the message that it belongs to.
-            if (1..=MESSAGES).contains(&count) && is_text(at.header()) {
+            if (1..=MESSAGES).contains(&self.count) && is_text(at.header()) {
                 out.push(b' ');
-                let secrets = Places::of(packet, facts);
+                let secrets = Places::of(self.packet, self.facts);
                 match secrets.is_empty() {
                     true => escape::quote(at.header(), TEXT, out),
-                    false => escape::quote(&secrets.covered(at.header(), at.layer.start as usize), TEXT, out),
+                    false => escape::quote(&secrets.covered(at.header(), layer.start as usize), TEXT, out),
                 }
             }
-            continue;
+            return;
         };
         if tone == Tone::Trouble {
-            role = Role::Trouble;
+            self.role = Role::Trouble;
         }
         if out.len() == start {
             out.truncate(before);
-            continue;
+            return;
         }
-        count += 1;
-        if count > MESSAGES {
+        self.count += 1;
+        if self.count > MESSAGES {
             out.truncate(before);
         } else if out.len() - start > TOLD || !out.get(start..).is_some_and(escape::is_harmless) {
             let told = out.split_off(start);
             escape::write_cut(&told, TOLD, out);
         }
     }
-    if count > MESSAGES {
-        out.extend_from_slice(format!("; and {} more", count - MESSAGES).as_bytes());
-    }
-    Some((first, role))
 }
 
 /// What the data of the segment `at` is by an exercise of the course, in words, escaped; `None` where it says so itself.
@@ -262,21 +284,17 @@ pub fn beginning(content: &[u8], out: &mut Vec<u8>) {
     escape::quote(content, if is_text(content) { TEXT } else { BYTES }, out);
 }
 
-/// Bytes that no text has: control characters but for line ends, tabs and escape sequences.
-const ACTS: [bool; 256] = {
-    let mut acts = [false; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        acts[byte] = matches!(byte, 0..=8 | 11 | 12 | 14..=26 | 28..=31 | 127);
-        byte += 1;
-    }
-    acts
-};
+/// Whether no text has this byte: a control character but for line ends, tabs and escape sequences.
+#[inline]
+fn acts(byte: u8) -> bool {
+    matches!(byte, 0..=8 | 11 | 12 | 14..=26 | 28..=31 | 127)
+}
 
 /// Whether bytes look like text: nothing but printable characters, line ends and tabs in what a line would show.
 fn is_text(content: &[u8]) -> bool {
     let Some(shown) = content.get(..content.len().min(TEXT)) else { return false };
-    if shown.is_empty() || shown.iter().any(|byte| ACTS[usize::from(*byte)]) {
+    // Without an end before the last byte, many are looked at side by side.
+    if shown.is_empty() || shown.iter().fold(false, |found, byte| found | acts(*byte)) {
         return false;
     }
     shown.is_ascii() || std::str::from_utf8(utf8::beginning(content, TEXT)).is_ok()
