@@ -345,17 +345,23 @@ proptest! {
             prop_assert!(cells.iter().all(|cell| cell.came <= cell.due.max(1)));
         }
     }
+}
 
-    /// Moments at random are no beat.
-    #[test]
-    fn chance_is_no_beat(seed in 1u64.., count in 4usize..300) {
-        let (mut dice, mut wire, mut time) = (Dice(seed), Wire::default(), 0);
-        for _ in 0..count {
-            // Exponential, as far as an integer logarithm goes: no memory of when the last one was.
+/// Moments at random are no beat, but any few of them may by chance come as a beat does, and nobody can tell these from
+/// one. That happens as seldom as [`fit`] says: less than once in ten thousand.
+#[test]
+fn chance_is_no_beat() {
+    let cases = u64::from(cases().cases);
+    let mut found = 0;
+    for seed in 1..=cases {
+        let (mut dice, mut wire, mut time) = (Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1), Wire::default(), 0);
+        for _ in 0..4 + dice.below(296) {
+            // Exponential: no memory of when the last one was.
             let unit = (dice.below(1 << 20) + 1) as f64 / (1u64 << 20) as f64;
             time += (-unit.ln() * 1e9) as i64;
             wire.say(time, 40_000, 8005, b"x");
         }
-        prop_assert!(wire.find(Questions::default()).is_empty());
+        found += wire.find(Questions::default()).len() as u64;
     }
+    assert!(found * 10_000 <= cases, "{found} of {cases}");
 }
