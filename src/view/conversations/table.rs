@@ -100,7 +100,8 @@ pub fn table<'a>(
     add_applications(&mut rows, &mut widths, &applications, room.width);
     let columns: Vec<_> =
         COLUMNS.iter().zip(&widths).filter(|(_, width)| width.is_some()).map(|(column, _)| *column).collect();
-    let gap = if taken(&widths, 2) <= room.width { 2 } else { 1 };
+    // The table has a blank behind its last column, too.
+    let gap = if taken(&widths, 2) < room.width { 2 } else { 1 };
     let widths = fold(&mut rows, widths, room.width, gap);
     if below {
         for (row, names) in rows.iter_mut().zip(&programs) {
@@ -214,22 +215,32 @@ fn shortened(text: &str, room: usize) -> String {
 
 /// Breaks what is too wide: the words of the ending first, then addresses.
 fn fold(rows: &mut [Cells], mut widths: Widths, width: usize, gap: usize) -> Widths {
-    for columns in [&[ENDED][..], &[CLIENT, SERVER]] {
-        let over = taken(&widths, gap).saturating_sub(width);
-        if over == 0 {
-            break;
-        }
-        for &at in columns {
-            // Addresses share what is too much; words stay readable as long as addresses can give way.
-            let least = if at == ENDED { WORDS } else { LEAST };
-            let room = widths[at].unwrap_or(0).saturating_sub(over.div_ceil(columns.len())).max(least);
-            for (text, _) in rows.iter_mut().filter_map(|row| row[at].as_mut()) {
-                *text = broken(text, room, if at == ENDED { ' ' } else { ':' });
-            }
-            widths[at] = Some(room);
+    let over = |widths: &Widths| taken(widths, gap).saturating_sub(width);
+    // Words stay readable as long as addresses can give way.
+    if let (Some(ended), much @ 1..) = (widths[ENDED], over(&widths)) {
+        narrow(rows, &mut widths, ENDED, ended.saturating_sub(much).max(WORDS), ' ');
+    }
+    let much = over(&widths);
+    if much > 0 {
+        let [client, server] = [CLIENT, SERVER].map(|at| widths[at].unwrap_or(0));
+        let room = (client + server).saturating_sub(much);
+        // The shorter ones are not broken where their half is enough; the longer ones have the rest.
+        let less = client.min(server).min(room / 2);
+        for (at, is_less) in [(CLIENT, client <= server), (SERVER, client > server)] {
+            narrow(rows, &mut widths, at, if is_less { less } else { room - less }.max(LEAST), ':');
         }
     }
     widths
+}
+
+/// Breaks the cells of a column, where it has more than `room`.
+fn narrow(rows: &mut [Cells], widths: &mut Widths, at: usize, room: usize, mark: char) {
+    if widths[at].is_some_and(|width| width > room) {
+        for (text, _) in rows.iter_mut().filter_map(|row| row[at].as_mut()) {
+            *text = broken(text, room, mark);
+        }
+        widths[at] = Some(room);
+    }
 }
 
 /// A program as its cell shows it.
@@ -388,6 +399,29 @@ mod tests {
             "reset by client,\nperhaps with\ndata unread"
         );
         assert_eq!(broken("abcdefgh", 3, ':'), "abc\ndef\ngh");
+    }
+
+    #[test]
+    fn a_long_address_leaves_short_ones_whole() {
+        let draw = |pairs: &[(Address, Address)], width| {
+            let all = pairs.iter().map(|(client, server)| {
+                let ending = Ending::Open;
+                let summary = summary(*client);
+                (Summary { server: (*server, 8005), guessed: false, ending, ..summary }, None)
+            });
+            let mut out = Vec::new();
+            table(all, Room { width, lines: None, beneath: false }, Palette::new(false), None, &mut out).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        let text = draw(&[(V6, Address::V4([10, 0, 5, 2])), (V4, V4)], 80);
+        for whole in ["192.168.100.101:54321 192.168.100.101:8005", " 10.0.5.2:8005 "] {
+            assert!(text.contains(whole), "{text}");
+        }
+        // As wide as the screen to a column: each conversation has its line.
+        for width in 60..90 {
+            let text = draw(&[(V4, V4)], width);
+            assert!(text.lines().count() == 3 || width < 77, "{width}:\n{text}");
+        }
     }
 
     #[test]
