@@ -48,6 +48,16 @@ pub fn layers(link: LinkType, data: &[u8]) -> (Vec<Protocol>, Stop) {
     with(link, data, data.len(), |packet| (packet.layers.iter().map(|layer| layer.protocol).collect(), packet.stop))
 }
 
+/// The line of a message, as people read it.
+pub fn told(data: &[u8], protocol: Protocol) -> String {
+    let mut found = Layers::new();
+    let frame = Frame { link: LinkType::ETHERNET, data, length: data.len() as u32, ..Frame::empty() };
+    let packet = decode(frame, &mut found);
+    let mut out = Vec::new();
+    super::application::tell(&packet.find(protocol).unwrap(), &mut out);
+    String::from_utf8(out).unwrap()
+}
+
 /// All values of a field, as `Debug` writes them.
 pub fn values(link: LinkType, data: &[u8], name: &str) -> Vec<String> {
     with(link, data, data.len(), |packet| {

@@ -35,6 +35,9 @@ pub const CHANGED_ADDRESS: u16 = 0x0005;
 pub const USERNAME: u16 = 0x0006;
 pub const ERROR_CODE: u16 = 0x0009;
 pub const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
+/// For how many seconds (RFC 8656 §18.2).
+pub const LIFETIME: u16 = 0x000d;
+/// What a relay sends to, and hears from (RFC 8656 §18.3).
 pub const XOR_PEER_ADDRESS: u16 = 0x0012;
 pub const REALM: u16 = 0x0014;
 pub const NONCE: u16 = 0x0015;
@@ -231,6 +234,16 @@ impl<'a> Message<'a> {
     pub fn error(&self) -> Option<u16> {
         let [_, _, hundreds, rest, ..] = *self.value(ERROR_CODE)? else { return None };
         Some(u16::from(hundreds & 7) * 100 + u16::from(rest))
+    }
+
+    /// ERROR-CODE in words.
+    pub fn reason(&self) -> Option<&'a [u8]> {
+        self.value(ERROR_CODE)?.get(4..).filter(|reason| !reason.is_empty())
+    }
+
+    /// LIFETIME, in seconds.
+    pub fn lifetime(&self) -> Option<u32> {
+        self.value(LIFETIME)?.try_into().ok().map(u32::from_be_bytes)
     }
 
     /// The attributes that must be understood and are not in `known`.

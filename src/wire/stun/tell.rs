@@ -3,7 +3,10 @@
 use std::io::Write;
 use std::net::SocketAddr;
 
-use super::{Class, MAPPED_ADDRESS, Message, OTHER_ADDRESS, XOR_MAPPED_ADDRESS, class, kinds};
+use super::{
+    Class, MAPPED_ADDRESS, Message, OTHER_ADDRESS, XOR_MAPPED_ADDRESS, XOR_PEER_ADDRESS, XOR_RELAYED_ADDRESS, class,
+    kinds,
+};
 use crate::wire::At;
 use crate::wire::application::Tone;
 
@@ -25,6 +28,8 @@ fn attributes(message: &Message<'_>, out: &mut Vec<u8>) {
     said("mapped", turned);
     let plain = message.address(MAPPED_ADDRESS).filter(|_| message.class == Class::Success);
     said("not", plain.filter(|plain| turned.is_some_and(|turned| turned != *plain)));
+    said("relayed", message.address(XOR_RELAYED_ADDRESS));
+    said("peer", message.address(XOR_PEER_ADDRESS));
     said("other", message.address(OTHER_ADDRESS));
     if let Some(change) = message.change() {
         let from: &[u8] = match (change.address, change.port) {
@@ -36,5 +41,10 @@ fn attributes(message: &Message<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(from);
     }
     let _ = message.response_port().map(|port| write!(out, " to port {port}"));
+    let _ = message.lifetime().map(|seconds| write!(out, " for {seconds} s"));
     let _ = message.error().map(|code| write!(out, " {code}"));
+    if let Some(reason) = message.reason() {
+        out.push(b' ');
+        out.extend_from_slice(reason);
+    }
 }

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::frame::{Frame, LinkType};
-use crate::wire::sample::{ethernet, fields, hex, ipv4, layers, udp, values};
+use crate::wire::Protocol::Stun;
+use crate::wire::sample::{ethernet, fields, hex, ipv4, layers, told, udp, values};
 
 /// RFC 5769 §2.2, without the integrity that only its password could check.
 const RESPONSE_V4: &str = "0101 003c 2112a442 b7e7a701bc34d686fa87dfae 8022 000b 7465737420766563746f7220
@@ -160,4 +161,19 @@ proptest! {
         }
         let _ = layers(LinkType::ETHERNET, &ethernet(0x0800, &ipv4(17, &udp(PORT, &bytes))));
     }
+}
+
+#[test]
+fn a_relay_is_told_with_its_addresses_and_an_error_with_its_words() {
+    let told = |message: Draft| told(&ethernet(0x0800, &ipv4(17, &udp(PORT, &message.finish(false)))), Stun);
+    // Allocate (RFC 8656 §17).
+    let allocated = Draft::new(Class::Success, 3, ID)
+        .with_address(XOR_RELAYED_ADDRESS, end("192.0.2.15:50000"))
+        .with(LIFETIME, &600u32.to_be_bytes())
+        .with_address(XOR_MAPPED_ADDRESS, end("192.0.2.1:7000"));
+    assert_eq!(told(allocated), "allocate success mapped 192.0.2.1:7000 relayed 192.0.2.15:50000 for 600 s");
+    let sent = Draft::new(Class::Indication, 6, ID).with_address(XOR_PEER_ADDRESS, end("192.0.2.150:32102"));
+    assert_eq!(told(sent), "send indication peer 192.0.2.150:32102");
+    let refused = Draft::new(Class::Error, 3, ID).with_error(401, "Unauthorized");
+    assert_eq!(told(refused), "allocate error 401 Unauthorized");
 }

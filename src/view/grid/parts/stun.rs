@@ -36,11 +36,20 @@ pub fn stun(at: &At<'_>) -> Vec<Part> {
             }
         };
         let whole = 4 + length.next_multiple_of(4);
-        let source = if attribute.kind == stun::CHANGE_REQUEST { "RFC 5780 §7.2" } else { "RFC 8489 §14" };
+        let source = source(attribute.kind);
         parts.push(Part { start, length: whole, title: name, value, meaning: meaning(attribute.kind), source, cells });
         start += whole;
     }
     parts
+}
+
+/// Where an attribute is described.
+fn source(kind: u16) -> &'static str {
+    match kind {
+        stun::CHANGE_REQUEST => "RFC 5780 §7.2",
+        0x000c | 0x000d | 0x0012 | 0x0013 | 0x0016 | 0x0018 | 0x0019 | 0x001a | 0x0022 => "RFC 8656 §18",
+        _ => "RFC 8489 §14",
+    }
 }
 
 fn value_cell(start: usize, length: usize, name: &str, value: &[u8]) -> Cell {
@@ -53,6 +62,16 @@ fn meaning(kind: u16) -> String {
             "From where the request came, as the server sees it; turned, so that nothing on \
             the way rewrites it"
         }
+        stun::XOR_RELAYED_ADDRESS => "The relay's socket, which others send to; turned",
+        stun::XOR_PEER_ADDRESS => "Whom the relay is to send to, or hears from; turned",
+        stun::LIFETIME => "Seconds until the relay forgets it, unless it is asked again",
+        0x000c => "A number that stands for a peer: shorter than its address",
+        0x0013 => "What is sent through the relay",
+        0x0019 => "What the relay is to speak to peers; 17, the first byte: UDP",
+        stun::USERNAME => "Who asks",
+        stun::REALM => "What the user name belongs to",
+        stun::NONCE => "What the server wants back, so that nobody can repeat an old message",
+        0x0008 => "A sum over the message that needs the password",
         stun::MAPPED_ADDRESS => "The same as it is; another one than the turned one was rewritten on the way",
         stun::OTHER_ADDRESS => "The server's socket with another address and another port",
         stun::RESPONSE_ORIGIN => "The socket that this answer comes from",
