@@ -139,7 +139,12 @@ fn names(number: u64) -> Option<&'static str> {
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let kind = option(at, 53).and_then(|value| value.first().copied()).unwrap_or_default();
     let operation = operations(at.u8(0).unwrap_or_default().into()).unwrap_or("message");
-    out.extend_from_slice(kinds(kind.into()).unwrap_or(operation).as_bytes());
+    match kinds(kind.into()) {
+        Some(name) => out.extend_from_slice(name.as_bytes()),
+        // BOOTP has no type (RFC 951).
+        None if kind == 0 => out.extend_from_slice(operation.as_bytes()),
+        None => out.extend_from_slice(format!("message of type {kind}").as_bytes()),
+    }
     let yours = at.array::<4>(16).filter(|address| *address != [0; 4]).map(std::net::Ipv4Addr::from);
     let mine = at.array::<4>(12).filter(|address| *address != [0; 4]).map(std::net::Ipv4Addr::from);
     if let Some(wanted) = yours.or_else(|| address(at, 50)).or(mine) {
@@ -228,7 +233,7 @@ pub static FIELDS: &[Field] = &[
 mod tests {
     use crate::frame::LinkType;
     use crate::wire::Protocol::{Dhcp, Ipv4, Udp};
-    use crate::wire::sample::{ethernet, fields, ipv4, layers, udp};
+    use crate::wire::sample::{ethernet, fields, ipv4, layers, told, udp};
 
     fn with(options: &[u8]) -> Vec<u8> {
         let mut message = vec![1, 1, 6, 0];
@@ -246,5 +251,10 @@ mod tests {
         fields(&frame, &[("dhcp.option.hostname", "absent"), ("dhcp.server", "absent")]);
         fields(&with(&[12, 200, b'x']), &[("dhcp.option.hostname", "absent"), ("dhcp.option.type", "absent")]);
         fields(&with(&[51, 8, 1, 1, 1, 1, 1, 1, 1, 1]), &[("dhcp.option.ip_address_lease_time", "absent")]);
+    }
+    #[test]
+    fn a_type_that_nobody_knows_is_no_request() {
+        assert!(told(&with(&[53, 1, 106]), Dhcp).starts_with("message of type 106, client "));
+        assert!(told(&with(&[]), Dhcp).starts_with("request, client "), "BOOTP has no type");
     }
 }
