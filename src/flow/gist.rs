@@ -11,7 +11,7 @@ use super::{Facts, Transport, whole};
 use crate::wire::application;
 use crate::wire::http::{self, Start};
 use crate::wire::secret::write_addresses;
-use crate::wire::{At, Layer, Packet, Protocol, ftp, line, smtp, tls, utf8};
+use crate::wire::{At, Layer, Packet, Protocol, coap, ftp, line, smtp, tls, utf8};
 
 /// Bytes of what was asked, and of what was answered, that are kept.
 const LONGEST: usize = 100;
@@ -276,6 +276,8 @@ fn of_any(at: &At<'_>, from_client: bool) -> Says {
             None => tls::shown(at).map_or(Says::Nothing, Says::Answers),
         },
         _ if told.is_empty() => Says::Nothing,
+        // That the answer will come in a message of its own.
+        Protocol::Coap if coap::is_empty(at) => Says::Nothing,
         protocol if from_client => match command(protocol, told) {
             Command::Matters(from) => Says::Asks(told.get(from..).unwrap_or_default().to_vec()),
             Command::Prepares => Says::Nothing,

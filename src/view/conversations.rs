@@ -136,13 +136,16 @@ pub fn line(summary: &Summary, gist: Option<&Gist>, names: Option<&Names>, out: 
     out.push(b'\n');
 }
 
-/// An application and what it was about, `HTTP GET / → 200, 612 bytes`; unescaped.
+/// An application and what it was about, `HTTP GET / → 200, 612 bytes`; unescaped, but for bytes that are no text.
 fn about(gist: &Gist) -> String {
     let mut text = Vec::new();
     gist.tell(&mut text);
-    format!("{} {}", super::objects::short(gist.application.name()), String::from_utf8_lossy(&text))
-        .trim_end()
-        .to_owned()
+    let mut shown = format!("{} ", super::objects::short(gist.application.name()));
+    for part in text.utf8_chunks() {
+        shown.push_str(part.valid());
+        part.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
+    }
+    shown.trim_end().to_owned()
 }
 
 /// One conversation as a JSON object on a line. Keys ending in `_client` and `_server` are that side's.

@@ -202,7 +202,12 @@ pub fn table(carried: &[Carried<'_>], width: usize, palette: Palette, out: &mut 
 
 /// A protocol's name as people write it.
 pub(super) fn short(name: &str) -> String {
-    if name == "pop" { "POP3".to_owned() } else { name.to_ascii_uppercase() }
+    match name {
+        "pop" => "POP3".to_owned(),
+        "coap" => "CoAP".to_owned(),
+        "mdns" => "mDNS".to_owned(),
+        other => other.to_ascii_uppercase(),
+    }
 }
 
 /// One of them as a plain line.

@@ -214,6 +214,11 @@ fn format<'a>(at: &At<'a>, wanted: u16) -> Option<Value<'a>> {
     Some(Value::Text(name.as_bytes()))
 }
 
+/// Whether a message neither asks nor answers (RFC 7252 §4.1).
+pub fn is_empty(at: &At<'_>) -> bool {
+    at.u8(1) == Some(0)
+}
+
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     let (Some(first), Some(code), Some(number)) = (at.u8(0), at.u8(1), at.u16(2)) else { return Tone::Plain };
     let (kind, is_request) = (first >> 4 & 3, (1..32).contains(&code));
@@ -225,10 +230,13 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
         None if kind == 0 => out.extend_from_slice(b"ping"),
         None => out.extend_from_slice(kind_named.as_bytes()),
     }
+    let mut is_located = false;
     for (number, value) in options(at) {
         let before: &[u8] = match number {
             URI_PATH => b"/",
             URI_QUERY => b"?",
+            // A path comes in pieces.
+            LOCATION_PATH if std::mem::replace(&mut is_located, true) => b"/",
             LOCATION_PATH => b" at /",
             _ => continue,
         };
@@ -310,7 +318,7 @@ pub static FIELDS: &[Field] = &[
 mod tests {
     use crate::frame::LinkType;
     use crate::wire::Protocol::{Coap, Data, Ipv4, Udp};
-    use crate::wire::sample::{ethernet, fields, ipv4, layers, udp, values};
+    use crate::wire::sample::{ethernet, fields, ipv4, layers, told, udp, values};
 
     fn carried(message: &[u8]) -> Vec<u8> {
         ethernet(0x0800, &ipv4(17, &udp(5683, message)))
@@ -324,6 +332,17 @@ mod tests {
         assert_eq!(of("coap.opt.uri_path"), [format!("Text({:?})", b"time"), format!("Text({:?})", b"now")]);
         assert_eq!(of("coap.opt.uri_query"), [format!("Text({:?})", b"x")]);
         fields(&carried(message), &[("coap.mid", "4660"), ("coap.type", "0"), ("coap.payload_length", "absent")]);
+    }
+
+    #[test]
+    fn the_path_of_what_was_made_is_told_in_one_piece() {
+        // 2.01, Location-Path twice; GET, Uri-Path twice.
+        let told = |message: &[u8]| told(&carried(message), Coap);
+        assert_eq!(
+            told(b"\x60\x41\x12\x34\x87storage\x04time"),
+            "2.01 Created at /storage/time, acknowledgment, message 4660"
+        );
+        assert_eq!(told(b"\x40\x01\x12\x34\xb7storage\x04time"), "GET /storage/time, message 4660");
     }
 
     #[test]
