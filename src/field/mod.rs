@@ -178,7 +178,7 @@ pub struct Resolved {
 
 /// No field has this name.
 #[derive(Debug, thiserror::Error)]
-#[error("no field is named {name:?}{}; `netlab fields` lists them", hint(.near))]
+#[error("no field is named {name:?}; {}`netlab fields` lists them", hint(.near))]
 pub struct Unknown {
     pub name: String,
     /// Names that look like it.
@@ -186,7 +186,7 @@ pub struct Unknown {
 }
 
 fn hint(near: &[&str]) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+    if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(", ")) }
 }
 
 /// Finds a field by its full name; where there is none, names that were probably meant.

@@ -32,7 +32,7 @@ pub enum Fault {
     Ends { expected: &'static str },
     #[error("expected {expected}, found {found:?}")]
     Unexpected { expected: &'static str, found: String },
-    #[error("no field or protocol is named {name:?}{}; `netlab fields` lists them", hint(.near))]
+    #[error("no field or protocol is named {name:?}; {}`netlab fields` lists them", hint(.near))]
     Unknown { name: String, near: Vec<&'static str> },
     #[error("{found:?} is not a value of {field}; expected {expected}")]
     Value { field: String, found: String, expected: String },
@@ -49,7 +49,7 @@ pub enum Fault {
 }
 
 fn hint(near: &[&str]) -> String {
-    if near.is_empty() { String::new() } else { format!("; did you mean {}?", near.join(", ")) }
+    if near.is_empty() { String::new() } else { format!("did you mean {}? ", near.join(", ")) }
 }
 
 impl std::error::Error for Error {}
