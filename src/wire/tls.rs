@@ -27,6 +27,8 @@ const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;
 /// The message with certificates.
 const CERTIFICATE: u8 = 11;
+const CERTIFICATE_REQUEST: u8 = 13;
+const CERTIFICATE_STATUS: u8 = 22;
 /// Bytes of a message that is put together.
 pub const LONGEST_MESSAGE: usize = 1 << 16;
 /// What is said of a message that does not end here.

@@ -1,10 +1,11 @@
 //! The fields of TLS. What a handshake says belongs to the packet that has the last byte of its message, as in Wireshark.
 
 use super::{
-    CERTIFICATE, Hello, Message, RECORD, alert, alerts, begun, certificates, contents, hello, messages, messages_named,
+    CERTIFICATE, CERTIFICATE_REQUEST, CERTIFICATE_STATUS, Hello, Message, RECORD, alert, alerts, begun, certificates,
+    contents, hello, messages, messages_named,
 };
 use super::{read_certificates, record, version_named};
-use crate::wire::certificate::{Certificate, Text};
+use crate::wire::certificate::{self, Certificate, Text};
 use crate::wire::{At, Field, Kind, Value};
 
 const RFC: &str = "RFC 8446 §5.1";
@@ -29,6 +30,22 @@ fn is_kind<'a>(at: &At<'a>, wanted: u8) -> Option<Value<'a>> {
 
 fn certificate<'a>(at: &At<'a>) -> Option<Message<'a>> {
     messages(at).find(|message| message.kind == CERTIFICATE)
+}
+
+/// The texts of all names, in the order of the messages.
+fn each_text<'a>(at: &At<'a>, written: Text, give: &mut dyn FnMut(Value<'a>) -> bool) {
+    let mut give = |text| give(Value::Text(text));
+    let _ = messages(at).all(|message| match message.kind {
+        CERTIFICATE => read_certificates(std::iter::once(message)).flat_map(|one| one.texts(written)).all(&mut give),
+        CERTIFICATE_REQUEST => {
+            certificate::authorities(message.body).flat_map(|name| certificate::texts(name, written)).all(&mut give)
+        }
+        CERTIFICATE_STATUS => certificate::Status::new(message.body).is_none_or(|status| {
+            let of_others = status.certificates().flat_map(|one| one.texts(written));
+            certificate::texts(status.responder, written).chain(of_others).all(&mut give)
+        }),
+        _ => true,
+    });
 }
 
 pub static FIELDS: &[Field] = &[
@@ -108,11 +125,11 @@ pub static FIELDS: &[Field] = &[
     .about("The certificate itself, in DER", CERTIFICATES)
     .combined(),
     Field::many("x509sat.uTF8String", "Name", Kind::Text, |at, give| {
-        let _ = read_certificates(messages(at)).flat_map(|one| one.texts(Text::Utf8)).map(Value::Text).all(give);
+        each_text(at, Text::Utf8, give);
     })
-    .about("Of who made the certificate, then of whose it is", NAMES),
+    .about("Of who made the certificate, then of whose it is; of who is to make one, or says that it is good", NAMES),
     Field::many("x509sat.printableString", "Name", Kind::Text, |at, give| {
-        let _ = read_certificates(messages(at)).flat_map(|one| one.texts(Text::Printable)).map(Value::Text).all(give);
+        each_text(at, Text::Printable, give);
     })
     .about("The same, where it is written with few letters", NAMES),
     Field::many("x509ce.dNSName", "Host", Kind::Text, |at, give| {
