@@ -57,6 +57,8 @@ impl Walk<'_, '_> {
             LinkType::RAW | LinkType(12 | 14) => Ok(Next::Ip),
             LinkType::IPV4 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV4)),
             LinkType::IPV6 => Ok(Next::EtherType(numbers::ETHERTYPE_IPV6)),
+            // Plain, and with the address and control bytes of HDLC, which are known by themselves.
+            LinkType(9 | 50) => Ok(Next::Ppp),
             LinkType(number) => Err(Stop::Unknown { space: "link type", number: number.into() }),
         }
     }

@@ -52,9 +52,10 @@ pub static FIELDS: &[Field] = &[Field::one("ppp.protocol", "Protocol", Kind::Hex
 
 #[cfg(test)]
 mod tests {
+    use crate::frame::LinkType;
     use crate::wire::Protocol::{Data, Ipv4, Ppp, Pppoe, Udp};
     use crate::wire::Stop;
-    use crate::wire::sample::{decodes, ethernet, fields, hex, ipv4, layers, udp};
+    use crate::wire::sample::{cuts, decodes, ethernet, fields, hex, ipv4, layers, udp};
 
     #[test]
     fn a_session_carries_packets_with_and_without_compressed_protocol() {
@@ -67,9 +68,19 @@ mod tests {
     }
 
     #[test]
+    fn a_link_of_its_own_needs_no_session() {
+        let packet = ipv4(17, &udp(9, b"hi"));
+        for (number, protocol) in [(9, "0021"), (9, "21"), (9, "ff03 0021"), (50, "ff03 0021")] {
+            let frame = [hex(protocol), packet.clone()].concat();
+            assert_eq!(layers(LinkType(number), &frame).0, [Ppp, Ipv4, Udp, Data], "{number} {protocol}");
+            cuts(LinkType(number), &frame);
+        }
+    }
+
+    #[test]
     fn its_own_negotiation_is_named_by_number() {
         let frame = ethernet(0x8864, &hex("1100 0005 0006 c021 01010004"));
-        let (_, stop) = layers(crate::frame::LinkType::ETHERNET, &frame);
+        let (_, stop) = layers(LinkType::ETHERNET, &frame);
         assert_eq!(stop, Stop::Unknown { space: "PPP protocol", number: 0xc021 });
     }
 }
