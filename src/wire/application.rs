@@ -306,10 +306,19 @@ pub(super) fn decode(walk: &mut Walk<'_, '_>, over: Over, ports: [u16; 2]) -> St
 
 #[inline(never)]
 fn known(walk: &mut Walk<'_, '_>, choice: &Choice, over: Over, ports: [u16; 2]) -> Stop {
-    match choice.row(over, walk.rest(), walk.length(), ports) {
+    // Who quotes a datagram may cut it; how long it was, it says itself.
+    let quoted = if walk.quoted && over == Over::Udp { said(walk) } else { None };
+    let length = quoted.map_or(walk.length(), |length| length.max(walk.length()));
+    match choice.row(over, walk.rest(), length, ports) {
         Some(row) => (row.decode)(walk),
         None => walk.payload(),
     }
+}
+
+/// Bytes of data by the header of UDP that has just been read.
+fn said(walk: &Walk<'_, '_>) -> Option<usize> {
+    let length = walk.data.get(walk.at.checked_sub(4)?..)?.first_chunk()?;
+    usize::from(u16::from_be_bytes(*length)).checked_sub(8)
 }
 
 #[cfg(test)]

@@ -492,6 +492,18 @@ mod tests {
     }
 
     #[test]
+    fn what_an_error_quotes_of_a_datagram_is_known_though_it_is_cut() {
+        let first =
+            |version: &str| [hex(&format!("c3 {version} 08 0102030405060708 00 00 449e")), vec![5; 1182]].concat();
+        for version in ["00000001", "0a1a2a3a"] {
+            let quoted = &ipv4(17, &udp(4433, &first(version)))[..200];
+            let error = ethernet(0x0800, &ipv4(1, &[&hex("0303 0000 0000 0000")[..], quoted].concat()));
+            assert_eq!(layers(LinkType::ETHERNET, &error).0.last(), Some(&Quic), "{version}");
+            fields(&error, &[("quic.length", "1182"), ("quic.dcil", "8")]);
+        }
+    }
+
+    #[test]
     fn an_offer_of_versions_is_known_by_one_of_them() {
         let offered = |versions: &str| hex(&format!("e0 00000000 00 08 0102030405060708 {versions}"));
         assert_eq!(found(4433, &offered("1a2a3a4a ff00001d")), [Quic]);
