@@ -139,7 +139,13 @@ impl Page<'_> {
     fn title(&mut self, part: &Part<'_>, decoded: usize) {
         let number = part.number.as_deref().unwrap_or("letter");
         let kind = escape::text(&format!("{}/{}", part.kind.kind, part.kind.subtype));
-        let mut said = format!("{kind}{}", if part.kind.is_said { "" } else { " (not said, meant by default)" });
+        // What kind nothing would be is of no use: a request mostly has no body.
+        let is_nothing = !part.kind.is_said && part.body.is_empty();
+        let mut said = match part.kind.is_said {
+            _ if is_nothing => "no body".to_owned(),
+            true => kind,
+            false => format!("{kind} (not said, meant by default)"),
+        };
         if let Some(charset) = &part.charset {
             said.push_str(&format!(", {}", escape::text(charset)));
         }

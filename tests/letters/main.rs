@@ -156,3 +156,16 @@ fn what_is_not_there_is_said() {
     assert_eq!(ask(&["--message", "1", "--stream", "0"]).status.code(), Some(0));
     assert_eq!(ask(&["--message", "1", "--stream", "7"]).status.code(), Some(1));
 }
+
+#[test]
+fn a_letter_without_a_body_has_nothing_and_no_kind_of_it() {
+    let place = Place::new("no-body");
+    let letter = place.0.join("letter");
+    for (head, title) in
+        [("Subject: x\r\n\r\n", "1 no body: 0 bytes\n"), ("Content-Type: text/html\r\n\r\n", "1 text/html: 0 bytes\n")]
+    {
+        fs::write(&letter, head).expect("a letter");
+        let shown = String::from_utf8_lossy(&explain(&letter, &[]).stdout).into_owned();
+        assert!(shown.contains(title), "{shown}");
+    }
+}
