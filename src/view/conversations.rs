@@ -131,21 +131,18 @@ pub fn line(summary: &Summary, gist: Option<&Gist>, names: Option<&Names>, out: 
     }
     if let Some(gist) = gist {
         out.extend_from_slice(b" application ");
-        escape::write(about(gist).as_bytes(), out);
+        escape::write(&about(gist), out);
     }
     out.push(b'\n');
 }
 
-/// An application and what it was about, `HTTP GET / → 200, 612 bytes`; unescaped, but for bytes that are no text.
-fn about(gist: &Gist) -> String {
-    let mut text = Vec::new();
+/// An application and what it was about, `HTTP GET / → 200, 612 bytes`; unescaped.
+fn about(gist: &Gist) -> Vec<u8> {
+    let mut text = super::objects::short(gist.application.name()).into_bytes();
+    text.push(b' ');
     gist.tell(&mut text);
-    let mut shown = format!("{} ", super::objects::short(gist.application.name()));
-    for part in text.utf8_chunks() {
-        shown.push_str(part.valid());
-        part.invalid().iter().for_each(|byte| shown.push_str(&format!("\\x{byte:02x}")));
-    }
-    shown.trim_end().to_owned()
+    text.truncate(text.trim_ascii_end().len());
+    text
 }
 
 /// One conversation as a JSON object on a line. Keys ending in `_client` and `_server` are that side's.
@@ -223,4 +220,16 @@ pub fn rest(shown: usize, known: usize, room: bool, forgotten: u64) -> String {
         text.push_str(&format!("{gap}{forgotten} idle ones were forgotten to bound the memory (--max-flows)"));
     }
     escape::text(&text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Protocol;
+
+    #[test]
+    fn an_application_is_written_as_in_lines_without_a_blank_where_it_said_nothing() {
+        assert_eq!(about(&Gist::made(Protocol::Coap, "GET /", "2.05 Content")), "CoAP GET / → 2.05 Content".as_bytes());
+        assert_eq!(about(&Gist::made(Protocol::Pop, "", "")), b"POP3");
+    }
 }

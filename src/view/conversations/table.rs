@@ -77,7 +77,13 @@ pub fn table<'a>(
         .into_iter()
         .take(most)
         .map(|(summary, gist)| {
-            (cells(&summary, room.lines.is_some(), names), (summary.programs.map(named), gist.map(super::about)))
+            (
+                cells(&summary, room.lines.is_some(), names),
+                (
+                    summary.programs.map(named),
+                    gist.map(|gist| String::from_utf8_lossy(&super::about(gist)).into_owned()),
+                ),
+            )
         })
         .unzip();
     let (programs, applications): (Vec<_>, Vec<_>) = named.into_iter().unzip();
