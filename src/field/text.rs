@@ -52,8 +52,15 @@ fn eight(number: u32) -> u64 {
 /// Makes digits letters.
 const ZEROS: u64 = 0x3030_3030_3030_3030;
 
+/// Digits of the largest number.
+const LONGEST: usize = 20;
+
 #[inline]
 pub fn decimal(number: u64, out: &mut Vec<u8>) {
+    // Where there is room, which is nearly always, no call is on the way.
+    if out.capacity() - out.len() < LONGEST {
+        return decimal_with_room(number, out);
+    }
     match number {
         0..=9 => out.push(b'0' + number as u8),
         // Nearly all numbers are small. Zeros before the number are shifted out.
@@ -62,8 +69,19 @@ pub fn decimal(number: u64, out: &mut Vec<u8>) {
             let zeros = digits.trailing_zeros() / 8;
             put((digits >> (8 * zeros) | ZEROS).to_le_bytes(), 8 - zeros as usize, out);
         }
-        _ => out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+        _ => large(number, out),
     }
+}
+
+#[cold]
+fn decimal_with_room(number: u64, out: &mut Vec<u8>) {
+    out.reserve(LONGEST);
+    decimal(number, out);
+}
+
+#[cold]
+fn large(number: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";

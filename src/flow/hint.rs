@@ -13,12 +13,13 @@ pub struct Hint {
     /// Index of the layer.
     pub(super) layer: usize,
     pub(super) segment: tcp::Arrived,
-    /// Nothing else of the packet means anything to the flow table.
+    /// Nothing else of the packet means anything to the conversations of the table: no header before the segment, and
+    /// what is behind it only by what it says.
     whole: bool,
 }
 
 impl Hint {
-    /// Whether this is all that the table needs of the packet ([`FlowTable::count_segment`]).
+    /// Whether this is all that conversations need of the packet ([`FlowTable::count_segment`]).
     #[inline]
     pub fn is_whole(&self) -> bool {
         self.whole

@@ -229,15 +229,17 @@ impl FlowTable {
     }
 
     fn segment(&mut self, at: &At<'_>, now: Timestamp, hint: Option<&Hint>) {
-        let read;
-        let segment = match hint {
-            Some(hint) if hint.layer == at.index => &hint.segment,
+        match hint {
+            Some(hint) if hint.layer == at.index => self.arrived(&hint.segment, now),
             _ => {
-                read = tcp::Arrived::new(at, self.tcp.hasher());
-                let Some(segment) = &read else { return };
-                segment
+                let read = tcp::Arrived::new(at, self.tcp.hasher());
+                read.iter().for_each(|segment| self.arrived(segment, now));
             }
-        };
+        }
+    }
+
+    #[inline]
+    fn arrived(&mut self, segment: &tcp::Arrived, now: Timestamp) {
         // Facts are those of the first segment; a tunnel may carry others.
         let mut other = None;
         let facts = if self.facts.tcp.is_none() { &mut self.facts.tcp } else { &mut other };
@@ -246,7 +248,13 @@ impl FlowTable {
 
     /// Takes in every layer of a packet.
     fn layers(&mut self, packet: &Packet<'_>, now: Timestamp, hint: Option<&Hint>) {
-        for at in packet.each() {
+        let mut from = 0;
+        if let Some(hint) = hint.filter(|hint| hint.is_whole()) {
+            // Before the segment lies nothing that means anything, and behind it what the application says.
+            self.arrived(&hint.segment, now);
+            from = hint.layer + 1;
+        }
+        for at in packet.each().skip(from) {
             match at.layer.protocol {
                 Protocol::Tcp => self.segment(&at, now, hint),
                 Protocol::Udp if at.layer.header as usize >= udp::HEADER => {

@@ -3,10 +3,10 @@
 //! and so is a hello with keys that hold out against quantum computers.
 //!
 //! A segment that begins within a record is read again behind that record's end, and so is one on a strange port, where
-//! only hellos are known: behind one, what begins like a record is a record (after STARTTLS, too). Guarantee: bounded, whatever comes: so
-//! many sides of conversations, so many bytes of all, a message of [`tls::LONGEST_MESSAGE`]. What is repeated is known by
-//! its sequence numbers; a missing segment is waited for while those behind it are of the same record; what was cut by
-//! the snap length never becomes whole.
+//! only hellos are known: behind one, what begins like a record is a record (after STARTTLS, too). Guarantee: bounded,
+//! whatever comes: so many sides of conversations, so many bytes of all, a message of [`tls::LONGEST_MESSAGE`]. What is
+//! repeated is known by its sequence numbers; a missing segment is waited for while those behind it are of the same
+//! record; what was cut by the snap length never becomes whole.
 
 use std::collections::BTreeMap;
 

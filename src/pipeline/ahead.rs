@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
-use super::{Beside, Mark, Next, Sink, Summary, moment, reread};
+use super::{Beside, Mark, Next, Sink, Summary, moment};
 use crate::flow::{FlowTable, Seeker};
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
@@ -119,8 +119,11 @@ fn follow(
                 None => {
                     let Some(packet) = batch.packet(packet_place) else { break };
                     let known = table.ingest_hinted(&packet, hint);
-                    let packet = reread(packet, &known, &mut again);
-                    let next = if all { sink.packet(&packet, &known)? } else { sink.departed(known.departed)? };
+                    let next = match known.facts.reread {
+                        _ if !all => sink.departed(known.departed)?,
+                        None => sink.packet(&packet, &known)?,
+                        Some(how) => sink.packet(&wire::read_again(packet, how, &mut again), &known)?,
+                    };
                     if beside.as_ref().is_some_and(|(_, mark)| mark.take()) {
                         fates.add(packet_place, &known);
                     }
