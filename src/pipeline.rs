@@ -175,8 +175,7 @@ pub fn run_asking(
             Some(programs) => table.ingest_asking(&packet, *programs),
             None => table.ingest(&packet),
         };
-        let packet = reread(packet, &known, &mut again);
-        if sink.packet(&packet, &known)? == Next::Stop {
+        if show(sink, packet, &known, &mut again)? == Next::Stop {
             break;
         }
     }
@@ -185,12 +184,12 @@ pub fn run_asking(
     Ok(summary)
 }
 
-/// The packet as it is to be read by what its conversation has agreed on; as it was, mostly.
+/// Shows a packet as it is to be read by what its conversation has agreed on; as it was, mostly.
 #[inline]
-pub fn reread<'a>(packet: Packet<'a>, known: &Known<'_>, layers: &'a mut Layers) -> Packet<'a> {
+fn show(sink: &mut dyn Sink, packet: Packet<'_>, known: &Known<'_>, again: &mut Layers) -> std::io::Result<Next> {
     match known.facts.reread {
-        None => packet,
-        Some(how) => wire::read_again(packet, how, layers),
+        None => sink.packet(&packet, known),
+        Some(how) => sink.packet(&wire::read_again(packet, how, again), known),
     }
 }
 
@@ -230,8 +229,7 @@ pub fn run_apart(source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Resul
         let Some(table) = tables.get_mut(place) else { break };
         let packet = wire::decode(frame, &mut layers);
         let known = table.ingest(&packet);
-        let packet = reread(packet, &known, &mut again);
-        if sink.packet(&packet, &known)? == Next::Stop {
+        if show(sink, packet, &known, &mut again)? == Next::Stop {
             break;
         }
     }

@@ -214,13 +214,13 @@ impl Watch {
     }
 }
 
-/// Whether all that a segment says of HTTP is one whole head without a body that it announces: nothing of it is to be
-/// remembered where nothing was before.
+/// Whether all that a segment says of HTTP is one whole head, and the end of its body need not be known: nothing of it is
+/// to be remembered where nothing was before.
 fn stands_alone(packet: &Packet<'_>, tcp: &At<'_>) -> bool {
     let mut behind = packet.each().skip(tcp.index + 1);
     let Some(head) = behind.next().filter(|at| at.layer.protocol == Protocol::Http) else { return false };
     talk::is_whole(head.header())
-        && talk::announces_no_body(head.header(), false)
+        && talk::needs_no_end(head.header(), false)
         && behind.all(|at| at.layer.protocol == Protocol::Data)
         && packet.stop != Stop::TooDeep
 }

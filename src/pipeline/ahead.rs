@@ -6,7 +6,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 
 use super::batch::{BATCHES, Batch};
-use super::{Beside, Mark, Next, Sink, Summary, moment};
+use super::{Beside, Mark, Next, Sink, Summary, moment, show};
 use crate::flow::{FlowTable, Seeker};
 use crate::frame::{Error, Frame, Source};
 use crate::wire::{self, Layers};
@@ -119,11 +119,8 @@ fn follow(
                 None => {
                     let Some(packet) = batch.packet(packet_place) else { break };
                     let known = table.ingest_hinted(&packet, hint);
-                    let next = match known.facts.reread {
-                        _ if !all => sink.departed(known.departed)?,
-                        None => sink.packet(&packet, &known)?,
-                        Some(how) => sink.packet(&wire::read_again(packet, how, &mut again), &known)?,
-                    };
+                    let next =
+                        if all { show(sink, packet, &known, &mut again)? } else { sink.departed(known.departed)? };
                     if beside.as_ref().is_some_and(|(_, mark)| mark.take()) {
                         fates.add(packet_place, &known);
                     }

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use super::{Next, Sink};
+use super::{Next, Sink, show};
 use crate::flow::{Event, Facts, Hint, Known};
 use crate::frame::{Frame, LinkType, Timestamp};
-use crate::wire::{Layer, Layers, Packet, Stop, read_again};
+use crate::wire::{Layer, Layers, Packet, Stop};
 
-/// Batches under way at once.
+/// Batches that wait at once for a thread.
 pub const BATCHES: usize = 4;
 /// A batch is handed over when it holds so many packets,
 const PACKETS: usize = 512;
@@ -123,11 +123,7 @@ impl Batch {
             let events = self.fates.events.get(from..*to as usize).unwrap_or_default();
             from = *to as usize;
             let known = Known { facts, events, departed: &[], names: None };
-            let next = match facts.reread {
-                None => sink.packet(&packet, &known)?,
-                Some(how) => sink.packet(&read_again(packet, how, &mut again), &known)?,
-            };
-            if next == Next::Stop {
+            if show(sink, packet, &known, &mut again)? == Next::Stop {
                 return Ok(Next::Stop);
             }
         }

@@ -1,9 +1,9 @@
 //! A sink that works beside the pipeline, on a thread of its own: packets are handed over in batches.
 //!
-//! Decoding and following conversations take about as long as writing lines, fields or JSON; so files are read twice as
-//! fast on two cores. Order and results are the same, for one thread does each step. Batches are bounded in packets and
-//! bytes, [`BATCHES`] of them are under way, and they are used again. [`run_ahead`](super::run_ahead) hands over those in
-//! which it has read; any other run copies its packets into such.
+//! Decoding and following conversations take about as long as writing lines, fields or JSON. Order and results are the
+//! same, for one thread does each step. Batches are bounded in packets and bytes, at most [`BATCHES`] of them wait for the
+//! sink, and they are used again. [`run_ahead`](super::run_ahead) hands over those in which it has read; any other run
+//! copies its packets into such.
 
 use std::cell::Cell;
 use std::io;
@@ -72,7 +72,8 @@ impl Beside {
         Ok(Self { batch, to, back, under_way: 0, worker, next: Next::GoOn })
     }
 
-    /// Hands a batch over; an empty one for it, where one has come back, and what the sink has said so far.
+    /// Hands a batch over, if the sink has something to do with it; an empty one for it, where there is one, and what the
+    /// sink has said so far.
     pub fn pass(&mut self, batch: Batch) -> io::Result<(Option<Batch>, Next)> {
         let mut empty = if self.under_way < BATCHES { self.look_back()? } else { Some(self.take_back()?) };
         if self.next == Next::Stop || !batch.has_fates() {
@@ -93,7 +94,7 @@ impl Beside {
         }
     }
 
-    /// Waits for a batch to come back.
+    /// Waits for a batch to come back: one must be under way.
     fn take_back(&mut self) -> io::Result<Batch> {
         let came = self.back.recv().ok();
         self.came_back(came)

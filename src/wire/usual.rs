@@ -70,7 +70,7 @@ pub fn segment<'a>(frame: &Frame<'a>) -> Option<Segment<'a>> {
     Some(Segment { source, destination, header, network, headers: [start, length], end })
 }
 
-/// Decodes a usual frame, as [`decode`](super::decode) does.
+/// Decodes a usual frame, as [`decode`](super::decode) does; gives the room for layers back where it is another.
 #[inline(always)]
 pub fn decode<'a>(frame: Frame<'a>, layers: &'a mut Layers) -> Result<(Packet<'a>, Segment<'a>), &'a mut Layers> {
     let Some(segment) = segment(&frame) else { return Err(layers) };

@@ -107,8 +107,10 @@ pub(super) fn look(look: &Look<'_>) -> bool {
 
 /// Whether a head of HTTP is a server's that agrees to speak WebSocket behind it (RFC 6455 §4.2.2).
 pub fn is_agreed(head: &[u8]) -> bool {
-    // Of most, no more is looked at.
-    head.get(..12).is_some_and(|start| start.starts_with(b"HTTP/1.") && start.ends_with(b" 101"))
+    // Most are of another code, at the place where nearly all have it.
+    let is_other = matches!(head.get(8..12), Some([b' ', code @ ..]) if code != b"101");
+    head.starts_with(b"HTTP/")
+        && !is_other
         && matches!(http::Start::read(http::line(head).0), Some(http::Start::Response { code: 101, .. }))
         && http::header(head, "upgrade").is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
 }

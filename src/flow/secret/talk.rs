@@ -380,9 +380,9 @@ pub(super) fn is_whole(head: &[u8]) -> bool {
     head.ends_with(b"\n\r\n") || head.ends_with(b"\n\n")
 }
 
-/// Whether nothing follows a head of HTTP that is to be counted: a response's body ends where the next is looked for,
-/// unless several were asked for at once.
-pub(super) fn announces_no_body(head: &[u8], piped: bool) -> bool {
+/// Whether the end of a body behind a head of HTTP need not be known: a GET has none, and behind a response's the next
+/// head is looked for, unless several were asked for at once.
+pub(super) fn needs_no_end(head: &[u8], piped: bool) -> bool {
     head.starts_with(b"GET ") || head.starts_with(b"HTTP/") && !piped
 }
 
@@ -401,8 +401,8 @@ fn heads(segment: &Segment<'_, '_>, piped: bool) -> (usize, Option<usize>) {
             Protocol::Http => last.header(),
             _ => last.header().get(..http::head(last.header()))?,
         };
-        let has_no_body = announces_no_body(head, piped) || last.layer.protocol == Protocol::Sip;
-        (!is_whole(head) || !has_no_body || segment.packet.stop == Stop::TooDeep).then_some(from)
+        let is_alone = needs_no_end(head, piped) || last.layer.protocol == Protocol::Sip;
+        (!is_whole(head) || !is_alone || segment.packet.stop == Stop::TooDeep).then_some(from)
     });
     (count, from)
 }
