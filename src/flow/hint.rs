@@ -8,7 +8,7 @@ use crate::wire::{self, Layer, Layers, Packet, Protocol, usual};
 
 /// The first TCP segment of a packet and where its conversation is to be sought: what can be worked out before the packet
 /// meets the table, on another thread.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Hint {
     /// Index of the layer.
     pub(super) layer: usize,

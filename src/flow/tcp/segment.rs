@@ -1,6 +1,7 @@
 //! A segment as its conversation needs it, read once: where files are read ahead, on the thread that decodes.
 
-use arrayvec::ArrayVec;
+use std::ops::Deref;
+
 use foldhash::fast::RandomState;
 
 use crate::flow::key::{Direction, Key};
@@ -10,7 +11,7 @@ use crate::wire::tcp::{Flags, Header, MAXIMUM_SEGMENT_SIZE, SACK, SACK_PERMITTED
 use crate::wire::{Address, At};
 
 /// A segment, the packet that brought it, and the conversation that it belongs to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::flow) struct Arrived {
     pub direction: Direction,
     pub sought: Sought,
@@ -49,7 +50,7 @@ impl Arrived {
 }
 
 /// What a header says (RFC 9293 §3.1).
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(in crate::flow) struct Numbers {
     pub source_port: u16,
     pub destination_port: u16,
@@ -86,15 +87,41 @@ impl Numbers {
 }
 
 /// What the options say that matters to the conversation.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(in crate::flow) struct Options {
     /// The first of each kind: window scale, maximum segment size.
     pub shift: Option<u8>,
     pub largest: Option<u16>,
     pub sack: bool,
     pub timestamps: bool,
-    /// Of selective acknowledgments, (left, right); a header has room for four.
-    pub blocks: ArrayVec<(u32, u32), 4>,
+    /// Of selective acknowledgments.
+    pub blocks: Blocks,
+}
+
+/// The edges of blocks, (left, right); a header has room for four. Plain numbers, so that what was read ahead is forgotten
+/// without being looked at again.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::flow) struct Blocks {
+    edges: [(u32, u32); 4],
+    count: u8,
+}
+
+impl Blocks {
+    fn add(&mut self, block: (u32, u32)) {
+        if let Some(free) = self.edges.get_mut(usize::from(self.count)) {
+            *free = block;
+            self.count += 1;
+        }
+    }
+}
+
+impl Deref for Blocks {
+    type Target = [(u32, u32)];
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.edges.get(..self.count.into()).unwrap_or_default()
+    }
 }
 
 impl Options {
@@ -119,7 +146,7 @@ impl Options {
                 }
                 SACK_PERMITTED => said.sack = true,
                 TIMESTAMPS => said.timestamps = true,
-                SACK => said.blocks.extend(blocks(option.data).take(said.blocks.remaining_capacity())),
+                SACK => blocks(option.data).for_each(|block| said.blocks.add(block)),
                 _ => {}
             }
         }
