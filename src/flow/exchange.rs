@@ -82,11 +82,23 @@ struct Turns {
     got: Option<u32>,
     /// Where the last answer ends.
     ended: Option<u32>,
+    /// A question with its number: mostly the only one that waits. Others are kept apart.
+    first: Option<(u32, Asked)>,
 }
 
 impl Turns {
     fn waiting(&self) -> u32 {
         self.asked.wrapping_sub(self.answered)
+    }
+
+    /// Keeps the question that was asked last, where the one that is kept waits no longer; whether it did.
+    fn keep(&mut self, asked: Asked) -> bool {
+        let number = self.asked.wrapping_sub(1);
+        let is_free = self.first.is_none_or(|(known, _)| before(known, self.answered));
+        if is_free {
+            self.first = Some((number, asked));
+        }
+        is_free
     }
 
     /// Nobody knows any more which answers belong to which of the questions so far.
@@ -180,15 +192,21 @@ impl Exchanges {
             (Among::Turns, Part::Question) => {
                 let mut turns = self.turns.of(key).copied().unwrap_or_default();
                 if turns.ask(Span::of(at)) {
-                    let number = turns.asked.wrapping_sub(1);
-                    self.questions.insert(self.hasher.hash_one((key, number)), here);
+                    if !turns.keep(here) {
+                        let number = turns.asked.wrapping_sub(1);
+                        self.questions.insert(self.hasher.hash_one((key, number)), here);
+                    }
                     self.turns.insert(key, turns);
                 }
                 None
             }
             (Among::Turns, Part::Answer { last }) => {
-                let number = self.turns.of_mut(key)?.answer(last, Span::of(at), at)?;
-                let asked = self.questions.of(self.hasher.hash_one((key, number)))?;
+                let turns = self.turns.of_mut(key)?;
+                let number = turns.answer(last, Span::of(at), at)?;
+                let asked = match turns.first {
+                    Some((known, ref asked)) if known == number => asked,
+                    _ => self.questions.of(self.hasher.hash_one((key, number)))?,
+                };
                 join(Link::Answers { question: asked.frame, after: now.since(asked.time) })
             }
             (among, Part::Question) => {

@@ -121,6 +121,22 @@ fn in_one_connection_answers_come_in_the_order_of_requests() {
 }
 
 #[test]
+fn requests_that_come_while_others_wait_are_answered_in_their_order() {
+    let (get, ok) = (b"GET /a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    let mut talk = Talk::new();
+    // Frames 1 and 2 ask, 3 answers the first; from there on, one asks before each answer.
+    talk.segment(40_000, get, 0);
+    talk.segment(40_000, get, 0);
+    assert_eq!(talk.segment(80, ok, 0), answers(Protocol::Http, 1, 0));
+    for question in [2, 4, 6, 8] {
+        talk.segment(40_000, get, 0);
+        assert_eq!(talk.segment(80, ok, 0), answers(Protocol::Http, question, 0));
+    }
+    assert_eq!(talk.segment(80, ok, 0), answers(Protocol::Http, 10, 0));
+    assert_eq!(talk.segment(80, ok, 0), None);
+}
+
+#[test]
 fn a_request_in_a_segment_that_comes_again_is_no_second_request() {
     let (get, ok) = (b"GET /a HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     let mut talk = Talk::new();

@@ -130,6 +130,10 @@ impl<'a> Line<'a> {
     /// name of that protocol, as the protocol column shows it.
     pub(super) fn application(&mut self, at: &At<'a>) -> Option<&'static str> {
         let (packet, facts) = (self.packet, self.known.facts);
+        // Most segments only acknowledge.
+        if packet.layers.len() == at.index + 1 && at.content().is_empty() {
+            return None;
+        }
         let Some(protocol) = self.parts.add_told(Keep::Matter, |out| told(packet, at, facts, out)) else {
             let course = self.known.facts.course.as_ref();
             if !course.is_some_and(course::Found::tells_content) {
