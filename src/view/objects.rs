@@ -7,9 +7,11 @@ use super::escape;
 use super::object::Object;
 use super::style::{Palette, Role};
 use super::table::{Align, Table};
-use crate::flow::message::{Content, End, Message, What};
+use crate::flow::message::{Content, End, Envelope, Message, What};
 use crate::wire::secret::write_addresses;
 
+/// Recipients of a letter that the table names.
+const RECIPIENTS: usize = 3;
 /// Columns from which on the table has the types and the ends of what was found.
 const WIDE: usize = 100;
 
@@ -53,15 +55,12 @@ impl<'a> Carried<'a> {
         })
     }
 
-    /// What it is called: a path, a file's name, who wrote to whom.
-    fn name(&self) -> Vec<u8> {
+    /// What it is called: a path, a file's name, who wrote to whom, of those at most so many.
+    fn name(&self, most: usize) -> Vec<u8> {
         match &self.message.what {
             What::Request { .. } | What::Response { .. } => target(self.message).unwrap_or_default(),
             What::Mail(envelope) if !envelope.command.is_empty() => envelope.command.clone(),
-            What::Mail(envelope) => {
-                let from: &[u8] = if envelope.from.is_empty() { b"<>" } else { &envelope.from };
-                [from, b" > ", &envelope.to.join(&b", "[..])].concat()
-            }
+            What::Mail(envelope) => correspondents(envelope, most),
             What::File(file) => [&file.command[..], b" ", &file.name].concat().trim_ascii().to_vec(),
         }
     }
@@ -81,6 +80,17 @@ impl<'a> Carried<'a> {
     fn state(&self) -> &str {
         if self.trouble.is_empty() { "complete" } else { &self.trouble }
     }
+}
+
+/// Who wrote to whom; of more recipients than so many, how many they are.
+fn correspondents(envelope: &Envelope, most: usize) -> Vec<u8> {
+    let from: &[u8] = if envelope.from.is_empty() { b"<>" } else { &envelope.from };
+    let named = envelope.to.get(..most).unwrap_or(&envelope.to);
+    let left = match envelope.to.len() - named.len() {
+        0 => String::new(),
+        left => format!(" and {left} more"),
+    };
+    [from, b" > ", &named.join(&b", "[..]), left.as_bytes()].concat()
 }
 
 /// What of a message is missing, in words.
@@ -185,7 +195,7 @@ pub fn table(carried: &[Carried<'_>], width: usize, palette: Palette, out: &mut 
         if wide {
             cells.push((text(&one.host()), Role::Plain));
         }
-        cells.push((text(&one.name()), Role::Data));
+        cells.push((text(&one.name(RECIPIENTS)), Role::Data));
         if wide {
             cells.push((text(one.media_type()), Role::Plain));
         }
@@ -233,7 +243,7 @@ pub fn line(carried: &Carried<'_>, out: &mut Vec<u8>) {
     };
     word(b" type ", carried.media_type());
     word(b" host ", &carried.host());
-    word(b" name ", &carried.name());
+    word(b" name ", &carried.name(usize::MAX));
     word(b" saved ", carried.saved.as_deref().unwrap_or_default().as_bytes());
     out.push(b'\n');
 }
@@ -251,7 +261,7 @@ pub fn json(carried: &Carried<'_>, out: &mut Vec<u8>) {
     object.number("stream", conversation.stream.into());
     object.string("from", if *from_client { "client" } else { "server" });
     object.bytes("host", &carried.host());
-    object.bytes("name", &carried.name());
+    object.bytes("name", &carried.name(usize::MAX));
     if !carried.media_type().is_empty() {
         object.bytes("content_type", carried.media_type());
     }
@@ -278,4 +288,20 @@ pub fn json(carried: &Carried<'_>, out: &mut Vec<u8>) {
         object.string("saved", path);
     }
     object.end();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_to_many_names_the_first_of_them() {
+        let to = |count: usize| Envelope {
+            to: (0..count).map(|who| vec![b'a' + who as u8]).collect(),
+            ..Envelope::default()
+        };
+        assert_eq!(correspondents(&to(3), 3), b"<> > a, b, c");
+        assert_eq!(correspondents(&to(5), 3), b"<> > a, b, c and 2 more");
+        assert_eq!(correspondents(&to(5), usize::MAX), b"<> > a, b, c, d, e");
+    }
 }
