@@ -124,6 +124,8 @@ pub enum Kind {
 pub enum Read {
     /// From its fixed place: big-endian bits of the layer (`Field::bits`).
     Bits,
+    /// From there in the layers of which this holds; others have something else at that place.
+    BitsWhere(for<'a> fn(&At<'a>) -> bool),
     /// At most one value a layer.
     One(for<'a> fn(&At<'a>) -> Option<Value<'a>>),
     /// Any number of values a layer; stops when the callback says `false`.
@@ -134,6 +136,7 @@ impl std::fmt::Debug for Read {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Bits => "Bits",
+            Self::BitsWhere(_) => "BitsWhere",
             Self::One(_) => "One",
             Self::Many(_) => "Many",
         })
@@ -226,6 +229,12 @@ impl Field {
             combined: false,
             read: Read::Bits,
         }
+    }
+
+    /// A fixed place only in the layers of which this holds.
+    pub const fn only(mut self, holds: for<'a> fn(&At<'a>) -> bool) -> Self {
+        self.read = Read::BitsWhere(holds);
+        self
     }
 
     /// A value that a function reads, at most one a layer.
@@ -426,6 +435,7 @@ impl Field {
     pub fn first<'a>(&self, at: &At<'a>) -> Option<Value<'a>> {
         match self.read {
             Read::Bits => at.fixed(self.kind, self.bits?),
+            Read::BitsWhere(holds) => at.fixed(self.kind, self.bits?).filter(|_| holds(at)),
             Read::One(read) => read(at),
             Read::Many(read) => {
                 let mut first = None;

@@ -5,7 +5,7 @@
 
 use super::application::{Look, Tone};
 use super::exchange::{Among, Exchange, Part};
-use super::{At, Bits, Field, Kind, Protocol, Stop, Value, Walk};
+use super::{At, Field, Kind, Protocol, Stop, Value, Walk};
 
 pub const PORTS: &[u16] = &[123];
 
@@ -62,14 +62,12 @@ fn value<'a>(at: &At<'a>, place: usize) -> Option<Value<'a>> {
     time(at, place).filter(|_| tells_time(at)).map(Value::Nanoseconds)
 }
 
-/// A number of a message that tells the time.
-fn number<'a>(at: &At<'a>, place: u16, length: u16) -> Option<Value<'a>> {
-    tells_time(at).then(|| at.fixed(Kind::Dec, Bits { at: place, length })).flatten()
+fn is_control(at: &At<'_>) -> bool {
+    mode(at) == CONTROL
 }
 
-/// A part of a message of such a mode.
-fn of<'a>(at: &At<'a>, wanted: u8, kind: Kind, place: u16, length: u16) -> Option<Value<'a>> {
-    (mode(at) == wanted).then(|| at.fixed(kind, Bits { at: place, length })).flatten()
+fn is_private(at: &At<'_>) -> bool {
+    mode(at) == PRIVATE
 }
 
 fn modes(number: u64) -> Option<&'static str> {
@@ -209,97 +207,85 @@ fn tell_about(at: &At<'_>, first: u8, out: &mut Vec<u8>) -> Tone {
 
 pub static FIELDS: &[Field] = &[
     Field::hex("ntp.flags", "Flags", 0, 8).combined().about("Leap indicator, version and mode", RFC),
-    Field::one("ntp.flags.li", "Leap indicator", Kind::Dec, |at| {
-        at.fixed(Kind::Dec, Bits { at: 0, length: 2 }).filter(|_| mode(at) != PRIVATE)
-    })
-    .at(0, 2)
-    .words(leaps)
-    .about("Whether a second is to be put in", RFC),
-    Field::one("ntp.priv.flags.r", "Response", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 0, 1))
-        .at(0, 1)
-        .about("Private: 1 answers", PRIVATE_SOURCE),
-    Field::one("ntp.priv.flags.more", "More", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 1, 1))
-        .at(1, 1)
+    Field::dec("ntp.flags.li", "Leap indicator", 0, 2)
+        .only(|at| !is_private(at))
+        .words(leaps)
+        .about("Whether a second is to be put in", RFC),
+    Field::dec("ntp.priv.flags.r", "Response", 0, 1).only(is_private).about("Private: 1 answers", PRIVATE_SOURCE),
+    Field::dec("ntp.priv.flags.more", "More", 1, 1)
+        .only(is_private)
         .about("Private: the answer goes on in the next datagram", PRIVATE_SOURCE),
     Field::dec("ntp.flags.vn", "Version", 2, 3).about("Today 4", RFC),
     Field::dec("ntp.flags.mode", "Mode", 5, 3).words(modes).about("Who speaks: client, server, ...", RFC),
-    Field::one("ntp.ctrl.flags2", "Flags 2", Kind::Hex(2), |at| of(at, CONTROL, Kind::Hex(2), 8, 8))
+    Field::hex("ntp.ctrl.flags2", "Flags 2", 8, 8)
+        .only(is_control)
         .combined()
         .about("Control: response, error, more, and what it is about", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.flags2.r", "Response", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 8, 1))
-        .at(8, 1)
-        .about("Control: 1 answers", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.flags2.error", "Error", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 9, 1))
-        .at(9, 1)
+    Field::dec("ntp.ctrl.flags2.r", "Response", 8, 1).only(is_control).about("Control: 1 answers", CONTROL_SOURCE),
+    Field::dec("ntp.ctrl.flags2.error", "Error", 9, 1)
+        .only(is_control)
         .about("Control: it was refused", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.flags2.more", "More", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 10, 1))
-        .at(10, 1)
+    Field::dec("ntp.ctrl.flags2.more", "More", 10, 1)
+        .only(is_control)
         .about("Control: the answer goes on in the next datagram", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.flags2.opcode", "Opcode", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 11, 5))
-        .at(11, 5)
+    Field::dec("ntp.ctrl.flags2.opcode", "Opcode", 11, 5)
+        .only(is_control)
         .words(opcodes)
         .about("Control: what is asked for", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.sequence", "Sequence", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 16, 16))
-        .at(16, 16)
+    Field::dec("ntp.ctrl.sequence", "Sequence", 16, 16)
+        .only(is_control)
         .about("Control: number that a request and its answers have in common", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.status", "Status", Kind::Hex(4), |at| of(at, CONTROL, Kind::Hex(4), 32, 16))
-        .at(32, 16)
+    Field::hex("ntp.ctrl.status", "Status", 32, 16)
+        .only(is_control)
         .about("Control: how the server, or who it asks, is; or why it refused", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.associd", "Association", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 48, 16))
-        .at(48, 16)
+    Field::dec("ntp.ctrl.associd", "Association", 48, 16)
+        .only(is_control)
         .about("Control: whom of those that the server asks it is about; 0 the server", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.offset", "Offset", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 64, 16))
-        .at(64, 16)
+    Field::dec("ntp.ctrl.offset", "Offset", 64, 16)
+        .only(is_control)
         .about("Control: where in the whole answer these data belong", CONTROL_SOURCE),
-    Field::one("ntp.ctrl.count", "Count", Kind::Dec, |at| of(at, CONTROL, Kind::Dec, 80, 16))
-        .at(80, 16)
-        .about("Control: bytes of data", CONTROL_SOURCE),
-    Field::one("ntp.priv.auth_seq", "Authentication and sequence", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 8, 8))
+    Field::dec("ntp.ctrl.count", "Count", 80, 16).only(is_control).about("Control: bytes of data", CONTROL_SOURCE),
+    Field::dec("ntp.priv.auth_seq", "Authentication and sequence", 8, 8)
+        .only(is_private)
         .combined()
         .about("Private: both in a byte", PRIVATE_SOURCE),
-    Field::one("ntp.priv.auth", "Authenticated", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 8, 1))
-        .at(8, 1)
+    Field::dec("ntp.priv.auth", "Authenticated", 8, 1)
+        .only(is_private)
         .about("Private: a checksum with a key is at its end", PRIVATE_SOURCE),
-    Field::one("ntp.priv.seq", "Sequence", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 9, 7))
-        .at(9, 7)
+    Field::dec("ntp.priv.seq", "Sequence", 9, 7)
+        .only(is_private)
         .about("Private: which of the datagrams of an answer", PRIVATE_SOURCE),
-    Field::one("ntp.priv.impl", "Implementation", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 16, 8))
-        .at(16, 8)
+    Field::dec("ntp.priv.impl", "Implementation", 16, 8)
+        .only(is_private)
         .about("Private: whose numbers of requests these are; 3: ntpd's", PRIVATE_SOURCE),
-    Field::one("ntp.priv.reqcode", "Request", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 24, 8))
-        .at(24, 8)
+    Field::dec("ntp.priv.reqcode", "Request", 24, 8)
+        .only(is_private)
         .words(requests)
         .about("Private: what is asked for", PRIVATE_SOURCE),
-    Field::one("ntp.priv.err", "Error", Kind::Hex(2), |at| of(at, PRIVATE, Kind::Hex(2), 32, 4))
-        .at(32, 4)
+    Field::hex("ntp.priv.err", "Error", 32, 4)
+        .only(is_private)
         .words(errors)
         .about("Private: how it went", PRIVATE_SOURCE),
-    Field::one("ntp.priv.numitems", "Items", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 36, 12))
-        .at(36, 12)
-        .about("Private: how many follow", PRIVATE_SOURCE),
-    Field::one("ntp.priv.itemsize", "Size", Kind::Dec, |at| of(at, PRIVATE, Kind::Dec, 52, 12))
-        .at(52, 12)
-        .about("Private: bytes of an item", PRIVATE_SOURCE),
-    Field::one("ntp.stratum", "Stratum", Kind::Dec, |at| number(at, 8, 8))
-        .at(8, 8)
+    Field::dec("ntp.priv.numitems", "Items", 36, 12).only(is_private).about("Private: how many follow", PRIVATE_SOURCE),
+    Field::dec("ntp.priv.itemsize", "Size", 52, 12).only(is_private).about("Private: bytes of an item", PRIVATE_SOURCE),
+    Field::dec("ntp.stratum", "Stratum", 8, 8)
+        .only(tells_time)
         .about("How far from a clock: 1 has one, 16 knows no time", RFC),
-    Field::one("ntp.ppoll", "Poll", Kind::Dec, |at| number(at, 16, 8))
-        .at(16, 8)
+    Field::dec("ntp.ppoll", "Poll", 16, 8)
+        .only(tells_time)
         .about("Longest time between messages, as a power of two of seconds", RFC),
-    Field::one("ntp.precision", "Precision", Kind::Dec, |at| number(at, 24, 8))
-        .at(24, 8)
+    Field::dec("ntp.precision", "Precision", 24, 8)
+        .only(tells_time)
         .about("Of its clock, as a power of two of seconds, less 256", RFC),
-    Field::one("ntp.rootdelay", "Root delay", Kind::Dec, |at| number(at, 32, 32))
-        .at(32, 32)
+    Field::dec("ntp.rootdelay", "Root delay", 32, 32)
+        .only(tells_time)
         .about("To the clock and back, in 65536ths of a second", RFC),
-    Field::one("ntp.rootdispersion", "Root dispersion", Kind::Dec, |at| number(at, 64, 32))
-        .at(64, 32)
+    Field::dec("ntp.rootdispersion", "Root dispersion", 64, 32)
+        .only(tells_time)
         .about("How wrong it may be, in 65536ths of a second", RFC),
-    Field::one("ntp.refid", "Reference", Kind::Bytes, |at| {
-        tells_time(at).then(|| at.fixed(Kind::Bytes, Bits { at: 96, length: 32 })).flatten()
-    })
-    .at(96, 32)
-    .about("The clock's name, or the address of whom it asks", RFC),
+    Field::fixed("ntp.refid", "Reference", Kind::Bytes, 96, 32)
+        .only(tells_time)
+        .about("The clock's name, or the address of whom it asks", RFC),
     Field::one("ntp.reftime", "Last set", Kind::Seconds, |at| value(at, 16))
         .at(128, 64)
         .about("When its clock was last set; since 1970", RFC),

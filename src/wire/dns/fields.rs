@@ -1,8 +1,8 @@
 //! The fields of a message, under the names that Wireshark gives them. What only a response says, only it has.
 
 use super::{
-    A, AAAA, CAA, CNAME, CONFLICT, DNAME, LENGTH, MX, Message, NS, OPT, PTR, Question, Record, SOA, SRV, TENTATIVE,
-    TXT, classes, kinds, measured, opcodes, replies,
+    A, AAAA, CAA, CNAME, DNAME, LENGTH, MX, Message, NS, OPT, PTR, Question, Record, SOA, SRV, TXT, classes, kinds,
+    measured, opcodes, replies,
 };
 use crate::wire::{At, Bits, Field, Kind, Protocol, Value};
 
@@ -25,19 +25,17 @@ fn is_local(at: &At<'_>) -> bool {
     at.layer.protocol == Protocol::Llmnr
 }
 
-/// A flag at a bit that LLMNR has something else at, or nothing.
-fn of_servers<'a>(at: &At<'a>, place: u16) -> Option<Value<'a>> {
-    (!is_local(at)).then(|| at.fixed(Kind::Bool, Bits { at: place, length: 1 })).flatten()
+/// Where LLMNR has other flags, or none.
+fn is_of_servers(at: &At<'_>) -> bool {
+    !is_local(at)
 }
 
-/// As [`of_servers`], of a response; a query has none.
-fn of_answers<'a>(at: &At<'a>, place: u16) -> Option<Value<'a>> {
-    of_servers(at, place).filter(|_| Message::new(at).is_response())
+fn is_response(at: &At<'_>) -> bool {
+    Message::new(at).is_response()
 }
 
-/// A flag of LLMNR alone.
-fn of_local<'a>(at: &At<'a>, flag: u16) -> Option<Value<'a>> {
-    is_local(at).then(|| Value::Bool(Message::new(at).flags() & flag != 0))
+fn is_of_answers(at: &At<'_>) -> bool {
+    is_of_servers(at) && is_response(at)
 }
 
 fn questions<'a>(at: &At<'a>, take: fn(Message<'a>, &Question) -> Value<'a>, each: Each<'_, 'a>) {
@@ -106,39 +104,34 @@ pub static FIELDS: &[Field] = &[
         .about("What follows, bit by bit", HEAD),
     Field::flag("dns.flags.response", "Response", 16).about("This is an answer", HEAD),
     Field::dec("dns.flags.opcode", "Opcode", 17, 4).words(opcodes).about("What is asked for", HEAD),
-    Field::one("dns.flags.authoritative", "Authoritative", Kind::Bool, |at| of_answers(at, 21))
-        .at(21, 1)
+    Field::flag("dns.flags.authoritative", "Authoritative", 21)
+        .only(is_of_answers)
         .about("Who answers is in charge of the name", HEAD),
-    Field::one("dns.flags.conflict", "Conflict", Kind::Bool, |at| of_local(at, CONFLICT))
-        .at(21, 1)
+    Field::flag("dns.flags.conflict", "Conflict", 21)
+        .only(is_local)
         .about("Asked: several have answered before; answered: others may have the name too", LOCAL),
     Field::flag("dns.flags.truncated", "Truncated", 22).about("There was more than fits a datagram: ask by TCP", HEAD),
-    Field::one("dns.flags.tentative", "Tentative", Kind::Bool, |at| of_local(at, TENTATIVE))
-        .at(23, 1)
+    Field::flag("dns.flags.tentative", "Tentative", 23)
+        .only(is_local)
         .about("Who answers has not yet made sure that nobody else has the name", LOCAL),
-    Field::one("dns.flags.recdesired", "Recursion desired", Kind::Bool, |at| of_servers(at, 23))
-        .at(23, 1)
+    Field::flag("dns.flags.recdesired", "Recursion desired", 23)
+        .only(is_of_servers)
         .about("The server is to ask others", HEAD),
-    Field::one("dns.flags.recavail", "Recursion available", Kind::Bool, |at| of_answers(at, 24))
-        .at(24, 1)
+    Field::flag("dns.flags.recavail", "Recursion available", 24)
+        .only(is_of_answers)
         .about("The server asks others", HEAD),
-    Field::one("dns.flags.z", "Reserved", Kind::Bool, |at| of_servers(at, 25)).at(25, 1).about("Must be 0", HEAD),
+    Field::flag("dns.flags.z", "Reserved", 25).only(is_of_servers).about("Must be 0", HEAD),
     Field::one("dns.flags.authenticated", "Authentic data", Kind::Bool, |at| {
         // Who asks may say that it would like to know (RFC 6840 §5.7).
-        of_servers(at, 26).filter(|bit| *bit == Value::Bool(true)).or_else(|| of_answers(at, 26))
+        let bit = at.fixed(Kind::Bool, Bits { at: 26, length: 1 }).filter(|_| is_of_servers(at));
+        bit.filter(|bit| *bit == Value::Bool(true) || is_of_answers(at))
     })
     .at(26, 1)
     .about("The server has checked the signatures", SECURITY),
-    Field::one("dns.flags.checkdisable", "Checking disabled", Kind::Bool, |at| of_servers(at, 27))
-        .at(27, 1)
+    Field::flag("dns.flags.checkdisable", "Checking disabled", 27)
+        .only(is_of_servers)
         .about("What is not signed well is wanted too", SECURITY),
-    Field::one("dns.flags.rcode", "Reply code", Kind::Dec, |at| {
-        let code = Message::new(at).is_response().then(|| at.fixed(Kind::Dec, Bits { at: 28, length: 4 }));
-        code.flatten()
-    })
-    .at(28, 4)
-    .words(replies)
-    .about("How it went", HEAD),
+    Field::dec("dns.flags.rcode", "Reply code", 28, 4).only(is_response).words(replies).about("How it went", HEAD),
     Field::dec("dns.count.queries", "Questions", 32, 16).about("How many follow", HEAD),
     Field::dec("dns.count.answers", "Answers", 48, 16).about("How many records answer", HEAD),
     Field::dec("dns.count.auth_rr", "Authorities", 64, 16).about("How many records say who knows", HEAD),
