@@ -3,9 +3,10 @@
 mod ahead;
 mod batch;
 mod beside;
+mod steps;
 
-pub use ahead::run_ahead;
-pub use beside::{Beside, Mark};
+pub use ahead::{Mark, run_ahead};
+pub use beside::Beside;
 
 use crate::filter::Filter;
 use crate::flow::{FlowTable, Known, Summary as Conversation};

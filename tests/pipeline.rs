@@ -118,8 +118,9 @@ fn batches_that_are_handed_on_and_used_again_show_what_a_run_shows() {
         let (plain, ahead, copied) = (Shown::default(), Shown::default(), Shown::default());
         pipeline::run(&mut open(), &mut FlowTable::new(), &mut Every(every, plain.clone())).expect("a run");
 
-        let (mut beside, mark) = (Beside::new(Box::new(ahead.clone())).expect("a thread"), Mark::default());
-        let (mut sink, handed) = (Every(every, mark.clone()), Some((&mut beside, &mark)));
+        let (mut beside, mark) = (ahead.clone(), Mark::default());
+        let mut sink = Every(every, mark.clone());
+        let handed = Some((&mut beside as &mut (dyn Sink + Send), &mark));
         let run = pipeline::run_ahead(&mut open(), &mut FlowTable::new(), &mut sink, handed);
         assert!(run.expect("a run").frames > 2500, "too few to fill batches");
 

@@ -60,7 +60,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mark = Mark::default();
     let (mut beside, view): (_, Box<dyn Sink>) = match apart {
         // Where packets are read ahead, batches are handed on as they are.
-        true if ahead => (Some(Beside::new(view)?), Box::new(mark.clone())),
+        true if ahead => (Some(view), Box::new(mark.clone())),
         true => (None, Box::new(Beside::new(view)?)),
         false => (None, view),
     };
@@ -69,8 +69,8 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let mut named = args.naming.before(&mut sink, false);
     let run = if ahead {
         let mut source = Progress::new(source.as_mut());
-        let run =
-            pipeline::run_ahead(&mut source, &mut table, &mut named, beside.as_mut().map(|beside| (beside, &mark)));
+        let beside = beside.as_mut().map(|view| (view as &mut (dyn Sink + Send), &mark));
+        let run = pipeline::run_ahead(&mut source, &mut table, &mut named, beside);
         source.clear();
         run
     } else {

@@ -8,7 +8,7 @@ use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::{Layer, Layers, Packet, Stop};
 
 /// Batches that wait at once for a thread.
-pub const BATCHES: usize = 4;
+pub const BATCHES: usize = 8;
 /// A batch is handed over when it holds so many packets,
 const PACKETS: usize = 512;
 /// or so many bytes of frames.
@@ -92,9 +92,9 @@ impl Batch {
         self.packets.len().max(self.hints.len()) >= PACKETS || self.bytes.len() >= BYTES
     }
 
-    /// Whether a sink has something to do with it.
+    /// Whether there is something in it to be handed on.
     pub fn has_fates(&self) -> bool {
-        !self.fates.known.is_empty() || self.flush
+        !self.fates.known.is_empty()
     }
 
     /// Adds a packet of which nothing is known yet.

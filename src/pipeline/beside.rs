@@ -2,12 +2,9 @@
 //!
 //! Decoding and following conversations take about as long as writing lines, fields or JSON. Order and results are the
 //! same, for one thread does each step. Batches are bounded in packets and bytes, at most [`BATCHES`] of them wait for the
-//! sink, and they are used again. [`run_ahead`](super::run_ahead) hands over those in which it has read; any other run
-//! copies its packets into such.
+//! sink, and they are used again.
 
-use std::cell::Cell;
 use std::io;
-use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel};
 use std::thread::JoinHandle;
 
@@ -27,26 +24,6 @@ pub struct Beside {
     under_way: usize,
     worker: Option<JoinHandle<()>>,
     next: Next,
-}
-
-/// Stands for a sink beside a run that hands over batches: what reaches the mark is to be handed on.
-#[derive(Clone, Debug, Default)]
-pub struct Mark(Rc<Cell<bool>>);
-
-impl Mark {
-    /// Whether a packet has reached it since this was asked.
-    #[inline]
-    pub fn take(&self) -> bool {
-        self.0.take()
-    }
-}
-
-impl Sink for Mark {
-    #[inline]
-    fn packet(&mut self, _: &Packet<'_>, _: &Known<'_>) -> io::Result<Next> {
-        self.0.set(true);
-        Ok(Next::GoOn)
-    }
 }
 
 impl Beside {
@@ -72,18 +49,13 @@ impl Beside {
         Ok(Self { batch, to, back, under_way: 0, worker, next: Next::GoOn })
     }
 
-    /// Hands a batch over, if the sink has something to do with it; an empty one for it, where there is one, and what the
-    /// sink has said so far.
-    pub fn pass(&mut self, batch: Batch) -> io::Result<(Option<Batch>, Next)> {
-        let mut empty = if self.under_way < BATCHES { self.look_back()? } else { Some(self.take_back()?) };
-        if self.next == Next::Stop || !batch.has_fates() {
-            let mut batch = batch;
-            batch.clear();
-            empty.get_or_insert(batch);
-        } else if self.to.as_ref().is_some_and(|to| to.send(batch).is_ok()) {
+    /// Hands a batch over; an empty one for it.
+    fn pass(&mut self, batch: Batch) -> io::Result<Batch> {
+        let empty = if self.under_way < BATCHES { self.look_back()? } else { Some(self.take_back()?) };
+        if self.next == Next::GoOn && self.to.as_ref().is_some_and(|to| to.send(batch).is_ok()) {
             self.under_way += 1;
         }
-        Ok((empty, self.next))
+        Ok(empty.unwrap_or_default())
     }
 
     /// The batch that has come back, if one has.
@@ -120,7 +92,7 @@ impl Sink for Beside {
         self.batch.add_known(packet, known);
         if self.batch.is_full() {
             let full = std::mem::take(&mut self.batch);
-            self.batch = self.pass(full)?.0.unwrap_or_default();
+            self.batch = self.pass(full)?;
         }
         Ok(self.next)
     }
@@ -129,7 +101,7 @@ impl Sink for Beside {
     fn flush(&mut self) -> io::Result<()> {
         let mut last = std::mem::take(&mut self.batch);
         last.flush = true;
-        self.batch = self.pass(last)?.0.unwrap_or_default();
+        self.batch = self.pass(last)?;
         while self.under_way > 0 {
             self.take_back()?;
         }
