@@ -176,7 +176,7 @@ pub fn run_asking(
             Some(programs) => table.ingest_asking(&packet, *programs),
             None => table.ingest(&packet),
         };
-        if show(sink, packet, &known, &mut again)? == Next::Stop {
+        if show(sink, &packet, &known, &mut again)? == Next::Stop {
             break;
         }
     }
@@ -187,10 +187,10 @@ pub fn run_asking(
 
 /// Shows a packet as it is to be read by what its conversation has agreed on; as it was, mostly.
 #[inline]
-fn show(sink: &mut dyn Sink, packet: Packet<'_>, known: &Known<'_>, again: &mut Layers) -> std::io::Result<Next> {
+fn show(sink: &mut dyn Sink, packet: &Packet<'_>, known: &Known<'_>, again: &mut Layers) -> std::io::Result<Next> {
     match known.facts.reread {
-        None => sink.packet(&packet, known),
-        Some(how) => sink.packet(&wire::read_again(packet, how, again), known),
+        None => sink.packet(packet, known),
+        Some(how) => sink.packet(&wire::read_again(*packet, how, again), known),
     }
 }
 
@@ -230,7 +230,7 @@ pub fn run_apart(source: &mut dyn Source, sink: &mut dyn Sink) -> std::io::Resul
         let Some(table) = tables.get_mut(place) else { break };
         let packet = wire::decode(frame, &mut layers);
         let known = table.ingest(&packet);
-        if show(sink, packet, &known, &mut again)? == Next::Stop {
+        if show(sink, &packet, &known, &mut again)? == Next::Stop {
             break;
         }
     }

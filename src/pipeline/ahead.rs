@@ -160,10 +160,10 @@ impl Follower<'_> {
             let next = match hint.filter(|hint| !all && hint.is_whole()) {
                 Some(hint) => self.sink.departed(self.table.count_segment(hint))?,
                 None => {
-                    let Some(packet) = batch.packet(packets) else { break };
+                    let packet = batch.packet(packets);
                     let known = self.table.ingest_hinted(&packet, hint);
                     let next = match all {
-                        true => show(self.sink, packet, &known, &mut self.again)?,
+                        true => show(self.sink, &packet, &known, &mut self.again)?,
                         false => self.sink.departed(known.departed)?,
                     };
                     if self.mark.is_some_and(Mark::take) {

@@ -34,6 +34,16 @@ struct Ends {
     layers: u32,
 }
 
+const NOTHING: Held = Held {
+    number: 0,
+    time: None,
+    link: LinkType::NULL,
+    interface: 0,
+    length: 0,
+    stop: Stop::End,
+    ends: Ends { data: 0, bytes: 0, layers: 0 },
+};
+
 /// What is known of a packet of a batch, which is to be handed on.
 struct Fate {
     facts: Facts,
@@ -119,11 +129,11 @@ impl Batch {
     pub fn hand_to(&self, sink: &mut dyn Sink) -> io::Result<Next> {
         let (mut from, mut again) = (0, Layers::new());
         for Fate { facts, place, events: to } in &self.fates.known {
-            let Some(packet) = self.packet(*place as usize) else { continue };
+            let packet = self.packet(*place as usize);
             let events = self.fates.events.get(from..*to as usize).unwrap_or_default();
             from = *to as usize;
             let known = Known { facts, events, departed: &[], names: None };
-            if show(sink, packet, &known, &mut again)? == Next::Stop {
+            if show(sink, &packet, &known, &mut again)? == Next::Stop {
                 return Ok(Next::Stop);
             }
         }
@@ -133,15 +143,16 @@ impl Batch {
         Ok(Next::GoOn)
     }
 
-    /// The packet at a place, as it was added.
+    /// The packet at a place, as it was added; one without bytes where there is none. (Returned as it is, not in an
+    /// `Option`: it is built where the caller keeps it.)
     #[inline]
-    pub fn packet(&self, place: usize) -> Option<Packet<'_>> {
-        let Held { number, time, link, interface, length, stop, ends } = *self.packets.get(place)?;
+    pub fn packet(&self, place: usize) -> Packet<'_> {
+        let Held { number, time, link, interface, length, stop, ends } = *self.packets.get(place).unwrap_or(&NOTHING);
         let before = place.checked_sub(1).and_then(|before| self.packets.get(before));
         let from = before.map_or(Ends::default(), |before| before.ends);
         let part = |from: u32, to: u32| self.bytes.get(from as usize..to as usize).unwrap_or_default();
         let (data, comment) = (part(from.bytes, ends.data), part(ends.data, ends.bytes));
         let layers = self.layers.get(from.layers as usize..ends.layers as usize).unwrap_or_default();
-        Some(Packet { frame: Frame { number, time, link, interface, length, data, comment }, layers, stop })
+        Packet { frame: Frame { number, time, link, interface, length, data, comment }, layers, stop }
     }
 }
