@@ -147,10 +147,11 @@ impl Show {
         let (half, places) = (flows.places() / 2, flows.places());
         // Every one of them has to come from memory: two cores wait half as long.
         let mut order: Vec<(i64, usize)> = std::thread::scope(|scope| {
-            let second = scope.spawn(|| (half..places).filter_map(key).collect::<Vec<_>>());
+            let upper = || (half..places).filter_map(key).collect::<Vec<_>>();
+            let second = std::thread::Builder::new().spawn_scoped(scope, upper);
             let mut order: Vec<_> = (0..half).filter_map(key).collect();
-            // It ends early by a panic only, and that has been told.
-            order.extend(second.join().unwrap_or_default());
+            // It ends early by a panic only, and that has been told. Where no thread can be had, this one does it all.
+            order.extend(second.map_or_else(|_| upper(), |second| second.join().unwrap_or_default()));
             order
         });
         let known = order.len();
@@ -207,13 +208,16 @@ impl Show {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for part in self.order(flows, usize::MAX).0.chunks(2 * PART) {
             let (first, second) = part.split_at(part.len().min(PART));
-            std::thread::scope(|scope| {
-                if !second.is_empty() {
-                    scope.spawn(|| self.lines(flows, aside, second, &mut theirs));
-                }
+            let apart = std::thread::scope(|scope| {
+                let work = || self.lines(flows, aside, second, &mut theirs);
+                let apart = second.is_empty() || std::thread::Builder::new().spawn_scoped(scope, work).is_ok();
                 self.lines(flows, aside, first, &mut ours);
+                apart
             });
             out.write_all(&ours)?;
+            if !apart {
+                self.lines(flows, aside, second, &mut theirs);
+            }
             if !second.is_empty() {
                 out.write_all(&theirs)?;
             }
@@ -389,11 +393,13 @@ impl Sink for Watching<'_> {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        if !self.buffer.is_empty() {
-            std::io::stdout().write_all(&self.buffer)?;
-            self.buffer.clear();
+        if self.buffer.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        // What could not be written, or not all of it, is not written again.
+        let written = std::io::stdout().write_all(&self.buffer);
+        self.buffer.clear();
+        written
     }
 
     fn idle(&mut self, flows: &FlowTable) -> std::io::Result<()> {

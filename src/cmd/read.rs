@@ -61,7 +61,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     let (mut beside, view): (_, Box<dyn Sink>) = match apart {
         // Where packets are read ahead, batches are handed on as they are.
         true if ahead => (Some(view), Box::new(mark.clone())),
-        true => (None, Box::new(Beside::new(view)?)),
+        true => (None, Box::new(Beside::new(view).context("cannot start a thread")?)),
         false => (None, view),
     };
     let sink = Counted::new(Limited::new(Saved::new(saving.as_mut(), view), args.count));

@@ -37,7 +37,7 @@ impl Sink for Mark {
     }
 }
 
-/// As [`super::run`], on as many cores as there are steps. What reaches the mark is handed to the sink `beside`, which no
+/// As [`super::run`], on as many cores as there are steps and this process may use. What reaches the mark is handed to the sink `beside`, which no
 /// conversation that leaves the table reaches.
 pub fn run_ahead<S>(
     source: &mut S,
@@ -82,8 +82,9 @@ where
     let End { failure, said } = steps.end();
     let frames = follower.count;
     // What was written before the end counts.
-    let flushed = sink.flush().and_then(|()| beside.map_or(Ok(()), |beside| beside.flush()));
-    said.and(flushed)?;
+    let shown = beside.map_or(Ok(()), |beside| beside.flush());
+    let flushed = sink.flush();
+    said.and(shown).and(flushed)?;
     Ok(Summary { frames, failure, counts: reading.source.counts() })
 }
 
@@ -267,8 +268,8 @@ mod tests {
     fn what_reaches_the_mark_and_nothing_else_is_handed_on_whole_and_in_order() {
         let mut plain = Kept::default();
         super::super::run(&mut made(5001), &mut FlowTable::new(), &mut plain).unwrap();
-        // To the end of the source, and to a packet within a batch.
-        for (most, threads) in (1..=3).flat_map(|threads| [(u64::MAX, threads), (3000, threads)]) {
+        // To the end of the source, and to a packet within a batch: also of that behind which the source is wrong.
+        for (most, threads) in (1..=3).flat_map(|threads| [u64::MAX, 3000, 5000, 5001].map(|most| (most, threads))) {
             let (mut far, mark) = (Kept::default(), Mark::default());
             let mut sink = Third(mark.clone(), most);
             let beside = Some((&mut far as &mut (dyn Sink + Send), &mark));

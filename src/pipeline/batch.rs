@@ -7,7 +7,7 @@ use crate::flow::{Event, Facts, Hint, Known};
 use crate::frame::{Frame, LinkType, Timestamp};
 use crate::wire::{Layer, Layers, Packet, Stop};
 
-/// Batches that wait at once for a thread.
+/// Batches that wait at once for a step.
 pub const BATCHES: usize = 8;
 /// A batch is handed over when it holds so many packets,
 const PACKETS: usize = 512;
@@ -147,6 +147,7 @@ impl Batch {
     /// `Option`: it is built where the caller keeps it.)
     #[inline]
     pub fn packet(&self, place: usize) -> Packet<'_> {
+        debug_assert!(place < self.packets.len(), "packet {place} of {}", self.packets.len());
         let Held { number, time, link, interface, length, stop, ends } = *self.packets.get(place).unwrap_or(&NOTHING);
         let before = place.checked_sub(1).and_then(|before| self.packets.get(before));
         let from = before.map_or(Ends::default(), |before| before.ends);

@@ -1,8 +1,8 @@
 //! The steps that batches take, one behind the other, and the threads that do them.
 //!
 //! Each step has one batch at a time, in their order. The second step belongs to one thread, in whose core's memory the
-//! flow table lies; the others are done by whoever is free, that thread too. So no core waits while there is work,
-//! whichever step takes longest. (With a thread for each step, two cores were idle for a fifth of the time: a thread that
+//! flow table lies; the others are done by whoever is free, that thread too: mostly no core waits, whichever
+//! step takes longest. (With a thread for each step, two cores were idle for a fifth of the time: a thread that
 //! sleeps wakes late, and often where another is at work. With all steps for all threads, batches stayed where they were
 //! and the table did not: a run took a fifth longer.)
 
@@ -35,12 +35,12 @@ struct State<'a> {
     to_follow: VecDeque<Batch>,
     to_show: VecDeque<Batch>,
     empty: Vec<Batch>,
-    /// Threads that do a step, and threads that wait for one.
+    /// Threads that do a step, and threads that wait for one: waking nobody, too, is a call of the system.
     busy: usize,
     waiting: usize,
     /// Nobody wants what has not been followed.
     enough: bool,
-    /// A thread is gone with what it was doing.
+    /// A thread is gone with what it was doing (never in a release build: there a panic ends the program).
     broken: bool,
     end: End,
 }
@@ -127,7 +127,10 @@ impl<'a> Steps<'a> {
                 state
             }
             Task::Follow(mut batch) => {
-                let said = follow.map_or(Ok(Next::Stop), |follow| follow(&mut batch));
+                let said = match follow {
+                    Some(follow) => follow(&mut batch),
+                    None => Err(io::Error::other("a thread got a batch that it may not follow")),
+                };
                 let mut state = self.lock();
                 match batch.has_fates() {
                     true => state.to_show.push_back(batch),
@@ -153,7 +156,7 @@ impl<'a> Steps<'a> {
 }
 
 impl<'a> State<'a> {
-    /// The next task, the furthest first, so that few batches are under way.
+    /// The next task: following first, which one thread alone may; then the furthest, so that few batches are under way.
     fn task(&mut self, follows: bool) -> Option<Task<'a>> {
         if follows
             && self.to_show.len() < BATCHES

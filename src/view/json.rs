@@ -144,9 +144,10 @@ impl<W: Write> Json<W> {
     }
 
     fn write_out(&mut self) -> io::Result<()> {
-        self.out.write_all(&self.buffer)?;
+        // What could not be written, or not all of it, is not written again.
+        let written = self.out.write_all(&self.buffer);
         self.buffer.clear();
-        Ok(())
+        written
     }
 }
 

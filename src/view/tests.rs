@@ -96,6 +96,35 @@ fn an_object_has_numbers_flags_and_strings() {
     assert!(parsed.get("netlab.stop").is_none());
 }
 
+/// Takes some bytes, then nothing until the reader has made room.
+struct Clogged<'a>(&'a mut Vec<u8>, u32);
+
+impl std::io::Write for Clogged<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.1 += 1;
+        match self.1 {
+            1 => self.0.write(bytes.get(..5).unwrap_or(bytes)),
+            2 => Err(std::io::ErrorKind::WouldBlock.into()),
+            _ => self.0.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_could_not_be_written_is_not_written_again() {
+    let text = shown(LinkType::ETHERNET, SYN, |packet, known, out| {
+        let mut sink = json::Json::new(Clogged(out, 0));
+        sink.packet(packet, known).unwrap();
+        assert!(sink.flush().is_err());
+        sink.flush().unwrap();
+    });
+    assert_eq!(text, r#"{"fra"#);
+}
+
 #[test]
 fn names_that_repeat_in_inner_packets_are_merged() {
     // IP in IP: the header of the SYN's packet, in another of its kind.
