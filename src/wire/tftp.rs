@@ -72,8 +72,13 @@ fn options<'a>(at: &At<'a>) -> impl Iterator<Item = &'a [u8]> {
     texts(at, 2).skip(first)
 }
 
-fn block(at: &At<'_>) -> Option<u16> {
-    matches!(code(at), Some(3 | 4)).then(|| at.u16(2))?
+/// Whether it bears a piece of the file, or says that it came.
+fn is_of_piece(at: &At<'_>) -> bool {
+    matches!(code(at), Some(3 | 4))
+}
+
+fn is_error(at: &At<'_>) -> bool {
+    code(at) == Some(5)
 }
 
 pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
@@ -85,7 +90,7 @@ pub(super) fn tell(at: &At<'_>, out: &mut Vec<u8>) -> Tone {
     };
     match number {
         1 | 2 | 6 => texts(at, 2).for_each(word),
-        3 | 4 => word(block(at).unwrap_or_default().to_string().as_bytes()),
+        3 | 4 => word(at.u16(2).unwrap_or_default().to_string().as_bytes()),
         5 => texts(at, 4).take(1).for_each(word),
         _ => {}
     }
@@ -104,14 +109,14 @@ pub static FIELDS: &[Field] = &[
         .about("Its name at the server", RFC),
     Field::one("tftp.type", "Mode", Kind::Text, |at| text(at, &[1, 2], 1))
         .about("octet: as it is; netascii: text, with line ends of the network", RFC),
-    Field::one("tftp.block", "Block", Kind::Dec, |at| Some(Value::Uint(block(at)?.into())))
+    Field::dec("tftp.block", "Block", 16, 16)
+        .only(is_of_piece)
         .about("Number of a piece, from 1; the last one is shorter than the others", RFC),
-    Field::one("tftp.error.code", "Error", Kind::Dec, |at| {
-        code(at).filter(|code| *code == 5).and(at.u16(2)).map(|code| Value::Uint(code.into()))
-    })
-    .about("1: no such file, 2: not allowed, 3: disk full", RFC),
+    Field::dec("tftp.error.code", "Error", 16, 16)
+        .only(is_error)
+        .about("1: no such file, 2: not allowed, 3: disk full", RFC),
     Field::one("tftp.error.message", "Error", Kind::Text, |at| {
-        code(at).filter(|code| *code == 5).and(texts(at, 4).next()).map(Value::Text)
+        texts(at, 4).next().filter(|_| is_error(at)).map(Value::Text)
     })
     .about("In words", RFC),
     Field::many("tftp.option.name", "Option", Kind::Text, |at, give| {

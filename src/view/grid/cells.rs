@@ -101,7 +101,7 @@ fn gap(at: &At<'_>, from: usize, to: usize, cells: &mut Vec<Cell>) {
     let names = match value.as_str() {
         _ if cut => ["cut here", "cut"],
         "0" => ["unused", "·"],
-        _ => ["no field of its own", "?"],
+        _ => ["no field of fixed place", "?"],
     };
     cells.push(Cell { at: from, length: to - from, names: names.map(str::to_owned).into(), values: vec![value] });
 }

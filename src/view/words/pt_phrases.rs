@@ -100,7 +100,7 @@ pub static PHRASES: &[(&str, &str)] = &[
     ("network control", "controle de rede"),
     ("network unknown", "rede desconhecida"),
     ("network unreachable", "rede inalcançável"),
-    ("no field of its own", "sem campo próprio"),
+    ("no field of fixed place", "sem campo de lugar fixo"),
     ("no operation", "sem operação"),
     ("no route to destination", "sem rota para o destino"),
     ("nonce", "número de uso único"),

@@ -100,7 +100,7 @@ pub static PHRASES: &[(&str, &str)] = &[
     ("network control", "upravljanje mrežom"),
     ("network unknown", "nepoznata mreža"),
     ("network unreachable", "mreža nedostupna"),
-    ("no field of its own", "bez svog polja"),
+    ("no field of fixed place", "nema polja na stalnom mestu"),
     ("no operation", "bez dejstva"),
     ("no route to destination", "nema rute do odredišta"),
     ("nonce", "jednokratni broj"),
