@@ -68,7 +68,7 @@ pub struct Args {
     all: bool,
     /// Also tell which application spoke, what it was asked for first, and what was answered, as in GET / → 200
     ///
-    /// A live table does so by itself where there is width. Reading a file takes longer with it.
+    /// The table of a terminal does so by itself where there is width. Lines of a large file take longer with it.
     #[arg(long)]
     applications: bool,
     /// Remember at most this many conversations of each transport; idle ones leave first
@@ -245,7 +245,7 @@ pub fn run(args: Args) -> anyhow::Result<Exit> {
     args.decoding.apply()?;
     let is_live = !args.interface.is_empty();
     let drawn = table && is_live;
-    let mut watching = Watching::new(&show, drawn, args.applications || drawn, args.naming.learning(is_live));
+    let mut watching = Watching::new(&show, drawn, args.applications || table, args.naming.learning(is_live));
     if !table || watching.applications {
         // Those that have to leave are written at once: nothing is lost where lines go into a file. And what they were
         // about leaves with them.

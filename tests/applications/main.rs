@@ -220,3 +220,13 @@ fn no_view_of_packets_tells_a_password() {
     assert!(shown.contains("t┊a┊j┊n┊a"), "{shown}");
     assert!(covered >= 18, "{covered} passwords are covered");
 }
+
+#[test]
+fn a_table_on_a_terminal_says_what_conversations_were_about_where_there_is_width() {
+    let table = |columns: u16| {
+        let command = format!("COLUMNS={columns} NO_COLOR=1 NETLAB_LANG=en {NETLAB} conversations captures/http.pcap");
+        printed("script", &["--quiet", "--return", "--command", &command, "/dev/null"])
+    };
+    assert!(table(120).contains("HTTP GET /brojevi.txt → 200, 2378 bytes"), "{}", table(120));
+    assert!(!table(80).contains("HTTP"), "{}", table(80));
+}
