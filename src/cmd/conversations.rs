@@ -393,13 +393,7 @@ impl Sink for Watching<'_> {
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        if self.buffer.is_empty() {
-            return Ok(());
-        }
-        // What could not be written, or not all of it, is not written again.
-        let written = std::io::stdout().write_all(&self.buffer);
-        self.buffer.clear();
-        written
+        if self.buffer.is_empty() { Ok(()) } else { crate::view::write_out(&mut self.buffer, &mut std::io::stdout()) }
     }
 
     fn idle(&mut self, flows: &FlowTable) -> std::io::Result<()> {

@@ -37,8 +37,8 @@ impl Sink for Mark {
     }
 }
 
-/// As [`super::run`], on as many cores as there are steps and this process may use. What reaches the mark is handed to the sink `beside`, which no
-/// conversation that leaves the table reaches.
+/// As [`super::run`], on as many cores as there are steps and this process may use. What reaches the mark is handed to the
+/// sink `beside`, which no conversation that leaves the table reaches.
 pub fn run_ahead<S>(
     source: &mut S,
     table: &mut FlowTable,

@@ -174,9 +174,8 @@ impl<W: Write> Follow<W> {
 
     /// Writes out all that is gathered.
     pub fn flush(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written.and_then(|()| self.out.flush())
+        super::write_out(&mut self.buffer, &mut self.out)?;
+        self.out.flush()
     }
 
     /// Takes what comes next in one of the streams.

@@ -38,12 +38,6 @@ impl<W: Write> Hex<W> {
         self.words = words;
         self
     }
-
-    fn write_out(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
-    }
 }
 
 impl<W: Write> Sink for Hex<W> {
@@ -52,13 +46,13 @@ impl<W: Write> Sink for Hex<W> {
         write(packet, &Places::of(packet, known.facts), self.palette, &mut self.buffer);
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
-            self.write_out()?;
+            super::write_out(&mut self.buffer, &mut self.out)?;
         }
         Ok(Next::GoOn)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.write_out()?;
+        super::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }

@@ -142,13 +142,6 @@ impl<W: Write> Json<W> {
             }
         }
     }
-
-    fn write_out(&mut self) -> io::Result<()> {
-        // What could not be written, or not all of it, is not written again.
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
-    }
 }
 
 impl<W: Write> Sink for Json<W> {
@@ -178,13 +171,13 @@ impl<W: Write> Sink for Json<W> {
         }
         self.buffer.extend_from_slice(b"}\n");
         if self.buffer.len() >= CHUNK {
-            self.write_out()?;
+            super::write_out(&mut self.buffer, &mut self.out)?;
         }
         Ok(Next::GoOn)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.write_out()?;
+        super::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }

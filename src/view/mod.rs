@@ -41,3 +41,10 @@ pub mod wrap;
 
 #[cfg(test)]
 mod tests;
+
+/// Writes what was gathered. What could not be written, or not all of it, is not written again.
+pub fn write_out(gathered: &mut Vec<u8>, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    let written = out.write_all(gathered);
+    gathered.clear();
+    written
+}

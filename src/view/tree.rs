@@ -61,12 +61,6 @@ impl<W: Write> Tree<W> {
         self.hex = hex;
         self
     }
-
-    fn write_out(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
-    }
 }
 
 impl<W: Write> Sink for Tree<W> {
@@ -78,13 +72,13 @@ impl<W: Write> Sink for Tree<W> {
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
-            self.write_out()?;
+            super::write_out(&mut self.buffer, &mut self.out)?;
         }
         Ok(Next::GoOn)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.write_out()?;
+        super::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }

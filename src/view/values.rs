@@ -23,12 +23,6 @@ impl<W: Write> Values<W> {
     pub fn new(out: W, fields: Vec<Resolved>) -> Self {
         Self { out, fields, buffer: Vec::with_capacity(BUFFER + 4096) }
     }
-
-    fn write_out(&mut self) -> std::io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
-    }
 }
 
 impl<W: Write> Sink for Values<W> {
@@ -48,13 +42,13 @@ impl<W: Write> Sink for Values<W> {
         }
         self.buffer.push(b'\n');
         if self.buffer.len() >= BUFFER {
-            self.write_out()?;
+            super::write_out(&mut self.buffer, &mut self.out)?;
         }
         Ok(Next::GoOn)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.write_out()?;
+        super::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }

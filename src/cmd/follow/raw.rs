@@ -56,9 +56,7 @@ impl Raw {
 
     /// Writes out all that is gathered.
     pub fn flush(&mut self) -> std::io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
+        crate::view::write_out(&mut self.buffer, &mut self.out)
     }
 
     pub fn say_what_is_missing(&self) {

@@ -78,9 +78,7 @@ impl<W: Write> Sink for Live<W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written?;
+        crate::view::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }

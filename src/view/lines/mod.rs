@@ -181,25 +181,19 @@ impl<W: Write> Lines<W> {
         self.buffer.extend_from_slice(&self.ends);
         padding + self.ends.len()
     }
-
-    fn write_out(&mut self) -> std::io::Result<()> {
-        let written = self.out.write_all(&self.buffer);
-        self.buffer.clear();
-        written
-    }
 }
 
 impl<W: Write> Sink for Lines<W> {
     fn packet(&mut self, packet: &Packet<'_>, known: &Known<'_>) -> std::io::Result<Next> {
         self.line(packet, known);
         if self.buffer.len() >= BUFFER {
-            self.write_out()?;
+            crate::view::write_out(&mut self.buffer, &mut self.out)?;
         }
         Ok(Next::GoOn)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.write_out()?;
+        crate::view::write_out(&mut self.buffer, &mut self.out)?;
         self.out.flush()
     }
 }
